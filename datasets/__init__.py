@@ -1,0 +1,21 @@
+"""What flows between the rooms, how it is stored, and the facts that all share."""
+
+from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.crystal import Material, load_material
+from veristem.datasets.errors import InputError
+from veristem.datasets.intermediate import Contours, Matches
+from veristem.datasets.network import DislocationNetwork
+from veristem.datasets.reconstruction import CurveSet
+from veristem.datasets.truth import LineTruth
+
+__all__ = [
+    "Acquisition",
+    "Contours",
+    "CurveSet",
+    "DislocationNetwork",
+    "InputError",
+    "LineTruth",
+    "Matches",
+    "Material",
+    "load_material",
+]

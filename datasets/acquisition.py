@@ -1,0 +1,84 @@
+"""Images of a specimen with their nominal calibration; nothing of the truth."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from veristem.datasets.errors import InputError
+from veristem.datasets.shapes import as_array
+
+
+@dataclass(frozen=True, eq=False)
+class Acquisition:
+    """Views of one specimen region on one scan grid.
+
+    Parameters
+    ----------
+    views : (V, Y, X) float32
+        Electrons counted in each pixel (or grey levels of a real pair).
+    directions_rad : (V, 2) float
+        Nominal mean direction (theta_x, theta_y) of the rays of each view [rad].
+    pixel_nm : float
+        Scan step [nm].
+    focus_nm : float
+        Nominal depth of the plane that the scan is focused on, from the entrance face [nm].
+    thickness_nm : float or None
+        Nominal foil thickness [nm], when known.
+    electrons_per_pixel : (V,) float or None
+        Nominal electrons that fall on a pixel within the region of each view, when known.
+    energy_keV, convergence_rad : float or None
+        Beam energy [keV] and convergence semi-angle [rad].
+    material : str or None
+        Name of the material.
+    zone_axis, g : (3,) float or None
+        Zone axis [uvw] along the beam, and the excited reflection (hkl).
+    g_azimuth_rad : float or None
+        Direction of g in the image, from x towards y [rad].
+    tilt_off_bragg_rad : float
+        Tilt from the Bragg condition towards positive excitation error [rad].
+
+    Raises
+    ------
+    InputError
+        On a wrong shape, NaN in a view, or a pixel size that is not positive.
+    """
+
+    views: np.ndarray
+    directions_rad: np.ndarray
+    pixel_nm: float
+    focus_nm: float
+    thickness_nm: float | None = None
+    electrons_per_pixel: np.ndarray | None = None
+    energy_keV: float | None = None
+    convergence_rad: float | None = None
+    material: str | None = None
+    zone_axis: np.ndarray | None = None
+    g: np.ndarray | None = None
+    g_azimuth_rad: float | None = None
+    tilt_off_bragg_rad: float = 0.0
+
+    def __post_init__(self):
+        set_ = object.__setattr__
+        set_(self, "views", as_array("views", self.views, (None, None, None), dtype=np.float32))
+        set_(self, "directions_rad", as_array("directions_rad", self.directions_rad, (len(self.views), 2)))
+        if self.electrons_per_pixel is not None:
+            dose = as_array("electrons_per_pixel", self.electrons_per_pixel, (len(self.views),))
+            set_(self, "electrons_per_pixel", dose)
+        for name in ("zone_axis", "g"):
+            if getattr(self, name) is not None:
+                set_(self, name, as_array(name, getattr(self, name), (3,)))
+        if not (np.isfinite(self.pixel_nm) and self.pixel_nm > 0):
+            raise InputError(f"pixel_nm: {self.pixel_nm} found, a positive length allowed")
+
+    @property
+    def id(self) -> str:
+        """Opaque name of these images: a hash of their counts."""
+        return hashlib.sha256(np.ascontiguousarray(self.views).tobytes()).hexdigest()[:16]
+
+    @property
+    def field_nm(self) -> tuple[float, float]:
+        """Width (x) and height (y) of the images [nm]."""
+        return self.views.shape[2] * self.pixel_nm, self.views.shape[1] * self.pixel_nm

@@ -1,0 +1,197 @@
+"""Crystals: cells, reflections, slip systems and what the electrons see of them.
+
+The numbers stand in ``materials/*.toml``, each with its source.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from itertools import permutations, product
+
+import numpy as np
+
+from veristem.datasets.errors import InputError
+
+_FAMILIES = {  # structure -> slip planes (hkl) and Burgers vectors [uvw], as kinds of which all permutations and signs are taken
+    "fcc": [((1, 1, 1), (0.5, 0.5, 0))],
+    "bcc": [((1, 1, 0), (0.5, 0.5, 0.5)), ((1, 1, 0), (1, 0, 0))],
+    "L1_0": [((1, 1, 1), (0.5, 0.5, 0)), ((1, 1, 1), (0.5, 0, 0.5))],
+}
+
+
+def electron_wavelength_nm(energy_keV: float) -> float:
+    """Relativistic de Broglie wavelength [nm]."""
+    return 1.2264259 / np.sqrt(1e3 * energy_keV * (1 + 0.97847538e-6 * 1e3 * energy_keV))
+
+
+def _velocity(energy_keV: float) -> float:
+    gamma = 1 + energy_keV / 510.99895
+    return np.sqrt(1 - gamma**-2)
+
+
+@dataclass(frozen=True)
+class Material:
+    """One crystal.
+
+    Parameters
+    ----------
+    name, structure : str
+        Name, and fcc, bcc, L1_0 or wurtzite.
+    a_nm, c_nm : float
+        Cell [nm]; c = a for cubic crystals.
+    poisson_ratio : float
+        Of the isotropic average.
+    stiffness_gpa : (6, 6) float
+        Elastic constants in the crystal frame, Voigt order [GPa].
+    extinction_nm : dict
+        Extinction distance xi_g [nm] at 200 keV of each reflection, keyed "h k l" (families by their positive sorted indices).
+    absorption_ratio : float
+        xi_g / xi'_g at 200 keV.
+    xi_0_abs_nm : float
+        Mean absorption distance xi'_0 at 200 keV with all losses counted [nm].
+    zone_axis, g : (3,) float
+        A zone axis and a reflection of it, to start from.
+    source : dict
+        Where each number comes from.
+    """
+
+    name: str
+    structure: str
+    a_nm: float
+    c_nm: float
+    poisson_ratio: float
+    stiffness_gpa: np.ndarray
+    extinction_nm: dict[str, float]
+    absorption_ratio: float
+    xi_0_abs_nm: float
+    zone_axis: tuple[float, float, float]
+    g: tuple[float, float, float]
+    source: dict[str, str]
+
+    @property
+    def cell_nm(self) -> np.ndarray:
+        """(3, 3) cell vectors as rows [nm]; a along x."""
+        if self.structure == "wurtzite":
+            return np.array([[self.a_nm, 0, 0], [-self.a_nm / 2, self.a_nm * np.sqrt(0.75), 0], [0, 0, self.c_nm]])
+        return np.diag([self.a_nm, self.a_nm, self.c_nm])
+
+    def direction_nm(self, uvw) -> np.ndarray:
+        """Lattice vector [uvw] (..., 3) in crystal Cartesian coordinates [nm]."""
+        return np.asarray(uvw, float) @ self.cell_nm
+
+    def reciprocal_per_nm(self, hkl) -> np.ndarray:
+        """Reciprocal vector (hkl) (..., 3) in crystal Cartesian coordinates [1/nm], |g| = 1/d."""
+        return np.asarray(hkl, float) @ np.linalg.inv(self.cell_nm).T
+
+    def bragg_angle_rad(self, hkl, energy_keV: float) -> float:
+        """Half the scattering angle of (hkl) [rad]."""
+        return float(np.arcsin(electron_wavelength_nm(energy_keV) * np.linalg.norm(self.reciprocal_per_nm(hkl)) / 2))
+
+    def extinction_distances_nm(self, hkl, energy_keV: float) -> tuple[float, float, float]:
+        """xi_g, xi'_g and xi'_0 [nm] of a reflection.
+
+        xi_g scales with the electron's velocity v, the absorption distances with v squared (tables at 200 and 300 keV agree
+        within rounding).
+
+        Raises
+        ------
+        InputError
+            When the reflection is not in the material's table.
+        """
+        h, k, l = (abs(int(round(i))) for i in hkl)
+        if self.structure in ("fcc", "bcc"):
+            h, k, l = sorted((h, k, l), reverse=True)
+        elif self.structure == "L1_0":
+            h, k = max(h, k), min(h, k)
+        key = f"{h} {k} {l}"
+        if key not in self.extinction_nm:
+            known = ", ".join(f"({k})" for k in self.extinction_nm)
+            raise InputError(f"g: ({h} {k} {l}) found, no extinction distance for {self.name}; known are {known}")
+        ratio = _velocity(energy_keV) / _velocity(200.0)
+        xi = self.extinction_nm[key]
+        return xi * ratio, xi / self.absorption_ratio * ratio**2, self.xi_0_abs_nm * ratio**2
+
+    def slip_systems(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Slip planes and Burgers vectors: pairs of (unit normal (3,), Burgers vector (3,) [nm]), b and -b counted once.
+
+        Raises
+        ------
+        InputError
+            For a structure without a list of slip systems.
+        """
+        if self.structure == "wurtzite":
+            basal = [(1, 0, 0), (0, 1, 0), (1, 1, 0)]
+            prism = {(1, 0, 0): (0, 1, 0), (0, 1, 0): (1, 0, 0), (1, 1, 0): (1, -1, 0)}  # a on its prism plane
+            pairs = [((0, 0, 1), b) for b in basal]
+            pairs += [(prism[b], (*b[:2], 1)) for b in basal]  # a + c
+            pairs += [(prism[b], (0, 0, 1)) for b in basal]  # c
+        elif self.structure in _FAMILIES:
+            pairs = []
+            for plane, burgers in _FAMILIES[self.structure]:
+                fixed = self.structure == "L1_0"  # c is not equivalent to a
+                for n, b in product(_equivalents(plane, fixed), _equivalents(burgers, fixed)):
+                    if abs(np.dot(n, b)) < 1e-9:
+                        pairs.append((n, b))
+        else:
+            raise InputError(f"structure: {self.structure} found, fcc, bcc, L1_0 or wurtzite allowed")
+        normals = [self.reciprocal_per_nm(n) for n, _ in pairs]
+        return [(n / np.linalg.norm(n), self.direction_nm(b)) for n, (_, b) in zip(normals, pairs, strict=True)]
+
+    def burgers_vectors_nm(self) -> np.ndarray:
+        """(N, 3) distinct Burgers vectors of the slip systems, b and -b counted once [nm]."""
+        return np.unique(np.round([b for _, b in self.slip_systems()], 9), axis=0)
+
+
+def _equivalents(indices, c_fixed: bool) -> list[tuple[float, ...]]:
+    """All permutations and signs of a triple, one of each pair v, -v; with ``c_fixed`` only a and b change places."""
+    orders = set(permutations(indices))
+    if c_fixed:
+        orders = {o for o in orders if o[2] == indices[2]}
+    found = {
+        tuple(s * i + 0.0 for s, i in zip(signs, o, strict=True))
+        for o in orders
+        for signs in product((1, -1), repeat=3)
+    }
+    return sorted(v for v in found if next(i for i in v if i) > 0)
+
+
+def material_names() -> list[str]:
+    """Names of the materials that ship."""
+    files = resources.files("veristem.datasets").joinpath("materials").iterdir()
+    return sorted((f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")), key=str.lower)
+
+
+@cache
+def load_material(name: str) -> Material:
+    """The material of that name.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, with the known ones.
+    """
+    if name not in material_names():
+        raise InputError(f"material: {name!r} found, allowed are {', '.join(material_names())}")
+    text = resources.files("veristem.datasets").joinpath("materials", f"{name}.toml").read_text(encoding="utf-8")
+    table = tomllib.loads(text)
+    stiffness = np.zeros((6, 6))
+    for key, value in table["elastic_gpa"].items():
+        i, j = int(key[1]) - 1, int(key[2]) - 1
+        stiffness[i, j] = stiffness[j, i] = value
+    return Material(
+        name=name,
+        structure=table["structure"],
+        a_nm=table["a_nm"],
+        c_nm=table.get("c_nm", table["a_nm"]),
+        poisson_ratio=table["poisson_ratio"],
+        stiffness_gpa=stiffness,
+        extinction_nm=table["extinction_nm"],
+        absorption_ratio=table["absorption_ratio"],
+        xi_0_abs_nm=table["xi_0_abs_nm"],
+        zone_axis=tuple(table["zone_axis"]),
+        g=tuple(table["g"]),
+        source=table["source"],
+    )

@@ -1,0 +1,130 @@
+"""Frames, view directions and detector regions (conventions: docs/conventions.md).
+
+Specimen frame: x along the fast scan, y along the slow scan, z along the beam, entrance face z = 0. Angles are (N, 2) arrays
+(theta_x, theta_y) [rad] of the *incident* rays; a ray has direction (tan theta_x, tan theta_y, 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from veristem.datasets.errors import InputError
+
+
+def project(points_nm, direction_rad, focus_nm: float) -> np.ndarray:
+    """Image position (N, 2) [nm] of specimen points (N, 3) [nm] for incidence ``direction_rad`` (2,).
+
+    r = (x, y) - (z - z_f) tan(theta), with the scan focused on the plane z_f = ``focus_nm``.
+    """
+    points = np.asarray(points_nm, float)
+    return points[..., :2] - (points[..., 2:] - focus_nm) * np.tan(np.asarray(direction_rad, float))
+
+
+def rotation_about(axis, angle_rad: float) -> np.ndarray:
+    """(3, 3) matrix of the right-handed rotation about ``axis``."""
+    from scipy.spatial.transform import Rotation
+
+    axis = np.asarray(axis, float)
+    return Rotation.from_rotvec(angle_rad * axis / np.linalg.norm(axis)).as_matrix()
+
+
+def specimen_from_crystal(zone_axis, g, g_azimuth_rad: float, tilt_rad: float) -> np.ndarray:
+    """Rotation (3, 3) that takes crystal Cartesian vectors to the specimen frame.
+
+    Parameters
+    ----------
+    zone_axis, g : (3,) float
+        Crystal Cartesian vectors (any length): the zone axis, along +z before the tilt, and the reflection, in the image.
+    g_azimuth_rad : float
+        Direction of g in the image, from x towards y [rad].
+    tilt_rad : float
+        Tilt from the zone axis that raises the excitation error [rad]: the Bragg angle brings the reflection to s = 0.
+
+    Raises
+    ------
+    InputError
+        When g is not perpendicular to the zone axis.
+    """
+    z = np.asarray(zone_axis, float) / np.linalg.norm(zone_axis)
+    along = np.asarray(g, float) / np.linalg.norm(g)
+    if abs(z @ along) > 1e-6:
+        angle = np.degrees(np.arccos(np.clip(z @ along, -1, 1)))
+        raise InputError(f"g: {angle:.2f} deg from the zone axis found, 90 allowed; choose a reflection of that zone")
+    crystal = np.stack([along, np.cross(z, along), z])  # rows: g, z x g, z
+    c, s = np.cos(g_azimuth_rad), np.sin(g_azimuth_rad)
+    specimen = np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
+    # s grows as g turns towards the source: s = -g_z - lambda g^2 / 2 at theta = 0
+    return rotation_about(np.cross([0.0, 0.0, 1.0], specimen[0]), tilt_rad) @ specimen.T @ crystal
+
+
+@dataclass(frozen=True)
+class Region:
+    """A sector of an annulus in the plane of the rays: a virtual disc is the full annulus with inner radius 0.
+
+    Parameters
+    ----------
+    center_rad : (float, float)
+        Centre of the annulus [rad].
+    outer_rad, inner_rad : float
+        Radii [rad].
+    start_rad, width_rad : float
+        Azimuth at which the sector begins, from x towards y, and its opening [rad].
+    """
+
+    center_rad: tuple[float, float]
+    outer_rad: float
+    inner_rad: float = 0.0
+    start_rad: float = 0.0
+    width_rad: float = 2 * np.pi
+
+    def contains(self, theta_rad: np.ndarray) -> np.ndarray:
+        """Which of the directions (..., 2) lie in the region."""
+        d = np.asarray(theta_rad) - self.center_rad
+        r = np.hypot(d[..., 0], d[..., 1])
+        inside = (r >= self.inner_rad) & (r < self.outer_rad)
+        if self.width_rad < 2 * np.pi:
+            inside &= (np.arctan2(d[..., 1], d[..., 0]) - self.start_rad) % (2 * np.pi) < self.width_rad
+        return inside
+
+    def bounds_rad(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper corner (2,) of a square around the region [rad]."""
+        center = np.asarray(self.center_rad)
+        return center - self.outer_rad, center + self.outer_rad
+
+    def directions(self, convergence_rad: float, count: int = 400) -> np.ndarray:
+        """Directions (N, 2) on a fine uniform grid over the region, clipped by the rim of the cone [rad]."""
+        low, high = self.bounds_rad()
+        offset = (np.arange(count) + 0.5) / count
+        x, y = np.meshgrid(low[0] + offset * (high - low)[0], low[1] + offset * (high - low)[1])
+        theta = np.stack([x, y], axis=-1).reshape(-1, 2)
+        return theta[self.contains(theta) & (np.hypot(theta[:, 0], theta[:, 1]) <= convergence_rad)]
+
+    def mean_direction_rad(self, convergence_rad: float) -> np.ndarray:
+        """Mean direction (2,) of the uniformly filled region after clipping by the rim [rad].
+
+        Raises
+        ------
+        InputError
+            When no part of the region lies within the cone.
+        """
+        theta = self.directions(convergence_rad)
+        if not len(theta):
+            raise InputError(
+                f"detector: region at {1e3 * np.hypot(*self.center_rad):.1f} mrad found, outside the cone of "
+                f"{1e3 * convergence_rad:.1f} mrad; choose a smaller angle or a larger convergence semi-angle"
+            )
+        return theta.mean(axis=0)
+
+    def fraction(self, convergence_rad: float) -> float:
+        """Share of the electrons of the uniformly filled cone that the region receives."""
+        low, high = self.bounds_rad()
+        cell = np.prod(high - low) / 400**2
+        return float(len(self.directions(convergence_rad)) * cell / (np.pi * convergence_rad**2))
+
+
+def pair_angle_rad(first_rad, second_rad) -> float:
+    """Angle between two ray directions (2,) [rad]."""
+    a, b = (np.append(np.tan(np.asarray(t, float)), 1.0) for t in (first_rad, second_rad))
+    return float(np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b))

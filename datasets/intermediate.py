@@ -1,0 +1,43 @@
+"""What passes between the stages of a stereo method; either can be handed in from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Contours:
+    """Centrelines of the dislocations in each view.
+
+    Parameters
+    ----------
+    curves_nm : sequence (view) of sequences of (K, 2) float
+        Polylines (x, y) in the image plane of each view [nm], origin at the corner of the image.
+    sigma_nm : sequence (view) of sequences of (K,) float
+        Standard deviation of each vertex normal to its curve [nm].
+    """
+
+    curves_nm: tuple[tuple[np.ndarray, ...], ...]
+    sigma_nm: tuple[tuple[np.ndarray, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """Curves seen in two views: each vertex with its place in both.
+
+    Parameters
+    ----------
+    views : (2,) int
+        The two views of the pair, first and second.
+    first_nm, second_nm : sequences of (K, 2) float
+        The same curve in the image plane of the first and of the second view [nm].
+    sigma_nm : sequence of (K,) float
+        Standard deviation of the disparity along the epipolar direction [nm].
+    """
+
+    views: tuple[int, int]
+    first_nm: tuple[np.ndarray, ...]
+    second_nm: tuple[np.ndarray, ...]
+    sigma_nm: tuple[np.ndarray, ...]

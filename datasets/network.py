@@ -1,0 +1,142 @@
+"""A dislocation network: the truth of a specimen of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from veristem.datasets.errors import InputError
+from veristem.datasets.shapes import as_array
+
+
+@dataclass(frozen=True, eq=False)
+class DislocationNetwork:
+    """Straight segments between nodes, each with its Burgers vector.
+
+    A segment runs from its first node to its second (direction t); a right-handed circuit about t closes by +b
+    (docs/conventions.md). |b| is never normalised.
+
+    Parameters
+    ----------
+    nodes_nm : (N, 3) float
+        Node positions [nm].
+    segments : (M, 2) int
+        Node indices of each segment.
+    burgers_nm : (M, 3) float
+        Burgers vectors [nm], in the frame of the nodes.
+    pinned : (N,) bool, optional
+        Nodes at which a line may end (pinned, or on a surface); all False by default.
+    box_nm : (2, 3) float or None
+        Lower and upper corner of the periodic cell [nm]; None for a network that is not periodic.
+    plane_normals : (M, 3) float or None
+        Glide-plane normals, where a file gives them; (0, 0, 0) for a segment without one.
+
+    Raises
+    ------
+    InputError
+        On a wrong shape, a value that is not finite, or an index without a node.
+    """
+
+    nodes_nm: np.ndarray
+    segments: np.ndarray
+    burgers_nm: np.ndarray
+    pinned: np.ndarray = field(default=None)  # type: ignore[assignment]
+    box_nm: np.ndarray | None = None
+    plane_normals: np.ndarray | None = None
+
+    def __post_init__(self):
+        nodes = as_array("nodes_nm", self.nodes_nm, (None, 3))
+        segments = as_array("segments", self.segments, (None, 2), dtype=np.int64)
+        set_ = object.__setattr__
+        set_(self, "nodes_nm", nodes)
+        set_(self, "segments", segments)
+        set_(self, "burgers_nm", as_array("burgers_nm", self.burgers_nm, (len(segments), 3)))
+        pinned = np.zeros(len(nodes), bool) if self.pinned is None else self.pinned
+        set_(self, "pinned", as_array("pinned", pinned, (len(nodes),), dtype=bool))
+        if self.box_nm is not None:
+            set_(self, "box_nm", as_array("box_nm", self.box_nm, (2, 3)))
+        if self.plane_normals is not None:
+            set_(self, "plane_normals", as_array("plane_normals", self.plane_normals, (len(segments), 3)))
+        if len(segments) and (segments.min() < 0 or segments.max() >= len(nodes)):
+            raise InputError(
+                f"segments: node index {segments.min()}..{segments.max()} found, 0..{len(nodes) - 1} allowed"
+            )
+
+    @property
+    def vectors_nm(self) -> np.ndarray:
+        """(M, 3) vectors from first to second node [nm], by the minimum image when periodic."""
+        d = self.nodes_nm[self.segments[:, 1]] - self.nodes_nm[self.segments[:, 0]]
+        if self.box_nm is not None:
+            size = self.box_nm[1] - self.box_nm[0]
+            d -= size * np.rint(d / size)
+        return d
+
+    @property
+    def lengths_nm(self) -> np.ndarray:
+        """(M,) segment lengths [nm]."""
+        return np.linalg.norm(self.vectors_nm, axis=1)
+
+    def ends_nm(self) -> tuple[np.ndarray, np.ndarray]:
+        """First (M, 3) and second (M, 3) end of every segment [nm], the second by the minimum image."""
+        first = self.nodes_nm[self.segments[:, 0]]
+        return first, first + self.vectors_nm
+
+    def burgers_residual_nm(self) -> np.ndarray:
+        """(N, 3) sum of the Burgers vectors that leave each node less those that enter it [nm]; zero where conserved."""
+        residual = np.zeros_like(self.nodes_nm)
+        np.add.at(residual, self.segments[:, 0], self.burgers_nm)
+        np.subtract.at(residual, self.segments[:, 1], self.burgers_nm)
+        return residual
+
+    def check_conservation(self, relative: float = 1e-4) -> None:
+        """Raise InputError at the first free node whose Burgers vectors do not sum to zero.
+
+        The tolerance is ``relative`` times the largest |b| of the network (files hold about seven digits).
+        """
+        if not len(self.segments):
+            return
+        scale = np.linalg.norm(self.burgers_nm, axis=1).max()
+        size = np.linalg.norm(self.burgers_residual_nm(), axis=1)
+        bad = np.flatnonzero((size > relative * scale) & ~self.pinned)
+        if len(bad):
+            raise InputError(
+                f"node {bad[0]}: Burgers vectors sum to {size[bad[0]]:.4g} nm, 0 allowed at a free node "
+                f"({len(bad)} such nodes); pin the node or correct its arms"
+            )
+
+    def rotated(self, rotation: np.ndarray, about_nm=(0.0, 0.0, 0.0), to_nm=(0.0, 0.0, 0.0)) -> DislocationNetwork:
+        """The network turned by ``rotation`` (3, 3) about a point, which is then moved to ``to_nm``.
+
+        Burgers vectors and planes turn along. The result is not periodic: only an axis-aligned cell is kept here.
+        """
+        return replace(
+            self,
+            nodes_nm=(self.nodes_nm - np.asarray(about_nm)) @ rotation.T + np.asarray(to_nm),
+            burgers_nm=self.burgers_nm @ rotation.T,
+            plane_normals=None if self.plane_normals is None else self.plane_normals @ rotation.T,
+            box_nm=None,
+        )
+
+    @staticmethod
+    def union(networks: Sequence[DislocationNetwork]) -> DislocationNetwork:
+        """Several networks side by side as one (not periodic)."""
+        shifts = np.cumsum([0, *(len(n.nodes_nm) for n in networks)])
+        return DislocationNetwork(
+            np.concatenate([np.zeros((0, 3)), *(n.nodes_nm for n in networks)]),
+            np.concatenate([np.zeros((0, 2), int), *(n.segments + s for n, s in zip(networks, shifts, strict=False))]),
+            np.concatenate([np.zeros((0, 3)), *(n.burgers_nm for n in networks)]),
+            np.concatenate([np.zeros(0, bool), *(n.pinned for n in networks)]),
+        )
+
+    @staticmethod
+    def from_polyline(points_nm: np.ndarray, burgers_nm: np.ndarray, closed: bool = False) -> DislocationNetwork:
+        """One line through the points (K, 3), closed into a loop on request; open ends are pinned."""
+        count = len(points_nm)
+        first = np.arange(count if closed else count - 1)
+        segments = np.stack([first, (first + 1) % count], axis=1)
+        pinned = np.zeros(count, bool)
+        if not closed:
+            pinned[[0, -1]] = True
+        return DislocationNetwork(points_nm, segments, np.tile(burgers_nm, (len(segments), 1)), pinned)

@@ -1,0 +1,254 @@
+"""Recipes and studies: the only configuration. Unknown keys are rejected; every key carries its unit."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from veristem.datasets.errors import InputError
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Triple = tuple[Finite, Finite, Finite]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Generated(_Table):
+    """A network made by a generator of sim/networks."""
+
+    generator: Literal["glide", "loops", "net"] = Field("glide", description="specimen generator")
+    density_per_m2: Positive = Field(2.0e13, description="line length per volume [1/m^2]")
+    visible_fraction: Annotated[float, Field(ge=0, le=1)] = Field(0.8, description="share of lines with g.b != 0")
+
+
+class FromFile(_Table):
+    """A foil cut from the network in a file."""
+
+    file: str = Field(description="network file: .data, .ca or .vtp")
+    burgers_magnitude_nm: Positive | None = Field(None, description="unit of length of a .data file [nm]")
+    center_nm: Triple | None = Field(
+        None, description="centre of the foil in the file's frame; where most line is, if not given"
+    )
+
+
+class Specimen(_Table):
+    """What is put into the microscope."""
+
+    kind: Literal["dislocations"] = "dislocations"
+    material: str = Field("CoCrFeMnNi", description="see `veristem list materials`")
+    thickness_nm: Positive = 200.0
+    field_nm: tuple[Positive, Positive] = (512.0, 512.0)
+    zone_axis: Triple = (1, 1, 0)
+    g: Triple = (0, 0, 2)
+    g_azimuth_deg: Finite = Field(90.0, description="direction of g in the image, from x towards y")
+    tilt_off_bragg_deg: Finite = Field(0.14, description="towards positive excitation error")
+    network: Generated | FromFile = Generated()
+
+
+class Virtual(_Table):
+    """A pair of virtual discs, symmetric about the axis."""
+
+    kind: Literal["virtual"] = "virtual"
+    pair_angle_deg: Positive = Field(8.0, description="angle between the centres of the two discs")
+    radius_mrad: Positive = 15.0
+    pair_azimuth_deg: Finite | None = Field(
+        None, description="direction of the pair; along the Kikuchi line if not given"
+    )
+
+
+class Segmented(_Table):
+    """An annulus divided into four quadrants."""
+
+    kind: Literal["segmented"] = "segmented"
+    inner_mrad: Positive = 14.0
+    outer_mrad: Positive = 28.0
+    rotation_deg: Finite = Field(0.0, description="azimuth at which quadrant A is centred")
+
+
+class Microscope(_Table):
+    """Beam and detector."""
+
+    energy_keV: Positive = 200.0
+    current_nA: Positive = 0.1
+    convergence_mrad: Positive = 91.0
+    aberrations: Literal["none"] = "none"
+    detector: Annotated[Virtual | Segmented, Field(discriminator="kind")] = Virtual()
+
+
+class Scan(_Table):
+    """The raster."""
+
+    shape: tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=16)]] = Field(
+        (256, 256), description="rows, columns"
+    )
+    pixel_nm: Positive = 2.0
+    dwell_us: Positive = 590.0
+
+
+class Recipe(_Table):
+    """Everything that makes one acquisition."""
+
+    class Head(_Table):
+        """Name, version and seed."""
+
+        name: str
+        version: Literal[1] = 1
+        seed: Annotated[int, Field(ge=0)] = 0
+
+    recipe: Head
+    specimen: Specimen = Specimen()
+    microscope: Microscope = Microscope()
+    scan: Scan = Scan()
+
+    @model_validator(mode="after")
+    def _scan_covers_field(self):
+        rows, columns = self.scan.shape
+        size = (columns * self.scan.pixel_nm, rows * self.scan.pixel_nm)
+        if not np.allclose(size, self.specimen.field_nm, rtol=1e-6):
+            raise ValueError(
+                f"scan of {size[0]:g} x {size[1]:g} nm found, specimen.field_nm {self.specimen.field_nm[0]:g} x "
+                f"{self.specimen.field_nm[1]:g} allowed; set scan.shape and scan.pixel_nm to match"
+            )
+        return self
+
+    def with_values(self, values: dict[str, Any]) -> Recipe:
+        """A copy with values set at dotted paths, checked again; an unknown path is an error."""
+        table = self.model_dump(mode="json")
+        for path, value in values.items():
+            *parents, last = path.split(".")
+            level = table
+            for key in parents:
+                level = level.get(key) if isinstance(level, dict) else None
+            if not isinstance(level, dict):
+                raise InputError(f"{path}: no such key in a recipe; `veristem recipe --schema` lists them")
+            level[last] = value
+        return Recipe.from_table(table, self.recipe.name)
+
+    @staticmethod
+    def from_table(table: dict, where: str) -> Recipe:
+        """A recipe from a parsed table; errors name ``where`` and the key."""
+        return _validated(Recipe, table, where)
+
+
+class Axis(_Table):
+    """Values from a range."""
+
+    start: Finite = Field(alias="from")
+    stop: Finite = Field(alias="to")
+    steps: Annotated[int, Field(ge=2)]
+    scale: Literal["linear", "log"] = "linear"
+
+    def values(self) -> list[float]:
+        """The values, ends included."""
+        space = np.geomspace if self.scale == "log" else np.linspace
+        return [float(v) for v in space(self.start, self.stop, self.steps)]
+
+
+class Study(_Table):
+    """A product of conditions over a recipe."""
+
+    name: str
+    recipe: str = Field(description="recipe file or name")
+    methods: list[str] = ["stereo-classical"]
+    seeds: Annotated[int, Field(ge=1)] = 8
+    axes: dict[str, list[Any] | Axis] = {}
+
+    def cells(self) -> list[dict[str, Any]]:
+        """One dictionary of dotted paths a condition, the first axis slowest."""
+        cells: list[dict[str, Any]] = [{}]
+        for path, axis in self.axes.items():
+            values = axis.values() if isinstance(axis, Axis) else axis
+            if not values:
+                raise InputError(f"study.axes.{path}: no values found, at least one allowed")
+            cells = [{**cell, path: value} for cell in cells for value in values]
+        return cells
+
+
+def _validated(model, table, where: str):
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(p) for p in first["loc"])
+        found = "" if first["type"] == "missing" or not key else f"{_short(first['input'])} found, "
+        message = first["msg"].removeprefix("Value error, ")
+        hint = "; `veristem recipe --schema` lists the keys" if first["type"] == "extra_forbidden" else ""
+        raise InputError(f"{where}: {key + ': ' if key else ''}{found}{message}{hint}") from None
+
+
+def _short(value) -> str:
+    text = repr(value)
+    return text if len(text) < 60 else text[:57] + "..."
+
+
+def recipe_names(kind: Literal["recipe", "study"] = "recipe") -> list[str]:
+    """Names of the recipes or studies that ship."""
+    folder = resources.files("veristem.datasets").joinpath("recipes")
+    return sorted(
+        f.name.removesuffix(".toml") for f in folder.iterdir() if f"[{kind}]" in f.read_text(encoding="utf-8")
+    )
+
+
+def recipe_text(name_or_path: str, kind: Literal["recipe", "study"] = "recipe") -> str:
+    """Text of a named or stored recipe or study.
+
+    Raises
+    ------
+    InputError
+        When it is neither a file nor a known name.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".toml" or path.is_file():
+        try:
+            return path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}; give a {kind} file or a name") from None
+        except UnicodeDecodeError:
+            raise InputError(f"{path}: bytes that are not UTF-8 found, a TOML text allowed") from None
+    if name_or_path in recipe_names(kind):
+        return (
+            resources.files("veristem.datasets").joinpath("recipes", f"{name_or_path}.toml").read_text(encoding="utf-8")
+        )
+    raise InputError(
+        f"{name_or_path}: no such {kind}; named ones are {', '.join(recipe_names(kind))}, or give a .toml file"
+    )
+
+
+def _load_table(name_or_path: str, kind: Literal["recipe", "study"]) -> dict:
+    try:
+        return tomllib.loads(recipe_text(name_or_path, kind))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{name_or_path}: {error}; TOML allowed") from None
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """A recipe by name or from a file.
+
+    Raises
+    ------
+    InputError
+        Naming the file and the key.
+    """
+    return _validated(Recipe, _load_table(name_or_path, "recipe"), name_or_path)
+
+
+def load_study(name_or_path: str) -> Study:
+    """A study by name or from a file.
+
+    Raises
+    ------
+    InputError
+        Naming the file and the key.
+    """
+    table = _load_table(name_or_path, "study")
+    if set(table) != {"study"}:
+        raise InputError(f"{name_or_path}: tables {', '.join(sorted(table)) or 'none'} found, only [study] allowed")
+    return _validated(Study, table["study"], name_or_path)

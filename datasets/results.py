@@ -1,0 +1,44 @@
+"""The results table: one row a cell and method, with one explicit Arrow schema.
+
+A null error and a text error must read back together, so no column's type is ever guessed.
+"""
+
+from __future__ import annotations
+
+CURVE_SCORES = (  # the plain keys; each also stands with the suffixes below
+    "accuracy_nm",
+    "completeness_nm",
+    "chamfer_nm",
+    "hausdorff95_nm",
+    "precision",
+    "recall",
+    "f_score",
+    "depth_bias_nm",
+    "depth_rmse_nm",
+    "lateral_rmse_nm",
+    "length_ratio",
+    "apls",
+    "betti0_error",
+    "betti1_error",
+    "calibration",
+)
+SUFFIXES = ("", "_visible", "_psi_above_25")
+
+_TEXT = ("study", "cell", "recipe", "method", "conditions", "error", "version")
+_WHOLE = ("seed",)
+_NUMBER = ("tolerance_nm", "pair_angle_deg", "electrons_per_pixel", "counts_per_pixel", "simulate_s", "reconstruct_s")
+
+
+def score_columns() -> list[str]:
+    """All score columns of a row."""
+    return [name + suffix for suffix in SUFFIXES for name in CURVE_SCORES]
+
+
+def schema():
+    """The pyarrow schema of the table; ``conditions`` is a JSON object of dotted recipe paths."""
+    import pyarrow as pa
+
+    fields = [pa.field(n, pa.string()) for n in _TEXT]
+    fields += [pa.field(n, pa.int64()) for n in _WHOLE]
+    fields += [pa.field(n, pa.float64()) for n in (*_NUMBER, *score_columns())]
+    return pa.schema(fields)

@@ -1,0 +1,27 @@
+"""One central check of array shapes, so that every message reads alike."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from veristem.datasets.errors import InputError
+
+
+def as_array(name: str, value, shape: tuple[int | None, ...], dtype=np.float64) -> np.ndarray:
+    """``value`` as an array of ``dtype`` whose shape fits (None stands for any length) and whose values are finite.
+
+    Raises
+    ------
+    InputError
+        Naming the array, the shape or value found and what is allowed.
+    """
+    array = np.asarray(value)
+    if array.size == 0 and array.ndim != len(shape):
+        array = array.reshape([0 if n is None else n for n in shape])
+    if array.ndim != len(shape) or any(n is not None and n != m for n, m in zip(shape, array.shape, strict=True)):
+        wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
+        raise InputError(f"{name}: shape {array.shape} found, {wanted} allowed")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise InputError(f"{name}: {array[where]} found at index {where}, finite numbers allowed")
+    return array.astype(dtype, copy=False)
