@@ -1,0 +1,92 @@
+"""A text file read line by line, so that every fault can name its line."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from veristem.datasets.errors import InputError
+
+
+class Lines:
+    """The lines of a file that hold something, one after the other.
+
+    Parameters
+    ----------
+    path : str or Path
+        A UTF-8 text.
+    comment : str or None
+        What begins a comment.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read as text.
+    """
+
+    def __init__(self, path: str | Path, comment: str | None = None):
+        self.path = path
+        self.comment = comment
+        self.number = 0
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}; give a file that can be read") from None
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: byte {error.start} is not text, a UTF-8 text file allowed") from None
+        self.ended = text.endswith("\n")
+        self._lines = text.splitlines()
+
+    def next(self, wanted: str) -> str:
+        """The next line that is not empty; ``wanted`` says in the error what is missing when the file ends."""
+        line = self.next_or_none()
+        if line is None:
+            raise self.error(f"end of file found, {wanted} allowed; the file is cut short")
+        return line
+
+    def next_or_none(self) -> str | None:
+        """The next line that is not empty, None at the end."""
+        while self.number < len(self._lines):
+            self.number += 1
+            line = self._lines[self.number - 1]
+            if self.comment:
+                line = line.split(self.comment, 1)[0]
+            if line := line.strip():
+                return line
+        return None
+
+    def error(self, message: str, number: int | None = None) -> InputError:
+        """An error at the current line, or at line ``number``."""
+        return InputError(f"{self.path}, line {number or self.number}: {message}")
+
+    def numbers(self, text: str, count: int, wanted: str) -> list[float]:
+        """``count`` finite numbers in ``text``, split at spaces.
+
+        Raises
+        ------
+        InputError
+            For another count, a word that is no number, or a number that is not finite.
+        """
+        words = text.split()
+        if len(words) != count:
+            raise self.error(f"{len(words)} values found, {count} allowed ({wanted})")
+        values = []
+        for word in words:
+            try:
+                value = float(word)
+            except ValueError:
+                raise self.error(f"{word[:40]!r} found, a number allowed ({wanted})") from None
+            if not math.isfinite(value):
+                raise self.error(f"{word} found, a finite number allowed ({wanted})")
+            values.append(value)
+        return values
+
+    def whole(self, text: str, wanted: str, least: int = 0) -> int:
+        """One whole number not below ``least``."""
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise self.error(f"{text[:40]!r} found, a whole number from {least} on allowed ({wanted})")
+        return value
