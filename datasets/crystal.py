@@ -15,7 +15,8 @@ import numpy as np
 
 from veristem.datasets.errors import InputError
 
-_FAMILIES = {  # structure -> slip planes (hkl) and Burgers vectors [uvw], as kinds of which all permutations and signs are taken
+# structure -> slip planes (hkl) and Burgers vectors [uvw], kinds of which all permutations and signs are taken
+_FAMILIES = {
     "fcc": [((1, 1, 1), (0.5, 0.5, 0))],
     "bcc": [((1, 1, 0), (0.5, 0.5, 0.5)), ((1, 1, 0), (1, 0, 0))],
     "L1_0": [((1, 1, 1), (0.5, 0.5, 0)), ((1, 1, 1), (0.5, 0, 0.5))],
@@ -47,7 +48,8 @@ class Material:
     stiffness_gpa : (6, 6) float
         Elastic constants in the crystal frame, Voigt order [GPa].
     extinction_nm : dict
-        Extinction distance xi_g [nm] at 200 keV of each reflection, keyed "h k l" (families by their positive sorted indices).
+        Extinction distance xi_g [nm] at 200 keV of each reflection, keyed "h k l" (families by their positive sorted
+        indices).
     absorption_ratio : float
         xi_g / xi'_g at 200 keV.
     xi_0_abs_nm : float
@@ -93,19 +95,21 @@ class Material:
     def extinction_distances_nm(self, hkl, energy_keV: float) -> tuple[float, float, float]:
         """xi_g, xi'_g and xi'_0 [nm] of a reflection.
 
-        xi_g scales with the electron's velocity v, the absorption distances with v squared (tables at 200 and 300 keV agree
-        within rounding).
+        xi_g scales with the electron's velocity v, the absorption distances with v squared (tables at 200 and 300 keV
+        agree within rounding).
 
         Raises
         ------
         InputError
             When the reflection is not in the material's table.
         """
-        h, k, l = (abs(int(round(i))) for i in hkl)
+        h, k, l = (abs(round(i)) for i in hkl)
         if self.structure in ("fcc", "bcc"):
             h, k, l = sorted((h, k, l), reverse=True)
         elif self.structure == "L1_0":
             h, k = max(h, k), min(h, k)
+        elif self.structure == "wurtzite":  # three-index; h, k and -(h + k) change places
+            k, h = sorted((h, k, abs(round(hkl[0]) + round(hkl[1]))))[:2]
         key = f"{h} {k} {l}"
         if key not in self.extinction_nm:
             known = ", ".join(f"({k})" for k in self.extinction_nm)
@@ -115,7 +119,7 @@ class Material:
         return xi * ratio, xi / self.absorption_ratio * ratio**2, self.xi_0_abs_nm * ratio**2
 
     def slip_systems(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Slip planes and Burgers vectors: pairs of (unit normal (3,), Burgers vector (3,) [nm]), b and -b counted once.
+        """Slip planes and Burgers vectors: pairs of unit normal (3,) and Burgers vector (3,) [nm], b and -b once.
 
         Raises
         ------
