@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from veristem.datasets.detectors import DETECTORS, AnyDetector
 from veristem.datasets.errors import InputError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -24,7 +25,7 @@ class _Table(BaseModel):
 class Generated(_Table):
     """A network made by a generator of sim/networks."""
 
-    generator: Literal["glide", "loops", "net"] = Field("glide", description="specimen generator")
+    generator: str = Field("glide", description="a file of sim/networks: glide, loops or net")
     density_per_m2: Positive = Field(2.0e13, description="line length per volume [1/m^2]")
     visible_fraction: Annotated[float, Field(ge=0, le=1)] = Field(0.8, description="share of lines with g.b != 0")
 
@@ -53,26 +54,6 @@ class Specimen(_Table):
     network: Generated | FromFile = Generated()
 
 
-class Virtual(_Table):
-    """A pair of virtual discs, symmetric about the axis."""
-
-    kind: Literal["virtual"] = "virtual"
-    pair_angle_deg: Positive = Field(8.0, description="angle between the centres of the two discs")
-    radius_mrad: Positive = 15.0
-    pair_azimuth_deg: Finite | None = Field(
-        None, description="direction of the pair; along the Kikuchi line if not given"
-    )
-
-
-class Segmented(_Table):
-    """An annulus divided into four quadrants."""
-
-    kind: Literal["segmented"] = "segmented"
-    inner_mrad: Positive = 14.0
-    outer_mrad: Positive = 28.0
-    rotation_deg: Finite = Field(0.0, description="azimuth at which quadrant A is centred")
-
-
 class Microscope(_Table):
     """Beam and detector."""
 
@@ -80,7 +61,10 @@ class Microscope(_Table):
     current_nA: Positive = 0.1
     convergence_mrad: Positive = 91.0
     aberrations: Literal["none"] = "none"
-    detector: Annotated[Virtual | Segmented, Field(discriminator="kind")] = Virtual()
+    loss_collected_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
+        1.0, description="share of the electrons with an energy loss that the region still counts"
+    )
+    detector: AnyDetector = DETECTORS["virtual"]()
 
 
 class Scan(_Table):

@@ -1,0 +1,30 @@
+"""A pair of virtual discs in the pattern of a pixelated detector."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from veristem.datasets.geometry import Region
+
+
+class Detector(BaseModel):
+    """Two discs, symmetric about the optic axis.
+
+    The first view is the one with the larger incidence angle along the pair, so that disparity (second less first) grows with depth.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: Literal["virtual"] = "virtual"
+    pair_angle_deg: Annotated[float, Field(gt=0, lt=60)] = Field(8.0, description="angle between the centres of the discs")
+    radius_mrad: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(15.0, description="radius of each disc")
+    pair_azimuth_deg: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
+        None, description="direction of the pair in the image, from x towards y; along the Kikuchi line if not given"
+    )
+
+    def regions(self, kikuchi_azimuth_rad: float) -> list[Region]:
+        """One region a view; ``kikuchi_azimuth_rad`` is the direction in which the excitation error stays the same."""
+        azimuth = kikuchi_azimuth_rad if self.pair_azimuth_deg is None else np.radians(self.pair_azimuth_deg)
+        half = np.radians(self.pair_angle_deg) / 2
+        along = half * np.array([np.cos(azimuth), np.sin(azimuth)])
+        return [Region((float(c[0]), float(c[1])), 1e-3 * self.radius_mrad) for c in (along, -along)]

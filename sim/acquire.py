@@ -1,0 +1,128 @@
+"""The one way from a specimen to images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.crystal import electron_wavelength_nm
+from veristem.datasets.geometry import Region, project
+from veristem.datasets.network import DislocationNetwork
+from veristem.datasets.recipe import Recipe
+from veristem.datasets.truth import LineTruth
+from veristem.sim.contrast.howie_whelan import two_beam
+from veristem.sim.noise import count, electrons_per_pixel
+from veristem.sim.rays import bundles, margin_pixels, ray_beta
+from veristem.sim.specimen import Specimen
+from veristem.sim.visibility import visibility
+
+
+def region_image(specimen: Specimen, region: Region, microscope, pixel_nm: float, shape: tuple[int, int]) -> np.ndarray:
+    """Share of the cone's electrons that reaches a detector region from each pixel, (rows, columns) float64.
+
+    Parameters
+    ----------
+    specimen : Specimen
+        What is imaged.
+    region : Region
+        Of the detector.
+    microscope : Microscope
+        Beam settings of the recipe.
+    pixel_nm : float
+        Scan step [nm].
+    shape : (int, int)
+        Rows and columns.
+    """
+    energy = microscope.energy_keV
+    alpha = 1e-3 * microscope.convergence_mrad
+    wavelength = electron_wavelength_nm(energy)
+    g = specimen.g_per_nm
+    reach = alpha + wavelength * np.hypot(g[0], g[1])
+    margin = margin_pixels(reach, max(specimen.focus_nm, specimen.thickness_nm - specimen.focus_nm), pixel_nm)
+    distortion, dz = specimen.distortion(pixel_nm, shape, margin)
+    extinction = specimen.extinction(energy, microscope.loss_collected_fraction)
+    image = np.zeros(shape)
+    for rays in bundles(region, alpha, g[:2], wavelength, specimen.s0_per_nm, specimen.thickness_nm, pixel_nm):
+        beta = ray_beta(distortion, rays.theta_rad, margin, dz, pixel_nm, specimen.focus_nm)
+        beams = two_beam(-beta if rays.partner else beta, dz, rays.s, extinction)
+        for weight, intensity in zip(rays.weight, beams[int(rays.partner)]):  # in this order, whatever the threads
+            image += weight * intensity
+    return image
+
+
+def label_maps(network: DislocationNetwork, visible, directions_rad, focus_nm: float, pixel_nm: float, shape) -> np.ndarray:
+    """(V, rows, columns) uint8: 1 on the projection of a visible segment, 2 on an invisible one, 0 elsewhere."""
+    from skimage.draw import line
+
+    first, second = network.ends_nm()
+    labels = np.zeros((len(directions_rad), *shape), np.uint8)
+    order = np.argsort(visible, kind="stable")  # visible ones are drawn last
+    for view, direction in enumerate(directions_rad):
+        ends = [np.floor(project(p, direction, focus_nm) / pixel_nm).astype(int) for p in (first, second)]
+        for m in order:
+            j, i = line(ends[0][m, 1], ends[0][m, 0], ends[1][m, 1], ends[1][m, 0])
+            inside = (j >= 0) & (j < shape[0]) & (i >= 0) & (i < shape[1])
+            labels[view, j[inside], i[inside]] = 1 if visible[m] else 2
+    return labels
+
+
+def acquire(specimen: Specimen, recipe: Recipe, rng: np.random.Generator) -> tuple[LineTruth, Acquisition]:
+    """Image a specimen as the recipe's microscope and scan say.
+
+    Parameters
+    ----------
+    specimen : Specimen
+        What is imaged.
+    recipe : Recipe
+        Its microscope and scan are used; it is kept with the truth.
+    rng : numpy.random.Generator
+        Of the counting noise only.
+
+    Returns
+    -------
+    LineTruth, Acquisition
+        The acquisition holds nothing of the truth.
+
+    Raises
+    ------
+    InputError
+        When a detector region lies outside the cone.
+    """
+    microscope, scan = recipe.microscope, recipe.scan
+    alpha = 1e-3 * microscope.convergence_mrad
+    regions = microscope.detector.regions(recipe.specimen_kikuchi_azimuth_rad)
+    directions = np.array([region.mean_direction_rad(alpha) for region in regions])
+    dose = electrons_per_pixel(microscope.current_nA, scan.dwell_us)
+    expected = np.stack([dose * region_image(specimen, r, microscope, scan.pixel_nm, scan.shape) for r in regions])
+    expected = expected.astype(np.float32)
+    foil = specimen.foil_network()
+    g_dot_b, g_dot_bu, visible = visibility(foil, specimen.g_per_nm)
+    truth = LineTruth(
+        network=foil,
+        g_dot_b=g_dot_b,
+        g_dot_bu=g_dot_bu,
+        visible=visible,
+        expected=expected,
+        labels=label_maps(foil, visible, directions, specimen.focus_nm, scan.pixel_nm, scan.shape),
+        directions_rad=directions,
+        field_nm=recipe.specimen.field_nm,
+        thickness_nm=specimen.thickness_nm,
+        focus_nm=specimen.focus_nm,
+        recipe=recipe.model_dump(mode="json"),
+    )
+    acquisition = Acquisition(
+        views=count(expected, rng),
+        directions_rad=directions,
+        pixel_nm=scan.pixel_nm,
+        focus_nm=specimen.thickness_nm / 2,
+        thickness_nm=recipe.specimen.thickness_nm,
+        electrons_per_pixel=np.array([dose * region.fraction(alpha) for region in regions]),
+        energy_keV=microscope.energy_keV,
+        convergence_rad=alpha,
+        material=recipe.specimen.material,
+        zone_axis=np.array(recipe.specimen.zone_axis, float),
+        g=np.array(recipe.specimen.g, float),
+        g_azimuth_rad=np.radians(recipe.specimen.g_azimuth_deg),
+        tilt_off_bragg_rad=np.radians(recipe.specimen.tilt_off_bragg_deg),
+    )
+    return truth, acquisition
