@@ -1,0 +1,291 @@
+"""Figures as matplotlib objects, without global state: images, overlays and curves of error.
+
+Image axes run as on the microscope's screen: x to the right, y down, in nm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from veristem.datasets import Acquisition, InputError
+from veristem.datasets.geometry import project
+from veristem.reports import studies, style
+from veristem.reports.scenes import Scene
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_STYLE = {
+    "font.size": 9, "axes.linewidth": 0.6, "axes.titlesize": 9, "legend.fontsize": 8, "legend.frameon": False,
+    "legend.title_fontsize": 8}  # fmt: skip
+
+
+def _styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    @wraps(draw)
+    def styled(*args, **kwargs):
+        from matplotlib import rc_context
+
+        with rc_context(_STYLE):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+def pair(acquisition: Acquisition) -> tuple[int, int] | None:
+    """Indices (left eye, right eye) of the two views furthest apart; None for a single view.
+
+    The rays of the left eye come from the left: its theta_x is the larger one (theta_y for a pair along y).
+    """
+    tangents = np.tan(acquisition.directions_rad)
+    distance = np.linalg.norm(tangents[:, None] - tangents[None], axis=2)
+    first, second = np.unravel_index(np.argmax(distance), distance.shape)
+    if distance[first, second] == 0:
+        return None
+    across = tangents[first] - tangents[second]
+    if across[np.argmax(np.abs(across))] < 0:
+        first, second = second, first
+    return int(first), int(second)
+
+
+@_styled
+def stereo_pair(acquisition: Acquisition) -> Figure:
+    """The two views side by side on one grey scale, with scale bar, direction of g and view angles."""
+    chosen = pair(acquisition) or (0,)
+    limits = np.percentile(acquisition.views[list(chosen)], [0.2, 99.8])
+    figure, axes = _figure((3.3 * len(chosen) + 0.5, 3.5), len(chosen))
+    shown = None
+    for ax, index, side in zip(axes, chosen, ("left", "right")):
+        shown = _show(ax, acquisition, acquisition.views[index], cmap="gray", vmin=limits[0], vmax=limits[1])
+        angles = ", ".join(f"{a:+.2f}°" for a in np.degrees(acquisition.directions_rad[index]))
+        ax.set_title(f"{side if len(chosen) > 1 else 'view'}: θ = ({angles})")
+        _scale_bar(ax, acquisition)
+    if acquisition.g_azimuth_rad is not None:
+        _g_arrow(axes[0], acquisition)
+    known = acquisition.electrons_per_pixel is not None
+    _colour_bar(axes[-1], shown, "electrons per pixel" if known else "grey level")
+    return figure
+
+
+@_styled
+def anaglyph(acquisition: Acquisition) -> Figure:
+    """The pair for red-cyan glasses, turned so that the parallax is horizontal.
+
+    Raises
+    ------
+    InputError
+        When there are no two views in different directions.
+    """
+    from scipy.ndimage import rotate
+
+    chosen = pair(acquisition)
+    if chosen is None:
+        raise InputError("anaglyph: one view direction found, two allowed")
+    across = np.subtract(*np.tan(acquisition.directions_rad[list(chosen)]))
+    angle = np.degrees(np.arctan2(across[1], across[0]))
+    low, high = np.percentile(acquisition.views[list(chosen)], [0.5, 99.5])
+    grey = np.clip((acquisition.views[list(chosen)] - low) / max(high - low, 1e-9), 0, 1)
+    if abs(angle) > 1:
+        grey = np.clip(rotate(grey, angle, axes=(2, 1), order=1, cval=1.0), 0, 1)
+    figure, (ax,) = _figure((4.0, 4.0), 1)
+    _show(ax, acquisition, np.stack([grey[0], grey[1], grey[1]], axis=-1))
+    if abs(angle) > 1:
+        ax.set_axis_off()
+        ax.set_title(f"turned by {angle:.0f}° to make the parallax horizontal")
+    _scale_bar(ax, acquisition)
+    return figure
+
+
+@_styled
+def overlay_plan(scene: Scene) -> Figure:
+    """Reconstruction and truth projected onto the left image."""
+    acquisition, shade = scene.acquisition, scene.shade
+    index = (pair(acquisition) or (0,))[0]
+    low, high = np.percentile(acquisition.views[index], [0.2, 99.8])
+    figure, (ax,) = _figure((5.2, 4.0), 1)
+    # a darker image than the pair's, so that white lines show on it
+    _show(ax, acquisition, acquisition.views[index], cmap="gray", vmin=low, vmax=high + 0.6 * (high - low))
+    if scene.truth is not None:
+        direction, focus = scene.truth.directions_rad[index], scene.truth.focus_nm
+        first, second = (project(end, direction, focus) for end in scene.truth.network.ends_nm())
+        _truth_lines(ax, scene, first, second, "white")
+    direction, focus = acquisition.directions_rad[index], acquisition.focus_nm
+    _shaded_lines(ax, [project(c, direction, focus) for c in scene.curves.curves_nm], shade)
+    _scale_bar(ax, acquisition)
+    return figure
+
+
+@_styled
+def overlay_depth(scene: Scene) -> Figure:
+    """Reconstruction and truth seen edge-on, x against depth z, the depth stretched when the foil is thin."""
+    width, _, thickness = scene.size_nm
+    stretch = max(1.0, round(2 * 0.45 * width / thickness) / 2)
+    figure, (ax,) = _figure((6.2, 0.9 + min(5.2 * thickness * stretch / width, 4.0)), 1)
+    if scene.truth is not None:
+        first, second = scene.truth.network.ends_nm()
+        _truth_lines(ax, scene, first[:, [0, 2]], second[:, [0, 2]], "0.55")
+    _shaded_lines(ax, [c[:, [0, 2]] for c in scene.curves.curves_nm], scene.shade)
+    for face in (0.0, thickness):
+        ax.axhline(face, color=style.FOIL, lw=0.8)
+    reached = [c[:, 2] for c in scene.curves.curves_nm]
+    low, high = min([0.0, *map(np.min, reached)]), max([thickness, *map(np.max, reached)])
+    margin = 0.04 * thickness
+    # a wild vertex must not squeeze the foil to a line
+    ax.set_ylim(min(high, 1.5 * thickness) + margin, max(low, -0.5 * thickness) - margin)
+    ax.set_xlim(0, width)
+    ax.set_aspect(stretch)
+    ax.set_xlabel("x (nm)")
+    ax.set_ylabel("depth z (nm)")
+    ax.set_title("depth to scale" if stretch == 1 else f"depth stretched × {stretch:g}")
+    return figure
+
+
+@_styled
+def score_curves(study: studies.StudyResult) -> Figure:
+    """Scores against every varied axis, with 95 % bootstrap bands over seeds: columns are axes, rows are scores.
+
+    Lines are methods when several ran, else the values of another axis; further axes are averaged over.
+
+    Raises
+    ------
+    InputError
+        When no axis takes more than one value.
+    """
+    if not study.axes:
+        raise InputError("score curves: no axis with more than one value found, at least one allowed")
+    count = len(study.axes)
+    figure, grid = _figure((2.7 * count + 0.9, 2.0 * len(studies.SCORES) + 0.9), count, len(studies.SCORES))
+    for column, axis in enumerate(study.axes):
+        split_by = _line_axis(study, axis)
+        for row, score in enumerate(studies.SCORES):
+            ax = grid[row][column]
+            _curves(ax, study, axis, split_by, score)
+            if score != "depth_rmse_nm":
+                ax.set_ylim(-0.03, 1.03)
+            else:
+                ax.set_ylim(bottom=0)
+            if score == "f_score":
+                ax.axhline(studies.F_ENOUGH, color="0.5", lw=0.8, ls=(0, (4, 3)), zorder=0)
+            if column == 0:
+                over = ", visible lines" if study.suffix and score != "depth_rmse_nm" else ""
+                ax.set_ylabel(studies.SCORES[score] + over)
+            if row < len(studies.SCORES) - 1:
+                ax.tick_params(labelbottom=False)
+            else:
+                ax.set_xlabel(studies.label(axis))
+                if split_by:
+                    title = "method" if split_by == "method" else studies.label(split_by)
+                    handles, names = ax.get_legend_handles_labels()
+                    place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.3), "ncols": min(3, len(names))}
+                    ax.legend(handles, names, title=title, **place)
+    return figure
+
+
+def _curves(ax, study: studies.StudyResult, axis: str, split_by: str | None, score: str) -> None:
+    values = sorted(study.rows[axis].dropna().unique(), key=lambda v: (isinstance(v, str), v))
+    numeric = all(isinstance(v, (int, float, np.number)) for v in values)
+    at = [float(v) for v in values] if numeric else list(range(len(values)))
+    groups = [("", study.rows)] if split_by is None else list(study.rows.groupby(split_by))
+    for (name, rows), colour, marker in zip(groups, style.spread(len(groups)), style.MARKERS * len(groups)):
+        # the other axes are averaged within a seed, so that the band is over independent specimens
+        by_seed = rows.groupby([axis, "seed"])[score].mean().unstack("seed").reindex(values)
+        mean, low, high = np.array([studies.mean_interval(v) for v in by_seed.to_numpy()]).T
+        text = f"{name:g}" if isinstance(name, (int, float)) else str(name)
+        ax.plot(at, mean, color=colour, marker=marker, ms=4, lw=1.4, label=text)
+        ax.fill_between(at, low, high, color=colour, alpha=0.2, lw=0)
+    if numeric and studies.is_geometric(at):
+        ax.set_xscale("log")
+    if len(at) <= 6 or not numeric:
+        ax.set_xticks(at, [f"{v:g}" if numeric else str(v) for v in values])
+        ax.minorticks_off()
+    ax.grid(color="0.9", lw=0.5)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _line_axis(study: studies.StudyResult, axis: str) -> str | None:
+    if study.rows["method"].nunique() > 1:
+        return "method"
+    others = [a for a in study.axes if a != axis and study.rows[a].nunique() <= 5]
+    return min(others, key=lambda a: study.rows[a].nunique(), default=None)
+
+
+def _figure(size_in, columns: int, rows: int = 1):
+    """A figure and its axes: a row of them, or a list of rows."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size_in, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False, sharey="row" if rows > 1 else False)
+    return figure, (axes if rows > 1 else list(axes[0]))
+
+
+def _show(ax, acquisition: Acquisition, image: np.ndarray, **how):
+    height, width = np.multiply(image.shape[:2], acquisition.pixel_nm)
+    ax.set_xlabel("x (nm)")
+    ax.set_ylabel("y (nm)")
+    return ax.imshow(image, extent=(0, width, height, 0), interpolation="nearest", **how)
+
+
+def _scale_bar(ax, acquisition: Acquisition) -> None:
+    from matplotlib.patheffects import withStroke
+
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    room = (right - left) / 4
+    decade = 10.0 ** np.floor(np.log10(room))
+    length = max(f * decade for f in (1, 2, 5) if f * decade <= room)
+    x, y = right - 0.05 * (right - left) - length, bottom - 0.05 * (bottom - top)
+    edge = [withStroke(linewidth=5, foreground="black")]
+    ax.plot([x, x + length], [y, y], color="white", lw=3, path_effects=edge, solid_capstyle="butt")
+    edge = [withStroke(linewidth=2.5, foreground="black")]
+    middle, above = x + length / 2, y - 0.02 * (bottom - top)
+    ax.text(middle, above, f"{length:g} nm", color="white", ha="center", va="bottom", weight="bold", path_effects=edge)
+    ax.set_xlim(left, right)
+    ax.set_ylim(bottom, top)
+
+
+def _g_arrow(ax, acquisition: Acquisition) -> None:
+    from matplotlib.patheffects import withStroke
+
+    assert acquisition.g_azimuth_rad is not None
+    size = min(acquisition.field_nm)
+    along = np.array([np.cos(acquisition.g_azimuth_rad), np.sin(acquisition.g_azimuth_rad)])
+    center, reach = np.full(2, 0.11 * size), 0.07 * size
+    edge = [withStroke(linewidth=3, foreground="black")]
+    arrow = {"arrowstyle": "-|>", "color": "white", "lw": 1.5, "shrinkA": 0, "shrinkB": 0, "path_effects": edge}
+    ax.annotate("", center + reach * along, center - reach * along, arrowprops=arrow)
+    aside = center + 0.05 * size * np.array([-along[1], along[0]])
+    how = {"ha": "center", "va": "center", "style": "italic", "weight": "bold", "path_effects": edge}
+    ax.text(*aside, "g", color="white", **how)
+
+
+def _truth_lines(ax, scene: Scene, first: np.ndarray, second: np.ndarray, colour: str) -> None:
+    from matplotlib.collections import LineCollection
+
+    assert scene.truth is not None
+    segments = np.stack([first, second], axis=1)
+    for mask, how in ((scene.truth.visible, {"lw": 3.2}), (~scene.truth.visible, {"lw": 1.2, "ls": ":"})):
+        ax.add_collection(LineCollection(list(segments[mask]), colors=colour, capstyle="round", **how), autolim=False)
+
+
+def _shaded_lines(ax, curves: list[np.ndarray], shade: style.Shade) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.collections import LineCollection
+    from matplotlib.colors import Normalize
+
+    paint = ScalarMappable(Normalize(*shade.limits), shade.colours)
+    for curve, values in zip(curves, shade.values):
+        segments = np.stack([curve[:-1], curve[1:]], axis=1)
+        middle = (values[:-1] + values[1:]) / 2
+        lines = LineCollection(list(segments), colors=paint.to_rgba(middle), lw=1.5, capstyle="round")
+        ax.add_collection(lines, autolim=False)
+    over = any((v > shade.limits[1]).any() for v in shade.values)
+    _colour_bar(ax, paint, shade.label, extend="max" if over else "neither")
+
+
+def _colour_bar(ax, painted, label: str, **how) -> None:
+    # an inset is as high as the picture, whatever its aspect
+    ax.figure.colorbar(painted, cax=ax.inset_axes((1.03, 0, 0.035, 1)), label=label, **how)

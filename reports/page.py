@@ -1,0 +1,210 @@
+"""One self-contained HTML page: what was there, how it looked, what was made of it, and which conditions to choose."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from veristem.datasets.geometry import pair_angle_rad
+from veristem.datasets.results import CURVE_SCORES, SUFFIXES
+from veristem.reports import figures, scenes, studies
+from veristem.reports.scenes import Scene
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+MEANINGS = {
+    "accuracy_nm": "mean distance from reconstruction to truth",
+    "completeness_nm": "mean distance from truth to reconstruction",
+    "chamfer_nm": "mean of accuracy and completeness",
+    "hausdorff95_nm": "95th percentile of the distances, the worse of both ways",
+    "precision": "share of the reconstructed length within the tolerance of the truth",
+    "recall": "share of the true length within the tolerance of the reconstruction",
+    "f_score": "harmonic mean of precision and recall",
+    "depth_bias_nm": "mean depth error of what was found",
+    "depth_rmse_nm": "root mean square depth error of what was found",
+    "lateral_rmse_nm": "root mean square error in the image plane of what was found",
+    "length_ratio": "reconstructed over true length",
+    "apls": "similarity of path lengths along both networks; 1 is perfect",
+    "betti0_error": "difference in the number of connected pieces",
+    "betti1_error": "difference in the number of closed loops",
+    "calibration": "root mean square of error over reported σ; 1 is honest",
+}
+
+
+def write_page(
+    path: str | Path,
+    *,
+    title: str,
+    scene: Scene,
+    table: pd.DataFrame | None = None,
+    facts: dict[str, dict[str, str]],
+    sentences: Sequence[str] = (),
+    command: str = "",
+) -> None:
+    """Write the report of one reconstruction, and of the study around it, as one HTML file that needs no other.
+
+    Parameters
+    ----------
+    path : path
+        File to write; it appears whole or not at all.
+    title : str
+        Headline.
+    scene : Scene
+        The acquisition and reconstruction to show; without a truth, neither errors nor scores are shown.
+    table : DataFrame, optional
+        Results of one or more studies (datasets/results.py).
+    facts : dict of dict of str
+        What was run: groups of names and values; a value of several lines (a recipe) is folded away.
+    sentences : sequence of str
+        Findings for the headline; what the studies say follows them.
+    command : str
+        The command that makes this page again.
+    """
+    from jinja2 import Environment
+
+    results = studies.split(table)
+    found = [text for text in map(studies.best_sentence, results) if text]
+    pictures, packs = _pictures(scene)
+    template = resources.files("veristem.reports").joinpath("templates", "page.html.jinja").read_text(encoding="utf-8")
+    html = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template).render(
+        title=title, sentences=[*sentences, *found], numbers=_key_numbers(scene), scene=scene, pictures=pictures,
+        size=[f"{length:g}" for length in scene.size_nm], has_empty_truth=_is_empty(scene),
+        studies=[_study(result) for result in results], f_enough=studies.F_ENOUGH,
+        runs=0 if table is None else len(table), failures=_failures(table), scores=_score_rows(scene.scores),
+        facts=facts, command=command,
+        script_data=_script_json({"viewer": scenes.viewer_html(), "scenes": packs}),
+    )  # fmt: skip
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(html, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _pictures(scene: Scene) -> tuple[dict[str, str], dict[str, str]]:
+    """Pictures by name as data addresses, and the packed 3D scenes."""
+    pictures, packs = {}, {}
+    plotters = {"reconstruction": (scenes.reconstruction_plotter, "edge")}
+    if scene.truth is not None:
+        plotters["truth"] = (scenes.truth_plotter, "beam")
+    for name, (make, second) in plotters.items():
+        plotter = make(scene)
+        pictures[name] = _address(scenes.picture(plotter, "tilted"))
+        pictures[f"{name}_{second}"] = _address(scenes.picture(plotter, second))
+        packs[name] = scenes.packed(plotter)
+        plotter.close()
+    pictures["pair"] = _drawn(figures.stereo_pair(scene.acquisition))
+    if figures.pair(scene.acquisition) is not None:
+        pictures["anaglyph"] = _drawn(figures.anaglyph(scene.acquisition))
+    pictures["plan"] = _drawn(figures.overlay_plan(scene))
+    pictures["depth"] = _drawn(figures.overlay_depth(scene), "svg")
+    return pictures, packs
+
+
+def _study(result: studies.StudyResult) -> dict:
+    seeds = result.rows["seed"].nunique()
+    return {
+        "name": result.name,
+        "picture": _drawn(figures.score_curves(result), "svg") if result.axes else None,
+        "width": 15 + 21 * len(result.axes),
+        "visible": bool(result.suffix),
+        "failed": int(result.rows["error"].notna().sum()),
+        "runs": len(result.rows),
+        "seeds": f"{seeds} seed" + ("s" if seeds != 1 else ""),
+        "axes": [studies.label(axis) for axis in result.axes],
+    }
+
+
+def _key_numbers(scene: Scene) -> list[tuple[str, str]]:
+    """Values and names of the numbers under the headline; what is not known is left out."""
+    numbers = []
+    for key, name, unit in (("f_score", "F", ""), ("depth_rmse_nm", "depth RMSE", " nm")):
+        seen, plain = scene.scores.get(key + "_visible"), scene.scores.get(key)
+        value = plain if seen is None else seen
+        if value is not None and np.isfinite(value):
+            numbers.append((_number(value) + unit, name + ("" if seen is None else ", visible lines")))
+    if scene.truth is not None:
+        count, visible = _count_lines(scene)
+        numbers.append((str(count), f"line{'s' if count != 1 else ''} in the foil, {visible} visible"))
+    count = len(scene.curves.curves_nm)
+    numbers.append((str(count), f"curve{'s' if count != 1 else ''} reconstructed"))
+    chosen = figures.pair(scene.acquisition)
+    if chosen is not None:
+        angle = np.degrees(pair_angle_rad(*scene.acquisition.directions_rad[list(chosen)]))
+        numbers.append((f"{angle:.3g}°", "stereo angle"))
+    if scene.acquisition.electrons_per_pixel is not None:
+        dose = float(np.mean(scene.acquisition.electrons_per_pixel))
+        numbers.append((f"{dose:,.0f}" if dose >= 10 else f"{dose:.2g}", "electrons per pixel and view"))
+    return numbers
+
+
+def _count_lines(scene: Scene) -> tuple[int, int]:
+    """Connected pieces of the true network, and those of which some part is visible."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    assert scene.truth is not None
+    network, size = scene.truth.network, len(scene.truth.network.nodes_nm)
+    if not len(network.segments):
+        return 0, 0
+    first, second = network.segments.T
+    graph = coo_array((np.ones(len(first)), (first, second)), shape=(size, size))
+    piece = connected_components(graph, directed=False)[1][first]
+    return len(np.unique(piece)), len(np.unique(piece[scene.truth.visible]))
+
+
+def _is_empty(scene: Scene) -> bool:
+    return scene.truth is not None and not len(scene.truth.network.segments)
+
+
+def _score_rows(scores: dict[str, float | None]) -> list[dict]:
+    """One row a score: name, what it means, its values over all, visible and steep lines."""
+    known = [name for name in CURVE_SCORES if any(name + suffix in scores for suffix in SUFFIXES)]
+    rows = [
+        {"name": name, "meaning": MEANINGS[name], "values": [_number(scores.get(name + s)) for s in SUFFIXES]}
+        for name in known
+    ]
+    used = {name + suffix for name in known for suffix in SUFFIXES} | {"tolerance_nm"}
+    others = [name for name in scores if name not in used]
+    return rows + [{"name": n, "meaning": "", "values": [_number(scores[n]), "–", "–"]} for n in others]
+
+
+def _failures(table: pd.DataFrame | None) -> list[dict]:
+    if table is None:
+        return []
+    failed = table[table["error"].notna()]
+    columns = ("study", "method", "conditions", "seed", "error")
+    return [dict(zip(columns, values)) for values in zip(*(failed[c] for c in columns))]
+
+
+def _number(value: float | None) -> str:
+    if value is None or not np.isfinite(value):
+        return "–"
+    return f"{value:.3g}".replace("-", "−") if abs(value) < 1000 else f"{value:,.0f}".replace("-", "−")
+
+
+def _drawn(figure: Figure, kind: str = "png") -> str:
+    buffer = io.BytesIO()
+    # no date in the file: the same results give the same page
+    figure.savefig(
+        buffer, format=kind, dpi=200, bbox_inches="tight", metadata={"Date": None} if kind == "svg" else None
+    )
+    return _address(buffer.getvalue(), "svg+xml" if kind == "svg" else kind)
+
+
+def _address(content: bytes, kind: str = "png") -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _script_json(data: dict) -> str:
+    """JSON that may stand in a script element: no "<" can end it early."""
+    return json.dumps(data).replace("<", "\\u003c")

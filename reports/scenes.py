@@ -1,0 +1,294 @@
+"""3D scenes: lines, reconstructions and images in the foil, on screen, as a picture or as a page to turn.
+
+The beam enters from above: x points right, y towards the reader, z (depth) down, so that a scene seen along the beam
+has the handedness of the image.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from veristem.datasets import Acquisition, CurveSet, DislocationNetwork, InputError, LineTruth
+from veristem.reports import style
+
+Camera = Literal["tilted", "beam", "edge"]
+# direction from the scene to the eye, and what is up
+CAMERAS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
+    "tilted": ((-0.45, 1.0, -0.62), (0, 0, -1)),
+    "beam": ((0, 0, -1), (0, -1, 0)),
+    "edge": ((0, 1, 0), (0, 0, -1)),
+}
+MOST_TUBES = 20_000  # vertices; beyond, plain lines keep a page small
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One acquisition, its reconstruction and, when known, its truth.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        The images.
+    curves : CurveSet
+        The reconstruction.
+    truth : LineTruth or None
+        What is really there.
+    errors_nm : tuple of (K,) float or None
+        Distance of each vertex of each curve to the nearest visible truth line [nm].
+    scores : dict
+        Score by name (datasets/results.py); None where a score does not exist.
+    method : str
+        Name of the method that made the curves.
+
+    Raises
+    ------
+    InputError
+        When ``errors_nm`` does not hold one value a vertex.
+    """
+
+    acquisition: Acquisition
+    curves: CurveSet
+    truth: LineTruth | None = None
+    errors_nm: tuple[np.ndarray, ...] | None = None
+    scores: dict[str, float | None] = field(default_factory=dict)
+    method: str = ""
+
+    def __post_init__(self):
+        if self.errors_nm is not None:
+            found, allowed = [len(e) for e in self.errors_nm], [len(c) for c in self.curves.curves_nm]
+            if found != allowed:
+                raise InputError("errors_nm: one value a vertex of each curve allowed")
+
+    @property
+    def tolerance_nm(self) -> float:
+        """Distance up to which a line counts as found [nm]; 10 when the scores do not tell."""
+        return self.scores.get("tolerance_nm") or 10.0
+
+    @property
+    def size_nm(self) -> tuple[float, float, float]:
+        """Width, height and thickness of the foil [nm]; without a thickness, what the curves reach."""
+        if self.truth is not None:
+            return (*self.truth.field_nm, self.truth.thickness_nm)
+        deepest = max((float(c[:, 2].max()) for c in self.curves.curves_nm), default=0.0)
+        return (*self.acquisition.field_nm, self.acquisition.thickness_nm or max(deepest, 1.0))
+
+    @property
+    def shade(self) -> style.Shade:
+        """Colours of the reconstruction."""
+        return style.shade(self.curves, self.errors_nm, self.tolerance_nm, self.size_nm[2])
+
+
+def truth_plotter(scene: Scene):
+    """The lines of the truth in their foil, coloured by whether they can be seen."""
+    assert scene.truth is not None
+    plotter = _plotter()
+    add_network(plotter, scene.truth.network, scene.truth.visible, size_nm=scene.size_nm)
+    add_foil(plotter, scene.size_nm)
+    return plotter
+
+
+def reconstruction_plotter(scene: Scene):
+    """The reconstruction, coloured, over the truth as thin grey lines when there is one."""
+    plotter = _plotter()
+    if scene.truth is not None:
+        add_network(plotter, scene.truth.network, size_nm=scene.size_nm, thin=True)
+    add_curves(plotter, scene.curves, scene.shade, size_nm=scene.size_nm)
+    add_foil(plotter, scene.size_nm)
+    return plotter
+
+
+def add_network(plotter, network: DislocationNetwork, visible=None, *, size_nm, thin: bool = False) -> None:
+    """Add the lines of a network; ``visible`` (M,) bool colours its segments."""
+    import pyvista as pv
+
+    count = len(network.segments)
+    seen = np.ones(count, bool) if visible is None else np.asarray(visible, bool)
+    first, second = network.ends_nm()
+    for mask, colour in ((seen, style.TRUTH if thin else style.VISIBLE), (~seen, style.INVISIBLE)):
+        pairs = np.stack([first[mask], second[mask]], axis=1).reshape(-1, 3)
+        if len(pairs):
+            lines = np.insert(np.arange(len(pairs)).reshape(-1, 2), 0, 2, axis=1)
+            mesh = pv.PolyData(pairs, lines=lines.ravel()).clean(tolerance=1e-6, absolute=True)
+            _add_lines(plotter, mesh.strip(), size_nm, thin, color=colour)
+
+
+def add_curves(plotter, curves: CurveSet, shade: style.Shade, *, size_nm) -> None:
+    """Add a reconstruction with the colours of its vertices and their scale."""
+    import pyvista as pv
+
+    if not curves.curves_nm:
+        return
+    starts = np.cumsum([0, *(len(c) for c in curves.curves_nm)])
+    lines = [np.concatenate([[len(c)], s + np.arange(len(c))]) for c, s in zip(curves.curves_nm, starts[:-1])]
+    mesh = pv.PolyData(np.concatenate(curves.curves_nm), lines=np.concatenate(lines))
+    mesh[shade.label] = np.concatenate(shade.values)
+    bar = {
+        "title": shade.label + "\n", "vertical": True, "position_x": 0.91, "position_y": 0.15, "height": 0.7,
+        "width": 0.05, "fmt": "%.0f", "n_labels": 6, "title_font_size": 24, "label_font_size": 22,
+    }  # fmt: skip
+    _add_lines(
+        plotter, mesh, size_nm, False, scalars=shade.label, cmap=shade.colours, clim=shade.limits, scalar_bar_args=bar
+    )
+
+
+def add_images(plotter, acquisition: Acquisition, depth_nm: float) -> None:
+    """Add the views as planes at a depth [nm], side by side along x."""
+    import pyvista as pv
+
+    width, height = acquisition.field_nm
+    low, high = np.percentile(acquisition.views, [0.5, 99.5])
+    for i, view in enumerate(acquisition.views):
+        grey = (255 * np.clip((view - low) / max(high - low, 1e-9), 0, 1)).astype(np.uint8)
+        center = (width * (0.5 + 1.1 * i), height / 2, depth_nm)
+        plane = pv.Plane(
+            center=center, direction=(0, 0, 1), i_size=width, j_size=height, i_resolution=1, j_resolution=1
+        )
+        # texture rows run up, image rows run down the same y as the plane
+        plotter.add_mesh(plane, texture=pv.Texture(np.repeat(grey[::-1, :, None], 3, axis=2)), lighting=False)
+
+
+def add_foil(plotter, size_nm) -> None:
+    """Add the edges of the foil with axes in nm."""
+    import pyvista as pv
+
+    x, y, z = size_nm
+    plotter.add_mesh(pv.Box((0, x, 0, y, 0, z)).extract_all_edges(), color=style.FOIL, line_width=2)
+    ends, labels = zip(*(_round_axis(length) for length in size_nm))
+    plotter.show_bounds(
+        bounds=(0, ends[0], 0, ends[1], 0, ends[2]), xtitle="x (nm)", ytitle="y (nm)", ztitle="z (nm)", fmt="%g",
+        n_xlabels=labels[0], n_ylabels=labels[1], n_zlabels=labels[2], color="black", font_size=20, location="outer",
+        use_3d_text=False,
+    )  # fmt: skip
+
+
+def aim(plotter, camera: Camera) -> None:
+    """Turn a plotter to one of the named cameras; the two straight ones without perspective."""
+    direction, up = CAMERAS[camera]
+    plotter.camera.parallel_projection = camera != "tilted"
+    plotter.view_vector(direction, viewup=up)
+    plotter.camera.zoom(1.1 if camera == "tilted" else 0.95)
+
+
+def picture(plotter, camera: Camera = "tilted") -> bytes:
+    """A plotter as PNG."""
+    from matplotlib import image
+
+    aim(plotter, camera)
+    pixels = np.asarray(plotter.screenshot(return_img=True))
+    inked = (pixels < 255).any(axis=2)
+    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
+    if len(rows):  # cut the white margins
+        pixels = pixels[max(rows[0] - 12, 0) : rows[-1] + 13, max(columns[0] - 12, 0) : columns[-1] + 13]
+    buffer = io.BytesIO()
+    image.imsave(buffer, np.ascontiguousarray(pixels), format="png")
+    return buffer.getvalue()
+
+
+def packed(plotter) -> str:
+    """A plotter as the base64 scene that the viewer of a page reads (``viewer_html``)."""
+    aim(plotter, "tilted")
+    return base64.b64encode(plotter.trame.export_vtksz(filename=None)).decode()
+
+
+def viewer_html(scene: str | None = None) -> str:
+    """The page that shows a packed scene, itself empty unless one is given; one copy serves all scenes of a report."""
+    from trame_vtk.tools.vtksz2html import HTML_VIEWER_PATH
+
+    page = Path(HTML_VIEWER_PATH).read_text(encoding="utf-8")
+    page = re.sub(r"https://kitware\.github\.io/vtk-js/icon/[^`\"']*", "data:,", page)  # it would fetch its icons
+    if scene is None:
+        return page
+    before, after = page.rsplit("</body>", 1)
+    load = f'window.loadDataSet = () => OfflineLocalView.load(document.body, {{ base64Str: "{scene}" }});'
+    return f"{before}<script>{load}</script></body>{after}"
+
+
+def view(objects: Iterable, *, png: str | Path | None = None, html: str | Path | None = None) -> None:
+    """Show networks, truths, curves and acquisitions together: in a window, or written as a picture or a page.
+
+    Parameters
+    ----------
+    objects : iterable of DislocationNetwork, LineTruth, CurveSet or Acquisition
+        What to show; all in nm in the specimen frame.
+    png, html : path, optional
+        Where to write; a window opens when neither is given.
+
+    Raises
+    ------
+    InputError
+        On an object of another kind.
+    """
+    objects = list(objects)
+    plotter = _plotter(off_screen=png is not None or html is not None)
+    size = _extent_nm(objects)
+    for item in objects:
+        if isinstance(item, LineTruth):
+            add_network(plotter, item.network, item.visible, size_nm=size)
+        elif isinstance(item, DislocationNetwork):
+            add_network(plotter, item, size_nm=size)
+        elif isinstance(item, CurveSet):
+            add_curves(plotter, item, style.shade(item, None, 1.0, size[2]), size_nm=size)
+        elif isinstance(item, Acquisition):
+            add_images(plotter, item, size[2])
+        else:
+            raise InputError(f"view: {type(item).__name__} found; a network, curves or an acquisition allowed")
+    add_foil(plotter, size)
+    if png is not None:
+        Path(png).write_bytes(picture(plotter))
+    if html is not None:
+        Path(html).write_text(viewer_html(packed(plotter)), encoding="utf-8")
+    if png is None and html is None:
+        aim(plotter, "tilted")
+        plotter.show()
+    plotter.close()
+
+
+def _plotter(off_screen: bool = True):
+    import pyvista as pv
+
+    with pv.vtk_verbosity("off"):  # without a display VTK says so before it goes on without
+        plotter = pv.Plotter(off_screen=off_screen, window_size=(1400, 900))
+        plotter.set_background("white")  # type: ignore[arg-type]
+        plotter.enable_anti_aliasing("ssaa")
+    return plotter
+
+
+def _add_lines(plotter, mesh, size_nm, thin: bool, **colour) -> None:
+    if mesh.n_points > MOST_TUBES:
+        plotter.add_mesh(mesh, line_width=1 if thin else 3, **colour)
+    else:
+        radius = float(np.linalg.norm(size_nm)) * (0.0016 if thin else 0.004)
+        tubes = mesh.tube(radius=radius, n_sides=8 if thin else 12, capping=True)
+        plotter.add_mesh(tubes, smooth_shading=True, ambient=0.35, diffuse=0.75, **colour)
+
+
+def _round_axis(length: float) -> tuple[float, int]:
+    """Last round value within a length and the number of labels from 0 to it, three to six."""
+    decade = 10.0 ** np.floor(np.log10(length))
+    step = next(f * decade for f in (0.1, 0.2, 0.5, 1.0) if length / (f * decade) < 6)
+    count = int(length / step + 1e-9)
+    return count * step, count + 1
+
+
+def _extent_nm(objects) -> tuple[float, float, float]:
+    corners = [np.ones(3)]
+    for item in objects:
+        if isinstance(item, Acquisition):
+            corners.append(np.array([*item.field_nm, item.thickness_nm or 0.0]))
+        if isinstance(item, LineTruth):
+            corners.append(np.array([*item.field_nm, item.thickness_nm]))
+        points = getattr(item, "nodes_nm", None)
+        if isinstance(item, CurveSet) and item.curves_nm:
+            points = np.concatenate(item.curves_nm)
+        if points is not None and len(points):
+            corners.append(points.max(axis=0))
+    x, y, z = np.max(corners, axis=0)
+    return float(x), float(y), float(z)

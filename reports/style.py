@@ -1,0 +1,60 @@
+"""Colours that all figures and scenes share: safe for colour-blind readers (Okabe and Ito's palette) and in print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from veristem.datasets import CurveSet
+
+VISIBLE = "#0072B2"
+INVISIBLE = "#E69F00"
+TRUTH = "#8a8a8a"
+FOIL = "#666666"
+MARKERS = "osD^v"
+
+
+@dataclass(frozen=True, eq=False)
+class Shade:
+    """Values that colour the vertices of curves.
+
+    Parameters
+    ----------
+    values : tuple of (K,) float
+        One value a vertex of each curve.
+    label : str
+        What the values are, with their unit.
+    colours : matplotlib Colormap
+        Perceptually uniform.
+    limits : (float, float)
+        Values of the first and the last colour.
+    """
+
+    values: tuple[np.ndarray, ...]
+    label: str
+    colours: Any
+    limits: tuple[float, float]
+
+
+def shade(curves: CurveSet, errors_nm, tolerance_nm: float, thickness_nm: float | None) -> Shade:
+    """Colours of a reconstruction: its error up to the tolerance, or its depth when there is no truth."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    if errors_nm is not None:
+        # plasma without its pale end, which is lost on white paper
+        plasma = ListedColormap(colormaps["plasma"](np.linspace(0, 0.85, 256)))
+        values = tuple(np.minimum(np.asarray(e, float), 1e6) for e in errors_nm)
+        return Shade(values, "error (nm)", plasma, (0.0, tolerance_nm))
+    values = tuple(c[:, 2] for c in curves.curves_nm)
+    deepest = thickness_nm or max((float(v.max()) for v in values), default=1.0)
+    return Shade(values, "depth z (nm)", colormaps["viridis"], (0.0, max(deepest, 1e-9)))
+
+
+def spread(count: int) -> list:
+    """``count`` colours in order of lightness, for lines whose order has a meaning."""
+    from matplotlib import colormaps
+
+    return [colormaps["viridis"](x) for x in np.linspace(0.0, 0.8, max(count, 1))]
