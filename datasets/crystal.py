@@ -54,6 +54,8 @@ class Material:
         xi_g / xi'_g at 200 keV.
     xi_0_abs_nm : float
         Mean absorption distance xi'_0 at 200 keV with all losses counted [nm].
+    xi_0_phonon_nm : float
+        The same for phonon scattering alone [nm], which leaves a bright-field disc whatever the losses do.
     zone_axis, g : (3,) float
         A zone axis and a reflection of it, to start from.
     source : dict
@@ -69,6 +71,7 @@ class Material:
     extinction_nm: dict[str, float]
     absorption_ratio: float
     xi_0_abs_nm: float
+    xi_0_phonon_nm: float
     zone_axis: tuple[float, float, float]
     g: tuple[float, float, float]
     source: dict[str, str]
@@ -92,8 +95,8 @@ class Material:
         """Half the scattering angle of (hkl) [rad]."""
         return float(np.arcsin(electron_wavelength_nm(energy_keV) * np.linalg.norm(self.reciprocal_per_nm(hkl)) / 2))
 
-    def extinction_distances_nm(self, hkl, energy_keV: float) -> tuple[float, float, float]:
-        """xi_g, xi'_g and xi'_0 [nm] of a reflection.
+    def extinction_distances_nm(self, hkl, energy_keV: float) -> tuple[float, float, float, float]:
+        """xi_g, xi'_g, xi'_0 of all losses and of phonons alone [nm], of a reflection.
 
         xi_g scales with the electron's velocity v, the absorption distances with v squared (tables at 200 and 300 keV
         agree within rounding).
@@ -116,7 +119,8 @@ class Material:
             raise InputError(f"g: ({h} {k} {l}) found, no extinction distance for {self.name}; known are {known}")
         ratio = _velocity(energy_keV) / _velocity(200.0)
         xi = self.extinction_nm[key]
-        return xi * ratio, xi / self.absorption_ratio * ratio**2, self.xi_0_abs_nm * ratio**2
+        absorption = np.array([xi / self.absorption_ratio, self.xi_0_abs_nm, self.xi_0_phonon_nm]) * ratio**2
+        return (float(xi * ratio), *(float(x) for x in absorption))  # type: ignore[return-value]
 
     def slip_systems(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Slip planes and Burgers vectors: pairs of unit normal (3,) and Burgers vector (3,) [nm], b and -b once.
@@ -195,6 +199,7 @@ def load_material(name: str) -> Material:
         extinction_nm=table["extinction_nm"],
         absorption_ratio=table["absorption_ratio"],
         xi_0_abs_nm=table["xi_0_abs_nm"],
+        xi_0_phonon_nm=table["xi_0_phonon_nm"],
         zone_axis=tuple(table["zone_axis"]),
         g=tuple(table["g"]),
         source=table["source"],

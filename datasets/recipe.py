@@ -116,6 +116,11 @@ class Recipe(_Table):
             level[last] = value
         return Recipe.from_table(table, self.recipe.name)
 
+    @property
+    def specimen_kikuchi_azimuth_rad(self) -> float:
+        """Direction in the image along which the excitation error stays the same: perpendicular to g [rad]."""
+        return float(np.radians(self.specimen.g_azimuth_deg - 90.0))
+
     @staticmethod
     def from_table(table: dict, where: str) -> Recipe:
         """A recipe from a parsed table; errors name ``where`` and the key."""

@@ -1,0 +1,189 @@
+"""Cutting: a network to a box, a foil from a bulk network, and the continuation of what was cut."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from veristem.datasets.errors import InputError
+from veristem.datasets.network import DislocationNetwork
+
+_FAR_NM = 2.0e4  # how far a line that leaves the foil is continued
+
+
+def clip(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
+    """The part of a network inside a box; lines end, pinned, on its faces.
+
+    Parameters
+    ----------
+    network : DislocationNetwork
+        Not periodic.
+    low_nm, high_nm : (3,) float
+        Corners of the box [nm].
+    """
+    low, high = np.asarray(low_nm, float), np.asarray(high_nm, float)
+    first, second = network.ends_nm()
+    d = second - first
+    with np.errstate(divide="ignore", invalid="ignore"):
+        a, b = (low - first) / d, (high - first) / d
+    within = (first >= low) & (first <= high)
+    enter = np.where(d == 0, np.where(within, -np.inf, np.inf), np.minimum(a, b)).max(axis=1, initial=-np.inf)
+    leave = np.where(d == 0, np.where(within, np.inf, -np.inf), np.maximum(a, b)).min(axis=1, initial=np.inf)
+    s0, s1 = np.maximum(enter, 0), np.minimum(leave, 1)
+    keep = np.flatnonzero(s1 - s0 > 1e-9)
+    s0, s1 = s0[keep], s1[keep]
+    ends = network.segments[keep].copy()
+    nodes, pinned = [network.nodes_nm], [network.pinned]
+    count = len(network.nodes_nm)
+    for column, s, cut in ((0, s0, s0 > 0), (1, s1, s1 < 1)):
+        new = np.flatnonzero(cut)
+        points = first[keep[new]] + s[new, None] * d[keep[new]]
+        nodes.append(np.clip(points, low, high))
+        pinned.append(np.ones(len(new), bool))
+        ends[new, column] = count + np.arange(len(new))
+        count += len(new)
+    used, renumbered = np.unique(ends, return_inverse=True)
+    return DislocationNetwork(
+        np.concatenate(nodes)[used],
+        renumbered.reshape(-1, 2),
+        network.burgers_nm[keep],
+        np.concatenate(pinned)[used],
+        plane_normals=None if network.plane_normals is None else network.plane_normals[keep],
+    )
+
+
+def continued(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
+    """The network with every line that ends on the box continued straight, far outside.
+
+    A line that stopped at a face would be a source of strain of its own. Ends within the box (pinned sources) stay as they are.
+    """
+    low, high = np.asarray(low_nm, float), np.asarray(high_nm, float)
+    degree = np.bincount(network.segments.ravel(), minlength=len(network.nodes_nm))
+    on_face = (np.isclose(network.nodes_nm, low, atol=1e-6) | np.isclose(network.nodes_nm, high, atol=1e-6)).any(axis=1)
+    vectors = network.vectors_nm
+    points, burgers = [], []
+    for m, column in itertools.product(range(len(network.segments)), (0, 1)):
+        node = network.segments[m, column]
+        if degree[node] == 1 and on_face[node]:
+            outwards = vectors[m] if column else -vectors[m]
+            far = network.nodes_nm[node] + _FAR_NM * outwards / np.linalg.norm(outwards)
+            points.append((network.nodes_nm[node], far) if column else (far, network.nodes_nm[node]))
+            burgers.append(network.burgers_nm[m])
+    if not points:
+        return network
+    segments = np.arange(2 * len(points)).reshape(-1, 2)
+    extra = DislocationNetwork(np.reshape(points, (-1, 3)), segments, np.array(burgers), np.ones(2 * len(points), bool))
+    return DislocationNetwork.union([network, extra])
+
+
+def tiled(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
+    """A periodic network repeated so that it fills a box of its own frame; no longer periodic."""
+    assert network.box_nm is not None
+    size = network.box_nm[1] - network.box_nm[0]
+    first, second = network.ends_nm()
+    jump = np.rint((second - network.nodes_nm[network.segments[:, 1]]) / size).astype(int)
+    reach = [np.minimum(first, second).min(axis=0), np.maximum(first, second).max(axis=0)]
+    steps = [
+        range(int(np.floor((lo - b) / s)), int(np.ceil((hi - a) / s)) + 1)
+        for lo, hi, a, b, s in zip(low_nm, high_nm, *reach, size)
+    ]
+    keys, burgers = [], []
+    zero = np.zeros(len(first), int)
+    for shift in itertools.product(*steps):
+        offset = np.array(shift) * size
+        top, bottom = np.maximum(first, second) + offset, np.minimum(first, second) + offset
+        own = ((top >= low_nm) & (bottom <= high_nm)).all(axis=1)
+        start = np.column_stack([network.segments[:, 0], *(zero + s for s in shift)])
+        stop = np.column_stack([network.segments[:, 1], jump + np.array(shift)])
+        keys.append(np.stack([start, stop], axis=1)[own])
+        burgers.append(network.burgers_nm[own])
+    nodes, index = np.unique(np.concatenate(keys).reshape(-1, 4), axis=0, return_inverse=True)
+    return DislocationNetwork(
+        network.nodes_nm[nodes[:, 0]] + nodes[:, 1:] * size,
+        index.reshape(-1, 2),
+        np.concatenate(burgers),
+        network.pinned[nodes[:, 0]],
+    )
+
+
+def _line_points(network: DislocationNetwork, step_nm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Points (N, 3) along all segments and the length that each stands for (N,)."""
+    counts = np.maximum(1, np.ceil(network.lengths_nm / step_nm).astype(int))
+    segment = np.repeat(np.arange(len(counts)), counts)
+    rank = np.arange(len(segment)) - np.repeat(np.cumsum(counts) - counts, counts)
+    first, _ = network.ends_nm()
+    fraction = (rank + 0.5) / counts[segment]
+    points = first[segment] + fraction[:, None] * network.vectors_nm[segment]
+    return points, (network.lengths_nm / counts)[segment]
+
+
+def richest_center(network: DislocationNetwork, rotation, size_nm) -> tuple[np.ndarray, float]:
+    """Where a foil of size (x, y, z) [nm] holds most line: its centre (3,) in the network's frame, and that length [nm]."""
+    half = np.asarray(size_nm, float) / 2
+    points, lengths = _line_points(network, min(size_nm) / 8)
+    candidates = points[:: max(1, len(points) // 400)]
+    best, center = -1.0, points[0]
+    for candidate in candidates:
+        d = points - candidate
+        if network.box_nm is not None:
+            cell = network.box_nm[1] - network.box_nm[0]
+            d -= cell * np.rint(d / cell)
+        held = float(lengths[(np.abs(d @ rotation.T) <= half).all(axis=1)].sum())
+        if held > best:
+            best, center = held, candidate
+    return center, best
+
+
+def cut_foil(network: DislocationNetwork, rotation, size_nm, side_nm: float, center_nm=None) -> DislocationNetwork:
+    """A foil from a bulk network, in the specimen frame with the corner of its field at the origin.
+
+    Parameters
+    ----------
+    network : DislocationNetwork
+        Bulk network, periodic or not.
+    rotation : (3, 3) float
+        Takes the network's frame to the specimen frame; Burgers vectors turn along.
+    size_nm : (3,) float
+        Field width, field height and thickness [nm].
+    side_nm : float
+        What is kept beyond each side of the field, because its strain reaches in [nm].
+    center_nm : (3,) float, optional
+        Centre of the foil in the network's frame; where it holds most line if not given.
+
+    Raises
+    ------
+    InputError
+        When the foil holds no line.
+    """
+    if not len(network.segments):
+        raise InputError("network: no segments found, at least one allowed")
+    size = np.asarray(size_nm, float)
+    center = richest_center(network, rotation, size)[0] if center_nm is None else np.asarray(center_nm, float)
+    low, high = np.array([-side_nm, -side_nm, 0.0]), size + [side_nm, side_nm, 0.0]
+    if network.box_nm is not None:
+        corners = np.array(list(itertools.product(*zip(low - size / 2, high - size / 2)))) @ rotation + center
+        network = tiled(network, corners.min(axis=0), corners.max(axis=0))
+    foil = clip(network.rotated(rotation, center, size / 2), low, high)
+    if not len(clip(foil, np.zeros(3), size).segments):
+        where = ", ".join(f"{c:.0f}" for c in center)
+        raise InputError(f"network: no line found in the foil about ({where}) nm; choose another centre or a larger field")
+    return foil
+
+
+def sparse_note(network: DislocationNetwork, rotation, size_nm) -> list[str]:
+    """A sentence when the best foil of this size holds less line than half its field is wide, with a field that would do."""
+
+    def enough(field_nm: float) -> bool:
+        return richest_center(network, rotation, np.array([field_nm, field_nm, size_nm[2]]))[1] >= field_nm / 2
+
+    width = float(min(size_nm[:2]))
+    if enough(width):
+        return []
+    for factor in (1.5, 2.0, 3.0, 4.0, 0.7, 0.5, 0.35, 0.25):
+        if enough(factor * width):
+            would_do = f"a field of {factor * width:.0f} nm would do"
+            break
+    else:
+        would_do = "no field of 0.25 to 4 times that width would do either"
+    return [f"the network is too sparse for a field of {width:.0f} nm: its best foil holds less line than half that; {would_do}"]

@@ -1,0 +1,84 @@
+"""What every generator needs: the slip systems of the foil, the density wanted, and lines drawn until it is met."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from veristem.datasets.errors import InputError
+from veristem.datasets.network import DislocationNetwork
+from veristem.sim.networks.foil import clip
+
+_TRIES = 4000
+
+
+class Population(NamedTuple):
+    """A foil to be filled, in the specimen frame.
+
+    normals (S, 3) and burgers_nm (S, 3) of the slip systems [-, nm], g_per_nm (3,) of the reflection [1/nm], size_nm (3,) field
+    width, field height and thickness [nm], density_per_nm2 the line length per volume, visible_fraction the share of lines with
+    g·b != 0.
+    """
+
+    normals: np.ndarray
+    burgers_nm: np.ndarray
+    g_per_nm: np.ndarray
+    size_nm: np.ndarray
+    density_per_nm2: float
+    visible_fraction: float
+
+    @property
+    def length_nm(self) -> float:
+        """Line length that meets the density [nm]."""
+        return float(self.density_per_nm2 * np.prod(self.size_nm))
+
+    def draw_system(self, rng: np.random.Generator) -> int:
+        """A random slip system, visible with the probability wanted."""
+        visible = np.abs(self.burgers_nm @ self.g_per_nm) > 1 / 3
+        wanted = visible if rng.uniform() < self.visible_fraction else ~visible
+        choice = np.flatnonzero(wanted if wanted.any() else np.ones(len(visible), bool))
+        return int(rng.choice(choice))
+
+    def length_of(self, network: DislocationNetwork) -> float:
+        """Line length within the field [nm]."""
+        return float(clip(network, np.zeros(3), self.size_nm).lengths_nm.sum())
+
+
+def fill(population: Population, draw_line: Callable, rng: np.random.Generator) -> DislocationNetwork:
+    """Lines until the density is met within 5 %, with signs of b that keep the net Burgers vector of the field small.
+
+    Parameters
+    ----------
+    population : Population
+        What is wanted.
+    draw_line : callable
+        (normal, burgers_nm, size_nm, rng) -> DislocationNetwork of one line.
+    rng : numpy.random.Generator
+        Of everything random.
+
+    Raises
+    ------
+    InputError
+        When no set of lines meets the density.
+    """
+    target, held = population.length_nm, 0.0
+    net = np.zeros(3)
+    lines: list[DislocationNetwork] = []
+    for _ in range(_TRIES):
+        if held >= 0.95 * target:
+            return DislocationNetwork.union(lines)
+        system = population.draw_system(rng)
+        burgers = population.burgers_nm[system]
+        burgers = -burgers if net @ burgers > 0 or (net @ burgers == 0 and rng.uniform() < 0.5) else burgers
+        line = draw_line(population.normals[system], burgers, population.size_nm, rng)
+        length = population.length_of(line)
+        if 0 < length and held + length <= 1.05 * target:
+            lines.append(line)
+            held += length
+            net += burgers
+    raise InputError(
+        f"specimen.network.density_per_m2: {1e18 * population.density_per_nm2:.3g} found, but {_TRIES} lines drawn do not meet it "
+        f"within 5 % in this field (target {target:.0f} nm of line, reached {held:.0f}); choose a larger field or density"
+    )

@@ -1,0 +1,150 @@
+"""A foil ready for the microscope: its dislocations in the specimen frame, its orientation, and the strain they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from veristem.datasets.crystal import Material, load_material
+from veristem.datasets.geometry import specimen_from_crystal
+from veristem.datasets.network import DislocationNetwork
+from veristem.datasets.recipe import FromFile, Recipe
+from veristem.sim.contrast.howie_whelan import Extinction
+from veristem.sim.elasticity.grid import voxel_distortion
+from veristem.sim.networks import load_generator
+from veristem.sim.networks.foil import clip, continued, cut_foil, sparse_note
+from veristem.sim.networks.from_file import read_bulk
+from veristem.sim.networks.population import Population
+
+_SIDE_NM = 150.0  # lines of a bulk network are kept this far beyond the field
+_CORE_NM = 0.3
+_SLICE_NM = 3.0  # thickest slice
+
+
+@dataclass
+class Specimen:
+    """One foil.
+
+    Parameters
+    ----------
+    network : DislocationNetwork
+        Its lines in the specimen frame, those just beyond the field included; lines end on the faces.
+    material : Material
+        Its crystal.
+    g_hkl : (3,) float
+        Reflection.
+    g_per_nm : (3,) float
+        Reflection in the specimen frame [1/nm].
+    s0_per_nm : float
+        Excitation error of the axial ray [1/nm].
+    field_nm : (float, float)
+        Width and height of the imaged field [nm].
+    thickness_nm, focus_nm : float
+        Foil thickness and depth of the focus plane [nm].
+    notes : tuple of str
+        What a user should know about how it was made.
+    """
+
+    network: DislocationNetwork
+    material: Material
+    g_hkl: tuple[float, float, float]
+    g_per_nm: np.ndarray
+    s0_per_nm: float
+    field_nm: tuple[float, float]
+    thickness_nm: float
+    focus_nm: float
+    notes: tuple[str, ...] = ()
+    _volumes: dict = field(default_factory=dict, repr=False)
+
+    def foil_network(self) -> DislocationNetwork:
+        """The lines within the imaged field: the truth."""
+        return clip(self.network, np.zeros(3), np.array([*self.field_nm, self.thickness_nm]))
+
+    def distortion(self, pixel_nm: float, shape: tuple[int, int], margin: int) -> tuple[np.ndarray, float]:
+        """g·U_x, g·U_y, g·U_z (3, nz, rows + 2 margin, columns + 2 margin) [1/nm] and the slice thickness [nm].
+
+        Computed once for each grid: all views and microscopes of a specimen share it.
+        """
+        key = (pixel_nm, shape, margin)
+        if key not in self._volumes:
+            slices = int(np.ceil(self.thickness_nm / min(_SLICE_NM, 4 * pixel_nm)))
+            low = self.network.nodes_nm.min(axis=0)
+            high = self.network.nodes_nm.max(axis=0)
+            low[2], high[2] = 0.0, self.thickness_nm
+            self._volumes = {
+                key: voxel_distortion(
+                    continued(self.network, low, high),
+                    self.g_per_nm,
+                    (0.0, -margin * pixel_nm, -margin * pixel_nm),
+                    (self.thickness_nm / slices, pixel_nm, pixel_nm),
+                    (slices, shape[0] + 2 * margin, shape[1] + 2 * margin),
+                    self.material.poisson_ratio,
+                    _CORE_NM,
+                )
+            }
+        volume = self._volumes[key]
+        return volume, self.thickness_nm / volume.shape[1]
+
+    def extinction(self, energy_keV: float, loss_collected_fraction: float) -> Extinction:
+        """Extinction and absorption distances [nm].
+
+        Electrons scattered by phonons go far out and are lost; of those with an energy loss the region still counts
+        ``loss_collected_fraction``, so that 1/xi0' = 1/xi0'(phonons) + (1 - fraction) (1/xi0'(all) - 1/xi0'(phonons)).
+        """
+        xi, xi_abs, everything, phonons = self.material.extinction_distances_nm(self.g_hkl, energy_keV)
+        lost = 1 / phonons + (1 - loss_collected_fraction) * (1 / everything - 1 / phonons)
+        return Extinction(xi, xi_abs, 1 / lost)
+
+
+def orientation(recipe: Recipe) -> np.ndarray:
+    """Rotation (3, 3) from crystal Cartesian coordinates to the specimen frame, tilted to the recipe's excitation error."""
+    table = recipe.specimen
+    material = load_material(table.material)
+    tilt = material.bragg_angle_rad(table.g, recipe.microscope.energy_keV) + np.radians(table.tilt_off_bragg_deg)
+    zone, g = material.direction_nm(table.zone_axis), material.reciprocal_per_nm(table.g)
+    return specimen_from_crystal(zone, g, np.radians(table.g_azimuth_deg), tilt)
+
+
+def make_specimen(recipe: Recipe, rng: np.random.Generator) -> Specimen:
+    """The specimen of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its specimen table.
+    rng : numpy.random.Generator
+        Of everything random in the specimen.
+
+    Raises
+    ------
+    InputError
+        For an unknown material, reflection or generator, a bad network file, or a foil without lines.
+    """
+    table = recipe.specimen
+    material = load_material(table.material)
+    rotation = orientation(recipe)
+    g = rotation @ material.reciprocal_per_nm(table.g)
+    size = np.array([*table.field_nm, table.thickness_nm])
+    notes: list[str] = []
+    if isinstance(table.network, FromFile):
+        bulk, notes = read_bulk(table.network.file, material, table.network.burgers_magnitude_nm)
+        notes += sparse_note(bulk, rotation, size)
+        network = cut_foil(bulk, rotation, size, min(_SIDE_NM, 0.3 * size[:2].max()), table.network.center_nm)
+    else:
+        normals, burgers = (np.array(v) @ rotation.T for v in zip(*material.slip_systems()))
+        density = 1e-18 * table.network.density_per_m2
+        population = Population(normals, burgers, g, size, density, table.network.visible_fraction)
+        network = load_generator(table.network.generator)(population, rng)
+    tilt_off = np.radians(table.tilt_off_bragg_deg)
+    return Specimen(
+        network=network,
+        material=material,
+        g_hkl=table.g,
+        g_per_nm=g,
+        s0_per_nm=float(np.linalg.norm(g) * np.sin(tilt_off)),
+        field_nm=table.field_nm,
+        thickness_nm=table.thickness_nm,
+        focus_nm=table.thickness_nm / 2,
+        notes=tuple(notes),
+    )
