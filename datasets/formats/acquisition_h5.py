@@ -56,5 +56,5 @@ def read_acquisition(path: str | Path) -> Acquisition:
             material=material,
             tilt_off_bragg_rad=reader.number("tilt_off_bragg_rad", optional=True) or 0.0,
             **{name: reader.number(name, optional=True) for name in _NUMBERS},
-            **{name: reader.vector(name, 3, optional=True) for name in _VECTORS},
+            **{name: reader.number(name, (3,), optional=True) for name in _VECTORS},
         )

@@ -78,26 +78,17 @@ class Reader:
             raise self.error(f"no text {name} found, one allowed; docs/files.md lists the datasets")
         return str(item.asstr()[()])
 
-    def number(self, name: str, optional: bool = False) -> Any:
-        """A finite number kept as an attribute; None when it is optional and absent."""
-        value = self.file.attrs.get(name)
-        if value is None and optional:
-            return None
-        if np.shape(value) != () or np.asarray(value).dtype.kind not in "fiu" or not np.isfinite(value):
-            found = "nothing" if value is None else f"{str(value)[:40]!r}"
-            raise self.error(f"attribute {name}: {found} found, a finite number allowed; docs/files.md lists them")
-        return float(value)
-
-    def vector(self, name: str, length: int, optional: bool = False) -> Any:
-        """Finite numbers kept as an attribute; None when they are optional and absent."""
-        value = self.file.attrs.get(name)
+    def number(self, name: str, shape: tuple[int, ...] = (), optional: bool = False) -> Any:
+        """Finite numbers of that shape kept as an attribute; None when they are optional and absent."""
+        value: Any = self.file.attrs.get(name)
         if value is None and optional:
             return None
         array = np.asarray(value)
-        if array.shape != (length,) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-            found = "nothing" if value is None else f"{str(value)[:40]!r}"
-            raise self.error(f"attribute {name}: {found} found, {length} finite numbers allowed")
-        return array.astype(float)
+        if array.shape != shape or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+            found = "nothing" if value is None else " ".join(str(value).split())[:40]
+            wanted = f"{shape[0]} finite numbers" if shape else "a finite number"
+            raise self.error(f"attribute {name}: {found} found, {wanted} allowed; docs/files.md lists them")
+        return array.astype(float) if shape else float(array)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def write_truth(path: str | Path, truth: LineTruth) -> None:
         file.attrs["field_nm"] = np.asarray(truth.field_nm, float)
         for name in ("thickness_nm", "focus_nm"):
             file.attrs[name] = float(getattr(truth, name))
-        hdf5.put(file, "recipe_json", json.dumps(truth.recipe, sort_keys=True))
+        file.create_dataset("recipe_json", data=json.dumps(truth.recipe, sort_keys=True), track_times=False)
 
 
 def read_truth(path: str | Path) -> LineTruth:
@@ -61,7 +61,7 @@ def read_truth(path: str | Path) -> LineTruth:
             raise reader.error(f"recipe_json: {error} found, JSON allowed") from None
         if not isinstance(recipe, dict):
             raise reader.error(f"recipe_json: a {type(recipe).__name__} found, an object allowed")
-        width, height = reader.vector("field_nm", 2)
+        width, height = reader.number("field_nm", (2,))
         return LineTruth(
             network=network,
             g_dot_b=as_array("g_dot_b", reader.array("network/g_dot_b"), count),

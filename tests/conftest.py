@@ -1,0 +1,69 @@
+"""What several tests share: the real cases and tiny made-up data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from veristem.datasets import Acquisition, DislocationNetwork, LineTruth
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """Folder of real files: VERISTEM_CASES, or ../shared/cases beside the repository."""
+    folder = Path(os.environ.get("VERISTEM_CASES", Path(__file__).parents[1] / "../shared/cases")).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"no folder {folder}; set VERISTEM_CASES")
+    return folder
+
+
+@pytest.fixture
+def network() -> DislocationNetwork:
+    """Three arms that meet in a node, their far ends pinned; conserved."""
+    nodes = [[100.0, 120.0, 50.0], [10.0, 120.0, 0.0], [180.0, 60.0, 100.0], [180.0, 190.0, 100.0]]
+    b = np.array([[0.18, 0.18, 0.0], [0.0, 0.18, -0.18], [0.18, 0.0, 0.18]])
+    return DislocationNetwork(nodes, [[1, 0], [0, 2], [0, 3]], b, pinned=[False, True, True, True])
+
+
+@pytest.fixture
+def acquisition() -> Acquisition:
+    """A pair of 16 x 20 counts with every optional field set."""
+    views = np.random.default_rng(0).poisson(1000.0, (2, 16, 20))
+    return Acquisition(
+        views,
+        directions_rad=[[0.07, 0.0], [-0.07, 0.0]],
+        pixel_nm=2.0,
+        focus_nm=100.0,
+        thickness_nm=200.0,
+        electrons_per_pixel=[1000.0, 1000.0],
+        energy_keV=200.0,
+        convergence_rad=0.091,
+        material="CoCrFeMnNi",
+        zone_axis=[1, 1, 0],
+        g=[0, 0, 2],
+        g_azimuth_rad=np.pi / 2,
+        tilt_off_bragg_rad=0.0024,
+    )
+
+
+@pytest.fixture
+def truth(network, acquisition) -> LineTruth:
+    """A truth that fits `network` and `acquisition`; its seed and true directions differ from what the latter tells."""
+    labels = np.zeros(acquisition.views.shape, np.uint8)
+    labels[:, 8, :] = 1
+    return LineTruth(
+        network=network,
+        g_dot_b=np.array([0.0, -1.0, 1.0]),
+        g_dot_bu=np.array([0.1, 0.2, 0.3]),
+        visible=np.array([False, True, True]),
+        expected=np.full(acquisition.views.shape, 1000.0, np.float32),
+        labels=labels,
+        directions_rad=np.array([[0.0701, 0.0002], [-0.0699, 0.0002]]),
+        field_nm=(40.0, 32.0),
+        thickness_nm=203.0,
+        focus_nm=101.5,
+        recipe={"recipe": {"name": "tiny", "version": 1, "seed": 987654321}},
+    )

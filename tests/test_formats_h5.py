@@ -1,0 +1,152 @@
+"""acquisition.h5 and truth.h5: exact, documented, apart from each other, and clear on damage."""
+
+import re
+from dataclasses import fields, replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from veristem.datasets import InputError
+from veristem.datasets.formats.acquisition_h5 import read_acquisition, write_acquisition
+from veristem.datasets.formats.truth_h5 import read_truth, write_truth
+
+
+def names(path) -> tuple[set[str], set[str]]:
+    """Datasets and root attributes of a file."""
+    found = set()
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.add(f"/{name}") if isinstance(item, h5py.Dataset) else None)
+        return found, set(file.attrs)
+
+
+def remade(file, name, **options):
+    """Put another dataset in place of one."""
+    del file[name]
+    file.create_dataset(name, **options)
+
+
+def test_acquisition_comes_back_exactly(tmp_path, acquisition):
+    """Every field, given or not; and the same data make the same bytes."""
+    bare = replace(acquisition, **{f.name: None for f in fields(acquisition) if f.default is None})
+    for value in (acquisition, bare):
+        write_acquisition(tmp_path / "a.h5", value)
+        write_acquisition(tmp_path / "b.h5", value)
+        assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+        again = read_acquisition(tmp_path / "a.h5")
+        for field in fields(value):
+            np.testing.assert_array_equal(getattr(again, field.name), getattr(value, field.name))
+        assert again.id == value.id
+
+
+def test_truth_comes_back_exactly(tmp_path, truth):
+    """Every field and the network within."""
+    boxed = replace(truth.network, box_nm=[[0, 0, 0], [9, 9, 9]], plane_normals=np.eye(3))
+    for value in (truth, replace(truth, network=boxed)):
+        write_truth(tmp_path / "t.h5", value)
+        again = read_truth(tmp_path / "t.h5")
+        for field in fields(value):
+            if field.name != "network":
+                np.testing.assert_array_equal(getattr(again, field.name), getattr(value, field.name))
+        for field in fields(value.network):
+            np.testing.assert_array_equal(getattr(again.network, field.name), getattr(value.network, field.name))
+
+
+def test_acquisition_holds_nothing_of_the_truth(tmp_path, acquisition, truth):
+    """A reconstruction could otherwise look it up: no name and no number of the truth stands in the file."""
+    write_acquisition(tmp_path / "a.h5", acquisition)
+    write_truth(tmp_path / "t.h5", truth)
+    datasets, attributes = names(tmp_path / "a.h5")
+    assert not (datasets & names(tmp_path / "t.h5")[0]) - {"/directions_rad"}
+    assert attributes <= {"schema", "schema_version", "id"} | {f.name for f in fields(acquisition)}
+    assert read_acquisition(tmp_path / "a.h5").directions_rad[0, 0] != truth.directions_rad[0, 0]
+    content = (tmp_path / "a.h5").read_bytes()
+    assert b"seed" not in content
+    assert b"987654321" not in content
+
+
+def test_documentation_lists_what_is_written(tmp_path, acquisition, truth):
+    """docs/files.md against files with every optional part: Matlab and C++ users have nothing else."""
+    text = (Path(__file__).parents[1] / "docs/files.md").read_text(encoding="utf-8")
+    write_acquisition(tmp_path / "acquisition.h5", acquisition)
+    full = replace(truth.network, box_nm=[[0, 0, 0], [9, 9, 9]], plane_normals=np.eye(3))
+    write_truth(tmp_path / "truth.h5", replace(truth, network=full))
+    for name in ("acquisition.h5", "truth.h5"):
+        section = text.split(f"## {name}\n")[1].split("\n## ")[0]
+        rows = re.findall(r"^\| `([^`]+)` \|([^|]*)\|([^|]*)\|", section, re.MULTILINE)
+        documented = {row[0] for row in rows}
+        datasets, attributes = names(tmp_path / name)
+        assert documented == datasets | attributes
+        with h5py.File(tmp_path / name) as file:
+            for key, shape, kind in rows:
+                item = file[key] if key.startswith("/") else file.attrs[key]
+                assert len(np.shape(item)) == (len(shape.split(",")) if shape.strip() else 0), key
+                if kind.strip() != "text":
+                    assert np.dtype(getattr(item, "dtype", type(item))) == kind.strip(), key
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f.pop("views"), "no dataset views found"),
+        (lambda f: f.attrs.__delitem__("pixel_nm"), "attribute pixel_nm: nothing found, a finite number allowed"),
+        (lambda f: f.attrs.modify("pixel_nm", -1.0), "pixel_nm: -1.0 found, a positive length"),
+        (lambda f: f.attrs.modify("focus_nm", np.nan), "attribute focus_nm: nan found"),
+        (lambda f: f.attrs.update(focus_nm="deep"), "attribute focus_nm: deep found"),
+        (lambda f: f.attrs.create("g", [0.0, 2.0]), r"attribute g: \[0. 2.\] found, 3 finite numbers"),
+        (lambda f: f.attrs.modify("schema", "veristem-truth"), "schema veristem-truth 1 found, veristem-acquisition 1"),
+        (lambda f: f.attrs.modify("schema_version", 7), "schema veristem-acquisition 7 found"),
+        (lambda f: f["views"].write_direct(np.full((2, 16, 20), np.nan, "f4")), r"views: nan found at index \(0, 0"),
+        (lambda f: remade(f, "directions_rad", data=np.zeros((3, 2))), r"directions_rad: shape \(3, 2\) found"),
+        (lambda f: remade(f, "views", shape=(10**4,) * 3, dtype="f4", chunks=True), "more than the file can hold"),
+        (lambda f: remade(f, "views", data="text"), "numbers allowed"),
+    ],
+)
+def test_faults_of_an_acquisition(tmp_path, acquisition, change, message):
+    """Each names the file and the dataset or attribute; an empty terabyte is refused, not set aside."""
+    path = tmp_path / "a.h5"
+    write_acquisition(path, acquisition)
+    with h5py.File(path, "a") as file:
+        change(file)
+    with pytest.raises(InputError, match=message) as caught:
+        read_acquisition(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_cut_missing_and_other_files(tmp_path, acquisition, truth):
+    """Cut at twenty places, absent, a text, and one given for the other."""
+    path = tmp_path / "a.h5"
+    write_acquisition(path, acquisition)
+    content = path.read_bytes()
+    for k in range(20):
+        path.write_bytes(content[: len(content) * k // 20])
+        with pytest.raises(InputError, match=r"a\.h5: no whole HDF5 file found"):
+            read_acquisition(path)
+    with pytest.raises(InputError, match="No such file"):
+        read_acquisition(tmp_path / "none.h5")
+    write_truth(path, truth)
+    with pytest.raises(InputError, match="schema veristem-truth 1 found"):
+        read_acquisition(path)
+
+
+def test_faults_of_a_truth(tmp_path, truth):
+    """Arrays that do not fit the network, and a recipe that is no JSON object."""
+    path = tmp_path / "t.h5"
+    write_truth(path, replace(truth, g_dot_b=np.zeros(2)))
+    with pytest.raises(InputError, match=r"t\.h5: g_dot_b: shape \(2,\) found, \(3\) allowed"):
+        read_truth(path)
+    for text, message in (("{", "recipe_json: .* JSON allowed"), ("[1]", "recipe_json: a list found")):
+        write_truth(path, truth)
+        with h5py.File(path, "a") as file:
+            file["recipe_json"][()] = text
+        with pytest.raises(InputError, match=message):
+            read_truth(path)
+
+
+def test_unwritable_place(tmp_path, acquisition):
+    """One line, and nothing left behind."""
+    with pytest.raises(InputError, match="choose a folder that exists"):
+        write_acquisition(tmp_path / "no" / "a.h5", acquisition)
+    assert not list(tmp_path.iterdir())

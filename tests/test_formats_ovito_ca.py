@@ -1,0 +1,101 @@
+"""OVITO files: a made-up one with a junction, in each version, and damaged ones."""
+
+import numpy as np
+import pytest
+
+from veristem.datasets import InputError
+from veristem.datasets.formats import read_network
+
+A = 3.6  # lattice parameter [Angstrom]
+LINES = [  # burgers in lattice units, points in Angstrom; the first ends where the others begin
+    ([0.5, 0.5, 0.0], [[0, 0, 0], [10, 0, 1], [20, 0, 0]]),
+    ([0.5, 0.0, 0.5], [[20, 0, 0], [30, 10, 0]]),
+    ([0.0, 0.5, -0.5], [[20, 0, 0], [30, -10, 0]]),
+]
+RINGS = ["0 1", "0 0", "1 1", "0 2", "1 2", "1 0"]  # next end for (line 0, last), (line 0, first), ...
+
+
+def make(path, version=6, lines=LINES, rings=RINGS, pbc="0 0 0", replace=("", "")):
+    """Write a file as OVITO lays it out; the cluster is turned by 90 degrees about z."""
+    rows = [[0, -A, 0], [A, 0, 0], [0, 0, A]]
+    text = [f"CA_FILE_VERSION {version}", "CA_LIB_VERSION 0.0.0", "STRUCTURE_TYPES 1", "STRUCTURE_TYPE 1", "NAME fcc"]
+    text += ["BURGERS_VECTOR_FAMILIES 1", "BURGERS_VECTOR_FAMILY ID 0", "Other", "0 0 0", "1 0 0", "END_STRUCTURE_TYPE"]
+    text += ["SIMULATION_CELL_ORIGIN -50 -50 -50", "SIMULATION_CELL_MATRIX", "100 0 0", "0 100 0", "0 0 100"]
+    text += [f"PBC_FLAGS {pbc}", "CLUSTERS 1"]
+    if version == 4:
+        text += ["CLUSTER 1", "1 0", "1", "1000", "0 0 0", " ".join(str(x) for row in rows for x in row)]
+    else:
+        text += ["CLUSTER 1", "CLUSTER_STRUCTURE 1", "CLUSTER_ORIENTATION"]
+        text += [" ".join(map(str, row)) for row in rows] + ["END_CLUSTER"]
+    text += ["CLUSTER_TRANSITIONS 0", f"DISLOCATIONS {len(lines)}"]
+    for i, (b, points) in enumerate(lines):
+        text += [str(i), " ".join(map(str, b)), "0" if version == 4 else "1", str(len(points))]
+        text += [" ".join(map(str, p)) + (" 5" if version == 5 else "") for p in points]
+        text += ["5"] * len(points) if version == 4 else []
+    text += ["DISLOCATION_JUNCTIONS", *rings, "DEFECT_MESH_VERTICES 1", "0 0 0", ""]
+    path.write_text("\n".join(text).replace(*replace, 1) if replace[0] else "\n".join(text))
+    return path
+
+
+@pytest.mark.parametrize("version", [4, 5, 6])
+def test_junction_becomes_one_node(tmp_path, version):
+    """Angstrom become nm, lattice vectors turn with the cluster, three ends become one node, far ends are pinned."""
+    network = read_network(make(tmp_path / "x.ca", version))
+    assert (len(network.nodes_nm), len(network.segments), network.pinned.sum()) == (5, 4, 3)
+    np.testing.assert_allclose(network.burgers_nm[0], [-0.18, 0.18, 0.0], atol=1e-12)
+    assert network.lengths_nm.sum() == pytest.approx(2 * np.sqrt(1.01) + 2 * np.sqrt(2))
+    junction = np.flatnonzero(np.all(np.isclose(network.nodes_nm, [2, 0, 0]), axis=1))
+    assert len(junction) == 1
+    assert not network.pinned[junction[0]]
+    assert network.box_nm is None
+
+
+def test_line_through_a_periodic_cell(tmp_path):
+    """A straight line as long as the cell closes on itself and keeps its length."""
+    lines = [([0.5, 0.5, 0.0], [[-50, 0, 0], [50, 0, 0]])]
+    network = read_network(make(tmp_path / "x.ca", lines=lines, rings=["0 0", "1 0"], pbc="1 1 1"))
+    assert network.lengths_nm.sum() == pytest.approx(10.0)
+    assert not network.pinned.any()
+    np.testing.assert_allclose(network.box_nm, [[-5] * 3, [5] * 3])
+
+
+def test_ends_that_meet_only_across_another_cell_are_pinned(tmp_path):
+    """Where the cell cannot be kept, joining such ends would draw a line through the whole specimen."""
+    lines = [([0.5, 0.5, 0.0], [[-50, 0, 0], [50, 0, 0]])]
+    network = read_network(make(tmp_path / "x.ca", lines=lines, rings=["0 0", "1 0"], pbc="1 1 0"))
+    assert network.lengths_nm.sum() == pytest.approx(10.0)
+    assert network.pinned.all()
+
+
+@pytest.mark.parametrize(
+    ("replace", "message"),
+    [
+        (("CA_FILE_VERSION 6", "CA_FILE_VERSION 3"), "line 1: CA_FILE_VERSION 3 found, 4, 5 or 6"),
+        (("CA_FILE_VERSION", "ITEM: TIMESTEP"), "line 1: 'ITEM:' found"),
+        (("DISLOCATIONS 3", "DISLOCATIONS 1000000000000"), "whole number from 0 .* of dislocation 4 of 1000000000000"),
+        (("\n3\n0 0 0\n", "\n3000000000000\n0 0 0\n"), "point 4 of 3000000000000 of dislocation 1"),
+        (("10 0 1", "10 inf 1"), "inf found, a finite number"),
+        (("0.5 0.0 0.5\n1\n", "0.5 0.0 0.5\n7\n"), "cluster 7 found, allowed are 1"),
+        (("0.5 0.0 0.5\n", "0.5 0.0 0.0\n"), "node .* Burgers vectors sum to"),
+        (("0 1\n0 0\n1 1", "0 1\n0 0\n0 1"), "rings"),
+        (("0 1\n0 0\n1 1", "0 9\n0 0\n1 1"), "'0 9' found"),
+        (("DISLOCATION_JUNCTIONS", "JUNCTIONS"), "no section DISLOCATION_JUNCTIONS"),
+    ],
+)
+def test_faults_name_the_line(tmp_path, replace, message):
+    """One line that names the file and, but for conservation, the line."""
+    path = make(tmp_path / "x.ca", replace=replace)
+    with pytest.raises(InputError, match=message) as caught:
+        read_network(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_cut_at_any_line(tmp_path):
+    """A file cut after any line before the end of the junctions is refused."""
+    text = make(tmp_path / "x.ca").read_text()
+    lines = text[: text.index("DEFECT_MESH")].splitlines(keepends=True)
+    for count in range(len(lines)):
+        (tmp_path / "x.ca").write_text("".join(lines[:count]))
+        with pytest.raises(InputError):
+            read_network(tmp_path / "x.ca")
