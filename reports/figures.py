@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from veristem.reports.scenes import Scene
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 9, "axes.linewidth": 0.6, "axes.titlesize": 9, "legend.fontsize": 8, "legend.frameon": False,
     "legend.title_fontsize": 8}  # fmt: skip
 
@@ -61,7 +61,7 @@ def stereo_pair(acquisition: Acquisition) -> Figure:
     for ax, index, side in zip(axes, chosen, ("left", "right")):
         shown = _show(ax, acquisition, acquisition.views[index], cmap="gray", vmin=limits[0], vmax=limits[1])
         angles = ", ".join(f"{a:+.2f}°" for a in np.degrees(acquisition.directions_rad[index]))
-        ax.set_title(f"{side if len(chosen) > 1 else 'view'}: θ = ({angles})")
+        ax.set_title(f"{side if len(chosen) > 1 else 'view'}: θ = ({angles})".replace("-", "−"))
         _scale_bar(ax, acquisition)
     if acquisition.g_azimuth_rad is not None:
         _g_arrow(axes[0], acquisition)
@@ -185,13 +185,13 @@ def score_curves(study: studies.StudyResult) -> Figure:
 
 
 def _curves(ax, study: studies.StudyResult, axis: str, split_by: str | None, score: str) -> None:
-    values = sorted(study.rows[axis].dropna().unique(), key=lambda v: (isinstance(v, str), v))
+    values = sorted(set(study.rows[axis].dropna()), key=lambda v: (isinstance(v, str), v))
     numeric = all(isinstance(v, (int, float, np.number)) for v in values)
     at = [float(v) for v in values] if numeric else list(range(len(values)))
     groups = [("", study.rows)] if split_by is None else list(study.rows.groupby(split_by))
     for (name, rows), colour, marker in zip(groups, style.spread(len(groups)), style.MARKERS * len(groups)):
         # the other axes are averaged within a seed, so that the band is over independent specimens
-        by_seed = rows.groupby([axis, "seed"])[score].mean().unstack("seed").reindex(values)
+        by_seed = rows.pivot_table(score, index=axis, columns="seed", aggfunc="mean").reindex(values)
         mean, low, high = np.array([studies.mean_interval(v) for v in by_seed.to_numpy()]).T
         text = f"{name:g}" if isinstance(name, (int, float)) else str(name)
         ax.plot(at, mean, color=colour, marker=marker, ms=4, lw=1.4, label=text)
@@ -206,10 +206,10 @@ def _curves(ax, study: studies.StudyResult, axis: str, split_by: str | None, sco
 
 
 def _line_axis(study: studies.StudyResult, axis: str) -> str | None:
-    if study.rows["method"].nunique() > 1:
+    if len(set(study.rows["method"])) > 1:
         return "method"
-    others = [a for a in study.axes if a != axis and study.rows[a].nunique() <= 5]
-    return min(others, key=lambda a: study.rows[a].nunique(), default=None)
+    counts = {a: len(set(study.rows[a])) for a in study.axes if a != axis}
+    return min((a for a in counts if counts[a] <= 5), key=counts.__getitem__, default=None)
 
 
 def _figure(size_in, columns: int, rows: int = 1):

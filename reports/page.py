@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -74,6 +74,8 @@ def write_page(
 
     results = studies.split(table)
     found = [text for text in map(studies.best_sentence, results) if text]
+    if len(found) > 1:
+        found = [f"Study {r.name}: {t}" for r in results if (t := studies.best_sentence(r))]
     pictures, packs = _pictures(scene)
     template = resources.files("veristem.reports").joinpath("templates", "page.html.jinja").read_text(encoding="utf-8")
     html = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template).render(
@@ -93,13 +95,13 @@ def write_page(
 def _pictures(scene: Scene) -> tuple[dict[str, str], dict[str, str]]:
     """Pictures by name as data addresses, and the packed 3D scenes."""
     pictures, packs = {}, {}
-    plotters = {"reconstruction": (scenes.reconstruction_plotter, "edge")}
+    plotters: dict[str, tuple[Any, scenes.Camera]] = {"reconstruction": (scenes.reconstruction_plotter, "edge")}
     if scene.truth is not None:
         plotters["truth"] = (scenes.truth_plotter, "beam")
     for name, (make, second) in plotters.items():
         plotter = make(scene)
-        pictures[name] = _address(scenes.picture(plotter, "tilted"))
         pictures[f"{name}_{second}"] = _address(scenes.picture(plotter, second))
+        pictures[name] = _address(scenes.picture(plotter, "tilted"))
         packs[name] = scenes.packed(plotter)
         plotter.close()
     pictures["pair"] = _drawn(figures.stereo_pair(scene.acquisition))
@@ -111,13 +113,13 @@ def _pictures(scene: Scene) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _study(result: studies.StudyResult) -> dict:
-    seeds = result.rows["seed"].nunique()
+    seeds = len(set(result.rows["seed"]))
     return {
         "name": result.name,
         "picture": _drawn(figures.score_curves(result), "svg") if result.axes else None,
-        "width": 15 + 21 * len(result.axes),
+        "width": 7 * (2.7 * len(result.axes) + 0.9),  # rem: letters as large as in the text
         "visible": bool(result.suffix),
-        "failed": int(result.rows["error"].notna().sum()),
+        "failed": sum(isinstance(e, str) for e in result.rows["error"]),
         "runs": len(result.rows),
         "seeds": f"{seeds} seed" + ("s" if seeds != 1 else ""),
         "axes": [studies.label(axis) for axis in result.axes],
@@ -181,9 +183,13 @@ def _score_rows(scores: dict[str, float | None]) -> list[dict]:
 def _failures(table: pd.DataFrame | None) -> list[dict]:
     if table is None:
         return []
-    failed = table[table["error"].notna()]
     columns = ("study", "method", "conditions", "seed", "error")
-    return [dict(zip(columns, values)) for values in zip(*(failed[c] for c in columns))]
+    rows = [dict(zip(columns, values)) for values in zip(*(table[c] for c in columns))]
+    return [
+        {**row, "conditions": studies.conditions_text(json.loads(row["conditions"] or "{}"))}
+        for row in rows
+        if isinstance(row["error"], str)
+    ]
 
 
 def _number(value: float | None) -> str:
@@ -195,9 +201,7 @@ def _number(value: float | None) -> str:
 def _drawn(figure: Figure, kind: str = "png") -> str:
     buffer = io.BytesIO()
     # no date in the file: the same results give the same page
-    figure.savefig(
-        buffer, format=kind, dpi=200, bbox_inches="tight", metadata={"Date": None} if kind == "svg" else None
-    )
+    figure.savefig(buffer, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
     return _address(buffer.getvalue(), "svg+xml" if kind == "svg" else kind)
 
 

@@ -24,7 +24,7 @@ Camera = Literal["tilted", "beam", "edge"]
 CAMERAS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
     "tilted": ((-0.45, 1.0, -0.62), (0, 0, -1)),
     "beam": ((0, 0, -1), (0, -1, 0)),
-    "edge": ((0, 1, 0), (0, 0, -1)),
+    "edge": ((-1, 0, 0), (0, 0, -1)),
 }
 MOST_TUBES = 20_000  # vertices; beyond, plain lines keep a page small
 
@@ -162,29 +162,33 @@ def add_foil(plotter, size_nm) -> None:
     x, y, z = size_nm
     plotter.add_mesh(pv.Box((0, x, 0, y, 0, z)).extract_all_edges(), color=style.FOIL, line_width=2)
     ends, labels = zip(*(_round_axis(length) for length in size_nm))
-    plotter.show_bounds(
+    axes = plotter.show_bounds(
         bounds=(0, ends[0], 0, ends[1], 0, ends[2]), xtitle="x (nm)", ytitle="y (nm)", ztitle="z (nm)", fmt="%g",
         n_xlabels=labels[0], n_ylabels=labels[1], n_zlabels=labels[2], color="black", font_size=20, location="outer",
         use_3d_text=False,
     )  # fmt: skip
+    for lines in (axes.GetXAxesLinesProperty(), axes.GetYAxesLinesProperty(), axes.GetZAxesLinesProperty()):
+        lines.SetColor(0.75, 0.75, 0.75)
 
 
 def aim(plotter, camera: Camera) -> None:
     """Turn a plotter to one of the named cameras; the two straight ones without perspective."""
     direction, up = CAMERAS[camera]
     plotter.camera.parallel_projection = camera != "tilted"
-    plotter.view_vector(direction, viewup=up)
+    plotter.view_vector(direction, viewup=up, render=False)
     plotter.camera.zoom(1.1 if camera == "tilted" else 0.95)
 
 
 def picture(plotter, camera: Camera = "tilted") -> bytes:
-    """A plotter as PNG."""
+    """A plotter as PNG; only the tilted camera shows the scale of colours."""
     from matplotlib import image
 
+    for bar in plotter.scalar_bars.values():
+        bar.SetVisibility(camera == "tilted")
     aim(plotter, camera)
     pixels = np.asarray(plotter.screenshot(return_img=True))
-    inked = (pixels < 255).any(axis=2)
-    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
+    inked = np.any(pixels < 255, axis=2)
+    rows, columns = np.flatnonzero(np.any(inked, axis=1)), np.flatnonzero(np.any(inked, axis=0))
     if len(rows):  # cut the white margins
         pixels = pixels[max(rows[0] - 12, 0) : rows[-1] + 13, max(columns[0] - 12, 0) : columns[-1] + 13]
     buffer = io.BytesIO()
@@ -195,6 +199,7 @@ def picture(plotter, camera: Camera = "tilted") -> bytes:
 def packed(plotter) -> str:
     """A plotter as the base64 scene that the viewer of a page reads (``viewer_html``)."""
     aim(plotter, "tilted")
+    plotter.camera.zoom(1.15)
     return base64.b64encode(plotter.trame.export_vtksz(filename=None)).decode()
 
 
@@ -255,7 +260,7 @@ def _plotter(off_screen: bool = True):
     import pyvista as pv
 
     with pv.vtk_verbosity("off"):  # without a display VTK says so before it goes on without
-        plotter = pv.Plotter(off_screen=off_screen, window_size=(1400, 900))
+        plotter = pv.Plotter(off_screen=off_screen, window_size=[1400, 900])
         plotter.set_background("white")  # type: ignore[arg-type]
         plotter.enable_anti_aliasing("ssaa")
     return plotter
@@ -267,7 +272,7 @@ def _add_lines(plotter, mesh, size_nm, thin: bool, **colour) -> None:
     else:
         radius = float(np.linalg.norm(size_nm)) * (0.0016 if thin else 0.004)
         tubes = mesh.tube(radius=radius, n_sides=8 if thin else 12, capping=True)
-        plotter.add_mesh(tubes, smooth_shading=True, ambient=0.35, diffuse=0.75, **colour)
+        plotter.add_mesh(tubes, smooth_shading=True, ambient=0.45, diffuse=0.65, **colour)
 
 
 def _round_axis(length: float) -> tuple[float, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def split(table: pd.DataFrame | None) -> list[StudyResult]:
         suffix = "_visible" if _has(part, "f_score_visible") or _has(part, "depth_rmse_nm_visible") else ""
         scores = pd.DataFrame({s: pd.to_numeric(part.get(s + suffix), errors="coerce") for s in SCORES}, part.index)
         scores.loc[part["error"].notna(), ["f_score", "recall"]] = 0.0
-        axes = tuple(str(c) for c in conditions if conditions[c].nunique() > 1)
+        axes = tuple(str(c) for c in conditions if len(set(conditions[c].dropna())) > 1)
         rows = pd.concat([part[["method", "seed", "error"]], conditions[list(axes)], scores], axis=1)
         results.append(StudyResult(str(name), rows, axes, suffix))
     return results
@@ -70,11 +70,14 @@ def label(path: str) -> str:
     return f"{words} ({unit})" if unit else words
 
 
-def value_text(path: str, value) -> str:
-    """A condition in words: "stereo angle 8 deg"."""
-    words, unit = _parts(path)
-    number = f"{value:g}" if isinstance(value, (int, float)) else str(value)
-    return f"{words} {number} {unit}".rstrip()
+def conditions_text(conditions: dict[str, Any]) -> str:
+    """Conditions in words: "stereo angle 8°, dwell time 10 µs"."""
+    texts = []
+    for path, value in conditions.items():
+        words, unit = _parts(path)
+        number = f"{value:g}" if isinstance(value, (int, float)) else str(value)
+        texts.append(f"{words} {number}°" if unit == "deg" else f"{words} {number} {unit}".rstrip())
+    return ", ".join(texts)
 
 
 def is_geometric(values) -> bool:
@@ -99,15 +102,15 @@ def mean_interval(by_seed: np.ndarray, draws: int = 2000) -> tuple[float, float,
 
 def best_sentence(study: StudyResult) -> str:
     """Which condition gives the smallest mean depth error among those that find enough, and what that is worth."""
-    keys = [*(["method"] if study.rows["method"].nunique() > 1 else []), *study.axes]
-    groups = list(study.rows.groupby(keys, sort=False)) if keys else []
+    keys = [*(["method"] if len(set(study.rows["method"])) > 1 else []), *study.axes]
+    groups: list[tuple[Any, Any]] = list(study.rows.groupby(keys, sort=False)) if keys else []
     if len(groups) < 2:
         return ""
     f_mean = np.array([rows["f_score"].mean() for _, rows in groups])
     depth = np.array([mean_interval(rows["depth_rmse_nm"].to_numpy()) for _, rows in groups])
 
     def words(i: int) -> str:
-        return ", ".join(str(v) if k == "method" else value_text(k, v) for k, v in zip(keys, groups[i][0]))
+        return conditions_text(dict(zip(keys, groups[i][0])))
 
     over = "the visible lines" if study.suffix else "all lines"
     enough = (f_mean >= F_ENOUGH) & np.isfinite(depth[:, 0])

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from veristem.datasets import Acquisition, CurveSet, DislocationNetwork, LineTruth
+from veristem.datasets import Acquisition, CurveSet, DislocationNetwork, InputError, LineTruth
 from veristem.datasets.geometry import project
 from veristem.datasets.results import schema
-from veristem.reports.scenes import Scene
+from veristem.reports import Scene, figures, scenes, studies, view, write_page
 
+SECTIONS = ("numbers", "truth", "images", "reconstruction", "curves", "scores", "failures", "run")
 FIELD, THICKNESS, PIXEL = 512.0, 200.0, 4.0
 DIRECTIONS = np.radians([[4.0, 0.0], [-4.0, 0.0]])
 
@@ -34,13 +39,13 @@ def make_scene(seed=0, lines=6, noise_nm=(1.0, 4.0), pixel_nm=PIXEL) -> Scene:
     y, x = (np.mgrid[:count, :count] + 0.5) * pixel_nm
     grid = np.column_stack([x.ravel(), y.ravel()])
     expected = np.full((2, count, count), 400.0, np.float32)
-    for view, direction in enumerate(DIRECTIONS):
+    for number, direction in enumerate(DIRECTIONS):
         for curve in truth_curves[: lines - 1]:
             at = project(curve, direction, THICKNESS / 2)
             fine = np.stack([np.interp(np.linspace(0, 1, 300), s, at[:, k]) for k in (0, 1)], axis=1)
-            for p in fine[::2]:
+            for p in fine[::6]:
                 near = np.exp(-((grid - p) ** 2).sum(1) / (2 * 6.0**2)).reshape(count, count)
-                expected[view] = np.minimum(expected[view], 400 * (1 - 0.5 * near))
+                expected[number] = np.minimum(expected[number], 400 * (1 - 0.5 * near))
     acquisition = Acquisition(
         rng.poisson(expected), DIRECTIONS, pixel_nm, THICKNESS / 2, THICKNESS, np.array([1200.0, 1200.0]), 200.0, 0.091,
         "CoCrFeMnNi", np.array([1, 1, 0]), np.array([0, 0, 2]), np.radians(90.0),
@@ -99,3 +104,186 @@ def make_table(angles=(2, 4, 6, 8), radii=(5, 15), dwells=(10, 40, 160, 640), se
 @pytest.fixture(scope="module")
 def scene():
     return make_scene()
+
+
+@pytest.fixture(scope="module")
+def page(scene, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    write_page(
+        path, title="Lines <in> a foil", scene=scene, table=make_table(), sentences=["A first finding."],
+        facts={"Versions": {"veristem": "0.1.0"}, "Recipe": {"cantor": "[recipe]\nname = 'fake'\n"}},
+        command="veristem demo",
+    )  # fmt: skip
+    return path
+
+
+def own_part(html: str) -> str:
+    """The page without the viewer and the scenes, which are data to it."""
+    before, rest = html.split('<script type="application/json" id="scenes">')
+    return before + rest.split("</script>", 1)[1]
+
+
+def written(folder, scene, table=None) -> str:
+    """The own part of the plainest page of a scene."""
+    write_page(folder / "page.html", title="a page", scene=scene, table=table, facts={})
+    return own_part((folder / "page.html").read_text(encoding="utf-8"))
+
+
+def test_page_fetches_nothing(page):
+    html = page.read_text(encoding="utf-8")
+    assert len(html) < 10e6
+    own = own_part(html)
+    assert "http://" not in own
+    assert "https://" not in own
+    for address in re.findall(r'(?:src|href)="([^"]*)"', own) + re.findall(r"url\(([^)]*)\)", own):
+        assert address.startswith("data:"), address[:80]
+    assert "default-src 'none'" in own  # and the browser is told to refuse it
+    assert "kitware.github.io/vtk-js/icon" not in html
+    assert not page.with_name("page.html.partial").exists()
+
+
+def test_page_has_every_section(page):
+    own = own_part(page.read_text(encoding="utf-8"))
+    found = [own.index(f'id="{name}"') for name in SECTIONS]
+    assert found == sorted(found)
+    assert "Lines &lt;in&gt; a foil" in own
+    assert "A first finding." in own
+    assert "Choose stereo angle 8°" in own
+    assert "Failed runs: 2 of 128" in own
+    assert "<details><summary>cantor</summary>" in own
+    assert "–</td>" in own  # a score that does not exist
+
+
+def test_scenes_share_one_viewer(page):
+    text = page.read_text(encoding="utf-8").split('id="scenes">')[1].split("</script>")[0]
+    data = json.loads(text)
+    assert set(data["scenes"]) == {"truth", "reconstruction"}
+    assert data["viewer"].count("</body>") == 1
+
+
+def test_page_of_a_single_view_without_truth(scene, tmp_path):
+    views = Acquisition(scene.acquisition.views[:1], DIRECTIONS[:1], PIXEL, 0.0)
+    own = written(tmp_path, Scene(views, scene.curves))
+    assert 'id="truth"' not in own
+    assert 'id="scores"' not in own
+    assert "Anaglyph" not in own
+    assert "No truth is known" in own
+
+
+def test_page_of_nothing_found_in_an_empty_foil(scene, tmp_path):
+    empty, none = DislocationNetwork(np.zeros((0, 3)), np.zeros((0, 2), int), np.zeros((0, 3))), np.zeros(0)
+    truth = replace(scene.truth, network=empty, visible=none > 0, g_dot_b=none, g_dot_bu=none)
+    own = written(tmp_path, replace(scene, truth=truth, curves=CurveSet(()), errors_nm=()), make_table().iloc[5:6])
+    assert "The foil holds no line" in own
+    assert "The reconstruction holds no curve" in own
+    assert "there is no curve to draw" in own  # one run is no study
+
+
+def test_page_of_a_wild_vertex(scene, tmp_path):
+    wild = CurveSet((np.array([[0, 0, -3000.0], [10, 10, 5000.0]]),))
+    failed = make_table().iloc[:2]
+    own = written(tmp_path, replace(scene, curves=wild, errors_nm=(np.array([np.inf, np.nan]),)), failed)
+    assert "Failed runs: 2 of 2" in own
+    assert not re.search(r"\bnan\b", re.sub(r"data:image[^\"]*", "", own))
+
+
+def test_errors_must_match_the_curves(scene):
+    with pytest.raises(InputError, match="errors_nm"):
+        replace(scene, errors_nm=scene.errors_nm[1:])
+
+
+def test_figures_have_labelled_axes(scene):
+    shown = [figures.stereo_pair(scene.acquisition), figures.overlay_plan(scene), figures.overlay_depth(scene)]
+    for figure in [*shown, figures.anaglyph(scene.acquisition)]:
+        assert all(ax.get_xlabel().endswith("(nm)") and ax.get_ylabel().endswith("(nm)") for ax in figure.axes)
+    pair_axes = shown[0].axes[0]
+    assert pair_axes.get_ylim()[0] > pair_axes.get_ylim()[1]  # y runs down
+    curves = figures.score_curves(studies.split(make_table())[0])
+    bottom = [ax.get_xlabel() for ax in curves.axes if ax.get_xlabel()]
+    assert bottom == ["stereo angle (deg)", "detector radius (mrad)", "dwell time (µs)"]
+    assert [ax.get_xscale() for ax in curves.axes[-3:]] == ["linear", "linear", "log"]
+
+
+def test_left_eye_is_the_view_whose_rays_come_from_the_left(scene):
+    assert figures.pair(scene.acquisition) == (0, 1)
+    assert figures.pair(replace(scene.acquisition, directions_rad=DIRECTIONS[::-1])) == (1, 0)
+
+
+def test_anaglyph_of_a_vertical_pair_has_horizontal_parallax():
+    """A point at two heights along y in the views lies at two places along x of the anaglyph, on one row."""
+    views = np.full((2, 64, 64), 100.0)
+    views[0, 36:44, 20:28], views[1, 26:34, 20:28] = 0, 0
+    pair = Acquisition(views, np.radians([[0.0, 4.0], [0.0, -4.0]]), 1.0, 0.0)
+    image = figures.anaglyph(pair).axes[0].images[0].get_array()
+    red, cyan = (np.argwhere(np.asarray(image)[..., k] < 0.5).mean(axis=0) for k in (0, 1))
+    assert red[0] == pytest.approx(cyan[0], abs=0.6)
+    assert red[1] - cyan[1] == pytest.approx(10, abs=0.6)  # along +x as it was along +y
+
+
+def test_best_condition_needs_enough_lines_found():
+    import pandas as pd
+
+    def row(angle, seed, f, depth, error=None):
+        conditions = json.dumps({"microscope.detector.pair_angle_deg": angle})
+        return {"study": "s", "method": "m", "conditions": conditions, "seed": seed, "error": error,
+                "f_score_visible": f, "depth_rmse_nm_visible": depth}  # fmt: skip
+
+    rows = [row(2, s, 0.9, 8.0 + s) for s in range(2)] + [row(4, s, 0.9, 4.0 + s) for s in range(2)]
+    rows += [row(8, 0, 0.95, 1.0), row(8, 1, None, None, "ValueError: nothing")]  # survived once: F is 0.475
+    study = studies.split(pd.DataFrame(rows))[0]
+    text = studies.best_sentence(study)
+    assert "Choose stereo angle 4°" in text
+    assert "2 of 3 conditions" in text
+    assert "4.5 nm" in text
+    low = studies.split(pd.DataFrame(rows).assign(f_score_visible=0.3))[0]
+    assert "None of 3 conditions reaches F = 0.8" in studies.best_sentence(low)
+
+
+@pytest.mark.parametrize(
+    ("values", "geometric"),
+    [([2, 4, 6, 8], False), ([1, 4, 16], True), ([1, 3, 10, 30, 100], True), ([5, 15], False), ([0, 10, 100], False)],
+)
+def test_geometric_values_get_a_log_axis(values, geometric):
+    assert studies.is_geometric(values) == geometric
+
+
+def test_unknown_paths_still_get_a_label():
+    assert studies.label("specimen.some_length_nm") == "some length (nm)"
+    assert studies.label("specimen.kind") == "kind"
+
+
+def test_view_writes_picture_and_page(scene, tmp_path):
+    view([scene.truth, scene.curves, scene.acquisition], png=tmp_path / "a.png", html=tmp_path / "a.html")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert "kitware.github.io/vtk-js/icon" not in (tmp_path / "a.html").read_text(encoding="utf-8")
+    with pytest.raises(InputError, match="int found"):
+        view([3], png=tmp_path / "b.png")
+
+
+def test_scene_has_the_handedness_of_the_image(scene):
+    """Seen along the beam, x runs to the right and y down."""
+    plotter = scenes.truth_plotter(scene)
+    scenes.aim(plotter, "beam")
+    forward = np.subtract(plotter.camera.focal_point, plotter.camera.position)
+    right = np.cross(forward, plotter.camera.up)
+    plotter.close()
+    assert right[0] > 0
+    assert plotter.camera.up[1] < 0
+    assert forward[2] > 0
+
+
+def test_scenes_load_in_a_browser_without_complaint(page):
+    browser = next((b for b in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if b), None)
+    if browser is None:
+        pytest.skip("no chromium or google-chrome on this machine")
+    done = subprocess.run(
+        [browser, "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--enable-unsafe-swiftshader",
+         "--disable-background-networking", "--enable-logging=stderr", "--virtual-time-budget=20000",
+         "--window-size=1200,5000", f"--user-data-dir={page.parent / 'profile'}", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    # the viewer says "hashes,scene", and a software renderer that reading pixels is slow
+    bad = [line for line in console if "INFO:CONSOLE" not in line or re.search(r"Error|violates|Failed|refused", line)]
+    assert not bad
+    assert re.findall(r'data-scene="(\w+)"', done.stdout) == ["loaded", "loaded"]
