@@ -40,6 +40,21 @@ def test_acquisition_comes_back_exactly(tmp_path, acquisition):
         assert again.id == value.id
 
 
+def test_a_file_made_by_another_program(tmp_path, acquisition):
+    """Matlab and C write texts of fixed length and numbers as arrays of one float64: they are read alike."""
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.attrs["schema"] = np.bytes_("veristem-acquisition")
+        file.attrs["material"] = np.bytes_("Al")
+        file.attrs["g"] = np.array([[0.0, 0.0, 2.0]])
+        for name, value in (("schema_version", 1), ("pixel_nm", 2), ("focus_nm", 100)):
+            file.attrs[name] = np.array([value], float)
+        file["views"] = acquisition.views.astype(float)
+        file["directions_rad"] = acquisition.directions_rad
+    again = read_acquisition(tmp_path / "m.h5")
+    assert (again.id, again.material, again.pixel_nm, again.focus_nm) == (acquisition.id, "Al", 2.0, 100.0)
+    np.testing.assert_array_equal(again.g, [0, 0, 2])
+
+
 def test_truth_comes_back_exactly(tmp_path, truth):
     """Every field and the network within."""
     boxed = replace(truth.network, box_nm=[[0, 0, 0], [9, 9, 9]], plane_normals=np.eye(3))

@@ -44,7 +44,7 @@ def read_acquisition(path: str | Path) -> Acquisition:
         Naming what is missing or wrong in the file.
     """
     with hdf5.opened(path, SCHEMA, VERSION) as reader:
-        material = reader.file.attrs.get("material")
+        material = hdf5.attribute(reader.file, "material")
         if material is not None and not isinstance(material, str):
             raise reader.error(f"attribute material: {str(material)[:40]!r} found, a text allowed")
         return Acquisition(

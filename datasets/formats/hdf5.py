@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,13 @@ def create(path: str | Path, schema: str, version: int) -> Iterator[Any]:
     """
     import h5py
 
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    buffer = BytesIO()  # HDF5 itself is noisy and late about a full disk
+    with h5py.File(buffer, "w") as file:
         file.attrs["schema"] = schema
         file.attrs["schema_version"] = np.int64(version)
         yield file
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def put(group, name: str, values) -> None:
@@ -41,6 +45,14 @@ def put(group, name: str, values) -> None:
     if values.ndim == 3 and values.size:
         options = {"chunks": (1, *values.shape[1:]), "compression": "gzip", "shuffle": True}
     group.create_dataset(name, data=values, track_times=False, **options)
+
+
+def attribute(file, name: str) -> Any:
+    """An attribute, or None: texts of fixed length and arrays of one value, as Matlab and C write them, made plain."""
+    value = file.attrs.get(name)
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.item()
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 class Reader:
@@ -80,10 +92,12 @@ class Reader:
 
     def number(self, name: str, shape: tuple[int, ...] = (), optional: bool = False) -> Any:
         """Finite numbers of that shape kept as an attribute; None when they are optional and absent."""
-        value: Any = self.file.attrs.get(name)
+        value = attribute(self.file, name)
         if value is None and optional:
             return None
         array = np.asarray(value)
+        if array.size == np.prod(shape):
+            array = array.reshape(shape)
         if array.shape != shape or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
             found = "nothing" if value is None else " ".join(str(value).split())[:40]
             wanted = f"{shape[0]} finite numbers" if shape else "a finite number"
@@ -104,7 +118,7 @@ def opened(path: str | Path, schema: str, version: int) -> Iterator[Reader]:
 
     try:
         with h5py.File(path, "r") as file:
-            found = file.attrs.get("schema"), file.attrs.get("schema_version")
+            found = attribute(file, "schema"), attribute(file, "schema_version")
             if found != (schema, version):
                 raise InputError(
                     f"{path}: schema {found[0]} {found[1]} found, {schema} {version} allowed; "

@@ -88,12 +88,12 @@ def write_vtp(
     kind.SetName(_KIND)
     kind.InsertNextValue("network" if isinstance(obj, DislocationNetwork) else "curves")
     data.GetFieldData().AddArray(kind)
-    with atomic_path(path) as temporary, _quiet() as messages:
-        writer = vtkXMLPolyDataWriter()
-        writer.SetFileName(str(temporary))
-        writer.SetInputData(data)
-        if not writer.Write() or writer.GetErrorCode() or messages():
-            raise OSError(f"could not be written ({messages() or 'no space'})")
+    writer = vtkXMLPolyDataWriter()
+    writer.SetInputData(data)
+    writer.SetWriteToOutputString(True)
+    writer.Write()
+    with atomic_path(path) as temporary:
+        temporary.write_text(writer.GetOutputString(), encoding="utf-8")
 
 
 def read_vtp(path: str | Path) -> DislocationNetwork | CurveSet:
@@ -218,11 +218,11 @@ def _load(path: str | Path):
                 f"{path}: {name.decode()} = {number[:20].decode()} found, more than {len(content)} bytes can hold; "
                 "the file is damaged, write it again"
             )
-    with _quiet() as messages:
+    with _quiet() as failed:
         reader = vtkXMLPolyDataReader()
         reader.SetFileName(str(path))
         reader.Update()
-        if reader.GetErrorCode() or messages():
+        if reader.GetErrorCode() or failed():
             raise InputError(
                 f"{path}: no whole VTK polygonal data found, a .vtp file allowed; it is cut short or of another kind"
             )
@@ -231,7 +231,7 @@ def _load(path: str | Path):
 
 @contextmanager
 def _quiet() -> Iterator:
-    """Within the block VTK writes nothing to stderr; the yielded function gives the first line of its errors, or ""."""
+    """Within the block VTK writes nothing to stderr; the yielded function tells whether it had an error to report."""
     from vtkmodules.vtkCommonCore import vtkLogger, vtkOutputWindow, vtkStringOutputWindow
 
     window, before, level = (
@@ -240,14 +240,10 @@ def _quiet() -> Iterator:
         vtkLogger.GetCurrentVerbosityCutoff(),
     )
 
-    def messages() -> str:
-        text = window.GetOutput()
-        return " ".join(text.split())[:200] if "ERROR" in text else ""
-
     vtkOutputWindow.SetInstance(window)
     vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
     try:
-        yield messages
+        yield lambda: "ERROR" in window.GetOutput()
     finally:
         vtkLogger.SetStderrVerbosity(level)
         vtkOutputWindow.SetInstance(before)

@@ -1,0 +1,56 @@
+"""Files are written whole or not at all."""
+
+import subprocess
+import sys
+
+import pytest
+
+from veristem.datasets import InputError
+from veristem.datasets.formats.atomic import atomic_path
+
+FULL = """
+import resource, signal, sys
+import numpy as np
+from veristem.datasets import Acquisition, CurveSet, DislocationNetwork, InputError
+from veristem.datasets.formats.acquisition_h5 import write_acquisition
+from veristem.datasets.formats.paradis import write_data
+from veristem.datasets.formats.vtp import write_vtp
+
+random = np.random.default_rng(0)
+points = random.random((5000, 3))
+acquisition = Acquisition(random.random((2, 99, 99)), [[0.1, 0], [-0.1, 0]], pixel_nm=1, focus_nm=0)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+for write, name, args in (
+    (write_data, "x.data", (DislocationNetwork.from_polyline(points, np.array([1.0, 0, 0])), 0.25)),
+    (write_vtp, "x.vtp", (CurveSet((points,)),)),
+    (write_acquisition, "x.h5", (acquisition,)),
+):
+    try:
+        write(name, *args)
+    except InputError as error:
+        print(error)
+"""
+
+
+def test_a_full_disk_is_one_line(tmp_path):
+    """A limit on the size of files stands for the full disk: each writer says so once and leaves nothing behind."""
+    pytest.importorskip("resource")
+    done = subprocess.run([sys.executable, "-c", FULL], cwd=tmp_path, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["x.data", "x.vtp", "x.h5"]
+    assert all("has space" in line for line in lines)
+    assert done.stderr == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_stood_there_stays(tmp_path):
+    """An error of any kind within the block leaves the old file and no temporary one."""
+    path = tmp_path / "x.txt"
+    path.write_text("before")
+    with pytest.raises(ZeroDivisionError), atomic_path(path) as temporary:
+        temporary.write_text(f"half {1 // 0}")
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(InputError, match="choose a folder"), atomic_path(tmp_path / "no/x.txt"):
+        pass
