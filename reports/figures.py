@@ -90,7 +90,7 @@ def anaglyph(acquisition: Acquisition) -> Figure:
     grey = np.clip((acquisition.views[list(chosen)] - low) / max(high - low, 1e-9), 0, 1)
     if abs(angle) > 1:
         grey = np.clip(rotate(grey, angle, axes=(2, 1), order=1, cval=1.0), 0, 1)
-    figure, (ax,) = _figure((4.0, 4.0), 1)
+    figure, (ax,) = _figure((3.4, 3.3), 1)
     _show(ax, acquisition, np.stack([grey[0], grey[1], grey[1]], axis=-1))
     if abs(angle) > 1:
         ax.set_axis_off()
@@ -105,7 +105,7 @@ def overlay_plan(scene: Scene) -> Figure:
     acquisition, shade = scene.acquisition, scene.shade
     index = (pair(acquisition) or (0,))[0]
     low, high = np.percentile(acquisition.views[index], [0.2, 99.8])
-    figure, (ax,) = _figure((5.2, 4.0), 1)
+    figure, (ax,) = _figure((4.4, 3.5), 1)
     # a darker image than the pair's, so that white lines show on it
     _show(ax, acquisition, acquisition.views[index], cmap="gray", vmin=low, vmax=high + 0.6 * (high - low))
     if scene.truth is not None:

@@ -108,7 +108,8 @@ def _pictures(scene: Scene) -> tuple[dict[str, str], dict[str, str]]:
     if figures.pair(scene.acquisition) is not None:
         pictures["anaglyph"] = _drawn(figures.anaglyph(scene.acquisition))
     pictures["plan"] = _drawn(figures.overlay_plan(scene))
-    pictures["depth"] = _drawn(figures.overlay_depth(scene), "svg")
+    drawn = sum(map(len, scene.curves.curves_nm)) + (len(scene.truth.network.segments) if scene.truth else 0)
+    pictures["depth"] = _drawn(figures.overlay_depth(scene), "svg" if drawn < scenes.MOST_TUBES else "png")
     return pictures, packs
 
 

@@ -26,7 +26,7 @@ CAMERAS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]
     "beam": ((0, 0, -1), (0, -1, 0)),
     "edge": ((-1, 0, 0), (0, 0, -1)),
 }
-MOST_TUBES = 20_000  # vertices; beyond, plain lines keep a page small
+MOST_TUBES = 8_000  # vertices; beyond, plain lines keep a page small
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,7 +271,9 @@ def _add_lines(plotter, mesh, size_nm, thin: bool, **colour) -> None:
         plotter.add_mesh(mesh, line_width=1 if thin else 3, **colour)
     else:
         radius = float(np.linalg.norm(size_nm)) * (0.0016 if thin else 0.004)
-        tubes = mesh.tube(radius=radius, n_sides=8 if thin else 12, capping=True)
+        tubes = mesh.tube(
+            radius=radius, n_sides=12 if mesh.n_points < MOST_TUBES // 4 and not thin else 6, capping=True
+        )
         plotter.add_mesh(tubes, smooth_shading=True, ambient=0.45, diffuse=0.65, **colour)
 
 
