@@ -124,12 +124,11 @@ def opened(path: str | Path, schema: str, version: int) -> Iterator[Reader]:
                     f"{path}: schema {found[0]} {found[1]} found, {schema} {version} allowed; "
                     "docs/files.md describes it, `veristem convert` makes it"
                 )
-            try:
-                yield Reader(path, file)
-            except InputError as error:
-                where = "" if str(error).startswith(f"{path}: ") else f"{path}: "
-                raise InputError(f"{where}{error}") from None
-    except (OSError, RuntimeError, KeyError) as error:  # what h5py raises on damaged files
+            yield Reader(path, file)
+    except InputError as error:
+        where = "" if str(error).startswith(f"{path}: ") else f"{path}: "
+        raise InputError(f"{where}{error}") from None
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # what h5py raises on damaged files
         raise InputError(f"{path}: {_reason(path)}") from error
 
 
