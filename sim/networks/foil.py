@@ -54,21 +54,22 @@ def clip(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
 
 
 def continued(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
-    """The network with every line that ends on the box continued straight, far outside.
+    """The network with every line that ends on the box continued far outside, along the normal of the face it leaves by.
 
-    A line that stopped at a face would be a source of strain of its own. Ends within the box (pinned sources) stay as they are.
+    A line that stopped at a face would be a source of strain of its own; continued along its tangent it would run on just above
+    the face, and its strain would draw a line where there is none. Ends within the box (pinned sources) stay as they are.
     """
     low, high = np.asarray(low_nm, float), np.asarray(high_nm, float)
-    degree = np.bincount(network.segments.ravel(), minlength=len(network.nodes_nm))
-    on_face = (np.isclose(network.nodes_nm, low, atol=1e-6) | np.isclose(network.nodes_nm, high, atol=1e-6)).any(axis=1)
-    vectors = network.vectors_nm
+    nodes = network.nodes_nm
+    degree = np.bincount(network.segments.ravel(), minlength=len(nodes))
+    normal = np.isclose(nodes, high, atol=1e-6).astype(float) - np.isclose(nodes, low, atol=1e-6)
+    normal[np.abs(normal[:, 2]) > 0, :2] = 0.0  # on an edge of the box the foil's face counts
     points, burgers = [], []
     for m, column in itertools.product(range(len(network.segments)), (0, 1)):
         node = network.segments[m, column]
-        if degree[node] == 1 and on_face[node]:
-            outwards = vectors[m] if column else -vectors[m]
-            far = network.nodes_nm[node] + _FAR_NM * outwards / np.linalg.norm(outwards)
-            points.append((network.nodes_nm[node], far) if column else (far, network.nodes_nm[node]))
+        if degree[node] == 1 and normal[node].any():
+            far = nodes[node] + _FAR_NM * normal[node]
+            points.append((nodes[node], far) if column else (far, nodes[node]))
             burgers.append(network.burgers_nm[m])
     if not points:
         return network

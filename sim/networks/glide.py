@@ -5,32 +5,38 @@ from __future__ import annotations
 import numpy as np
 
 from veristem.datasets.network import DislocationNetwork
+from veristem.sim.networks.foil import clip
 from veristem.sim.networks.population import Population, fill
 
 _PINNING_NM = 140.0  # mean distance of pinning points along a line
 _BOW_NM = (150.0, 600.0)  # radii of curvature: line tension over 150 to 40 MPa in a metal
+_SCATTER_DEG = 12.0  # of the direction of a line about a close-packed one
 _STEP_NM = 10.0  # length of a segment
 
 
 def generate(population: Population, rng: np.random.Generator) -> DislocationNetwork:
     """Glide lines until the density is met; see `population.fill`."""
-    return fill(population, _line, rng)
+    every = population.burgers_nm / np.linalg.norm(population.burgers_nm, axis=1)[:, None]
+
+    def line(normal, burgers, size, rng):
+        valleys = every[np.abs(every @ normal) < 1e-6]
+        return _line(normal, burgers, valleys[rng.integers(len(valleys))], size, rng)
+
+    return fill(population, line, rng)
 
 
-def _line(normal, burgers, size, rng: np.random.Generator) -> DislocationNetwork:
-    """One line on a slip plane through a random point of the field, from face to face."""
+def _line(normal, burgers, valley, size, rng: np.random.Generator) -> DislocationNetwork:
+    """One line on a slip plane through a random point of the field, from face to face.
+
+    On average it lies along a close-packed direction of the plane (screw or 60 degrees), where the Peierls valleys are.
+    """
     through = rng.uniform(0, 1, 3) * size
-    dip = np.cross(np.cross([0.0, 0.0, 1.0], normal), normal)  # steepest direction in the plane
-    strike = np.cross([0.0, 0.0, 1.0], normal)
-    if np.linalg.norm(strike) < 1e-6:
-        strike, dip = np.array([1.0, 0, 0]), np.array([0, 1.0, 0])
-    strike, dip = strike / np.linalg.norm(strike), dip / np.linalg.norm(dip)
-    angle = rng.uniform(np.radians(25), np.radians(155))  # from the strike, so that the line leaves through both faces
-    along = np.cos(angle) * strike + np.sin(angle) * dip
-    if abs(along[2]) < 0.05:  # the plane lies in the foil: a line across it from side to side
-        ends = through + np.array([[-1.0], [1.0]]) * along * 1.5 * size[:2].max()
-    else:
-        ends = through + ((np.array([0.0, size[2]]) - through[2]) / along[2])[:, None] * along
+    angle = np.radians(_SCATTER_DEG) * rng.normal()
+    along = np.cos(angle) * valley + np.sin(angle) * np.cross(normal, valley)
+    reach = 1.5 * size.max()  # a line nearly parallel to the faces leaves through the sides
+    with np.errstate(divide="ignore"):
+        to_faces = np.sort((np.array([0.0, size[2]]) - through[2]) / along[2])
+    ends = through + np.clip(to_faces, -reach, reach)[:, None] * along
     chord = ends[1] - ends[0]
     length = np.linalg.norm(chord)
     pieces = max(1, rng.poisson(length / _PINNING_NM))
@@ -46,6 +52,5 @@ def _line(normal, burgers, size, rng: np.random.Generator) -> DislocationNetwork
         x = (u - 0.5) * span
         height = np.sign(radius) * (np.sqrt(radius**2 - x**2) - np.sqrt(radius**2 - span**2 / 4))
         points.append(ends[0] + (start + u * (stop - start))[:, None] * chord + height[:, None] * sideways)
-    line = np.concatenate(points)
-    line[-1] = ends[1]
-    return DislocationNetwork.from_polyline(line, burgers)
+    line = DislocationNetwork.from_polyline(np.concatenate(points), burgers)
+    return clip(line, np.array([-np.inf, -np.inf, 0.0]), np.array([np.inf, np.inf, size[2]]))

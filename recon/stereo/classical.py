@@ -1,0 +1,80 @@
+"""stereo-classical: ridges, sub-pixel contours, dynamic programming along epipolar rows, smoothing, triangulation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.errors import InputError
+from veristem.datasets.intermediate import Contours, Matches
+from veristem.datasets.reconstruction import CurveSet
+from veristem.recon.contours.ridge import ridge_contours
+from veristem.recon.frames import crystal_from_specimen
+from veristem.recon.stereo.matching import epipolar_axes, match_contours
+from veristem.recon.stereo.triangulate import refine, triangulate
+
+
+def reconstruct(
+    acquisition: Acquisition,
+    *,
+    alignment=None,
+    contours: Contours | None = None,
+    matches: Matches | None = None,
+    depth_margin_nm: float = 20.0,
+    depth_range_nm: float = 500.0,
+) -> CurveSet:
+    """Curves in 3D from the pair of views with the largest angle between them.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        At least two views.
+    alignment : None
+        A tilt-less acquisition needs none; anything else is an error.
+    contours, matches : optional
+        Replace the stage from outside.
+    depth_margin_nm : float
+        How far beyond the foil a vertex may lie [nm].
+    depth_range_nm : float
+        Depths searched when the thickness is not known, centred on the focus [nm].
+
+    Raises
+    ------
+    InputError
+        With fewer than two views, or views without parallax.
+    """
+    if alignment is not None:
+        raise InputError("alignment: given, but the views of one scan are aligned; leave it out")
+    pair = widest_pair(acquisition.directions_rad)
+    epipolar, parallax = epipolar_axes(acquisition.directions_rad, pair)
+    if matches is None:
+        if contours is None:
+            contours = ridge_contours(acquisition.views, acquisition.pixel_nm)
+        if acquisition.thickness_nm is None:
+            low, high = -depth_range_nm / 2, depth_range_nm / 2
+        else:
+            low = -acquisition.focus_nm - depth_margin_nm
+            high = acquisition.thickness_nm - acquisition.focus_nm + depth_margin_nm
+        slack = 0.5 * acquisition.pixel_nm
+        limits = (low * parallax - slack, high * parallax + slack)
+        matches = match_contours(contours, pair, epipolar, limits, acquisition.pixel_nm)
+        matches = refine(matches, epipolar)
+    curves, sigma = triangulate(matches, acquisition.directions_rad, acquisition.focus_nm)
+    return CurveSet(tuple(curves), tuple(sigma), crystal_from_specimen(acquisition))
+
+
+def widest_pair(directions_rad: np.ndarray) -> tuple[int, int]:
+    """The two views farthest apart; the first is the one with the larger angle along the pair.
+
+    Raises
+    ------
+    InputError
+        With fewer than two directions.
+    """
+    if len(directions_rad) < 2:
+        raise InputError(f"views: {len(directions_rad)} found, at least 2 allowed for stereo")
+    distance = np.linalg.norm(directions_rad[:, None] - directions_rad[None], axis=2)
+    i, j = np.unravel_index(distance.argmax(), distance.shape)
+    if distance[i, j] < 1e-6:
+        raise InputError("directions_rad: all views share one direction, at least two different ones allowed")
+    return int(i), int(j)

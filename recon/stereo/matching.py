@@ -1,0 +1,139 @@
+"""Contours of two views matched along epipolar rows, by dynamic programming with continuity along each curve.
+
+For every vertex of a contour of the first view the candidates are the places where its epipolar row meets the contours of the
+second. Viterbi's algorithm picks one candidate (or none) a vertex, so that along the curve the disparity changes little and the
+partner stays the same contour.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from veristem.datasets.intermediate import Contours, Matches
+
+_NONE = 1.2  # cost of a vertex without a partner
+_SWITCH = 8.0  # cost of going over to another contour, or to none and back
+_SLOPE = 1.5  # change of disparity per length that costs as much as _NONE
+
+
+def epipolar_axes(directions_rad: np.ndarray, views: tuple[int, int]) -> tuple[np.ndarray, float]:
+    """Unit vector (2,) of the epipolar direction and the disparity per depth, |tan theta_1 - tan theta_2|."""
+    d = np.tan(directions_rad[views[0]]) - np.tan(directions_rad[views[1]])
+    parallax = float(np.linalg.norm(d))
+    return d / parallax, parallax
+
+
+def match_contours(
+    contours: Contours,
+    views: tuple[int, int],
+    epipolar: np.ndarray,
+    disparity_nm: tuple[float, float],
+    step_nm: float,
+    shortest_nm: float = 20.0,
+    gap_nm: float = 30.0,
+) -> Matches:
+    """Match the contours of the first view to those of the second.
+
+    Parameters
+    ----------
+    contours : Contours
+        Of all views.
+    views : (int, int)
+        First and second view.
+    epipolar : (2,) float
+        Unit vector along which disparity is measured.
+    disparity_nm : (float, float)
+        Allowed range of the disparity, second less first [nm].
+    step_nm : float
+        Distance of vertices [nm].
+    shortest_nm : float
+        Matched pieces below this length are dropped [nm].
+    gap_nm : float
+        A matched curve is divided where more than this is without a partner [nm].
+
+    Returns
+    -------
+    Matches
+    """
+    second = _rows(contours.curves_nm[views[1]], contours.sigma_nm[views[1]], epipolar)
+    found: tuple[list, list, list] = ([], [], [])
+    for curve, sigma in zip(contours.curves_nm[views[0]], contours.sigma_nm[views[0]]):
+        points, error = resample(curve, sigma, step_nm)
+        u, v = points @ epipolar, points @ _normal(epipolar)
+        candidates = [_candidates(second, u[k], v[k], disparity_nm) for k in range(len(points))]
+        choice = _viterbi(candidates, step_nm)
+        matched = np.flatnonzero(choice >= 0)
+        if not len(matched):
+            continue
+        own_slope = _sine_to_rows(points, epipolar)
+        for run in np.split(matched, np.flatnonzero(np.diff(matched) * step_nm > gap_nm) + 1):
+            if len(run) < 3 or (len(run) - 1) * step_nm < shortest_nm:
+                continue
+            partner = np.array([candidates[k][choice[k]] for k in run])
+            disparity, other_error = partner[:, 1], partner[:, 2]
+            found[0].append(points[run])
+            found[1].append(points[run] + disparity[:, None] * epipolar)
+            found[2].append(np.hypot(error[run] / own_slope[run], other_error))
+    return Matches(views, tuple(found[0]), tuple(found[1]), tuple(found[2]))
+
+
+def resample(curve: np.ndarray, sigma: np.ndarray, step_nm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Points at equal steps along a polyline (K, D) and their standard deviations."""
+    at = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
+    even = np.linspace(0, at[-1], max(2, round(at[-1] / step_nm) + 1))
+    points = np.column_stack([np.interp(even, at, c) for c in curve.T])
+    return points, np.interp(even, at, sigma)
+
+
+def _normal(epipolar: np.ndarray) -> np.ndarray:
+    return np.array([-epipolar[1], epipolar[0]])
+
+
+def _sine_to_rows(points: np.ndarray, epipolar: np.ndarray) -> np.ndarray:
+    """|sin| of the angle of the curve to the epipolar rows, at least 0.05."""
+    tangent = np.gradient(points, axis=0)
+    across = np.abs(tangent @ _normal(epipolar)) / np.maximum(np.linalg.norm(tangent, axis=1), 1e-12)
+    return np.maximum(across, 0.05)
+
+
+def _rows(curves, sigmas, epipolar):
+    """Segments of all curves in row coordinates: curve index, u and v of both ends, standard deviation along the row."""
+    table = []
+    for n, (curve, sigma) in enumerate(zip(curves, sigmas)):
+        u, v = curve @ epipolar, curve @ _normal(epipolar)
+        error = sigma / _sine_to_rows(curve, epipolar)
+        index = np.full(len(u) - 1, n)
+        table.append(np.column_stack([index, u[:-1], u[1:], v[:-1], v[1:], (error[:-1] + error[1:]) / 2]))
+    return np.concatenate(table) if table else np.zeros((0, 6))
+
+
+def _candidates(rows: np.ndarray, u: float, v: float, disparity_nm: tuple[float, float]) -> np.ndarray:
+    """(C, 3) partner contour, disparity and its standard deviation where the row v meets the contours."""
+    hit = rows[(np.minimum(rows[:, 3], rows[:, 4]) <= v) & (v < np.maximum(rows[:, 3], rows[:, 4]))]
+    fraction = (v - hit[:, 3]) / (hit[:, 4] - hit[:, 3])
+    disparity = hit[:, 1] + fraction * (hit[:, 2] - hit[:, 1]) - u
+    inside = (disparity >= disparity_nm[0]) & (disparity <= disparity_nm[1])
+    return np.column_stack([hit[:, 0], disparity, hit[:, 5]])[inside]
+
+
+def _viterbi(candidates: list[np.ndarray], step_nm: float) -> np.ndarray:
+    """Index of the chosen candidate at each vertex, -1 for none."""
+    back: list[np.ndarray] = []
+    cost = np.zeros(len(candidates[0]) + 1)
+    cost[-1] = _NONE  # the last state is none
+    for before, now in zip(candidates[:-1], candidates[1:]):
+        change = np.abs(now[:, None, 1] - before[None, :, 1]) / (_SLOPE * step_nm)
+        move = np.full((len(now) + 1, len(before) + 1), _SWITCH / 2)
+        move[:-1, :-1] = np.minimum(_NONE * change**2, _SWITCH) + _SWITCH * (now[:, None, 0] != before[None, :, 0])
+        move[-1, -1] = 0.0
+        total = move + cost
+        back.append(total.argmin(axis=1))
+        cost = total.min(axis=1)
+        cost[-1] += _NONE
+    choice = np.empty(len(candidates), int)
+    state = int(cost.argmin())
+    for k in range(len(candidates) - 1, -1, -1):
+        choice[k] = state if state < len(candidates[k]) else -1
+        if k:
+            state = int(back[k - 1][state])
+    return choice

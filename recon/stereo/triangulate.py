@@ -1,0 +1,92 @@
+"""From matched curves to curves in space, with a standard deviation a vertex."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.interpolate import make_smoothing_spline
+
+from veristem.datasets.intermediate import Matches
+
+_SMOOTHING_NM = 25.0  # wavelengths below 2 pi times this are damped
+_MODEL_NM = 0.6  # error of a contour that is not noise: contrast that differs between the views
+_CORRELATION_NM = 15.0  # length over which it stays the same
+
+
+def refine(matches: Matches, epipolar: np.ndarray) -> Matches:
+    """Outliers dropped, disparity smoothed along each curve by a spline weighted with its uncertainty.
+
+    Parameters
+    ----------
+    matches : Matches
+        As found.
+    epipolar : (2,) float
+        Unit vector of the epipolar direction.
+
+    Returns
+    -------
+    Matches
+        The standard deviations are those of the smoothed disparity.
+    """
+    first, second, sigmas = [], [], []
+    for a, b, sigma in zip(matches.first_nm, matches.second_nm, matches.sigma_nm):
+        disparity = (b - a) @ epipolar
+        at = np.concatenate([[0], np.cumsum(np.maximum(np.linalg.norm(np.diff(a, axis=0), axis=1), 1e-6))])
+        keep = np.ones(len(at), bool)
+        for _ in range(3):
+            smooth = _spline(at[keep], disparity[keep], sigma[keep])(at)
+            residual = disparity - smooth
+            spread = 1.4826 * np.median(np.abs(residual[keep])) + 1e-9
+            kept = np.abs(residual) < 4 * spread
+            if kept.sum() < 6 or (kept == keep).all():
+                break
+            keep = kept
+        smooth = _spline(at[keep], disparity[keep], sigma[keep])(at)
+        step = at[-1] / (len(at) - 1)
+        noise = np.maximum(sigma, spread) ** 2 * min(1.0, step / _SMOOTHING_NM)
+        model = _MODEL_NM**2 * min(1.0, _CORRELATION_NM / _SMOOTHING_NM)
+        first.append(a[keep])
+        second.append((a + smooth[:, None] * epipolar)[keep])
+        sigmas.append(np.sqrt(noise + model)[keep])
+    return Matches(matches.views, tuple(first), tuple(second), tuple(sigmas))
+
+
+def _spline(at, values, sigma):
+    """Smoothing spline with weights 1/sigma^2, normalised so that the smoothing length does not depend on the noise."""
+    if len(at) < 5:
+        line = np.polyfit(at, values, 1)
+        return lambda x: np.polyval(line, x)
+    weights = 1 / np.maximum(sigma, 1e-3 * sigma.max() + 1e-9) ** 2
+    step = (at[-1] - at[0]) / (len(at) - 1)
+    return make_smoothing_spline(at, values, w=weights / weights.mean(), lam=_SMOOTHING_NM**4 / step)
+
+
+def triangulate(matches: Matches, directions_rad: np.ndarray, focus_nm: float) -> tuple[list, list]:
+    """Points of matched curves in the specimen frame.
+
+    d = (z - z_f)(tan theta_1 - tan theta_2), and x, y from the mean of both views.
+
+    Parameters
+    ----------
+    matches : Matches
+        Curves in two views [nm].
+    directions_rad : (V, 2) float
+        Direction of each view [rad].
+    focus_nm : float
+        Depth of the focus plane [nm].
+
+    Returns
+    -------
+    curves_nm : list of (K, 3) float
+    sigma_nm : list of (K,) float
+        Standard deviation of z [nm].
+    """
+    tangents = np.tan(directions_rad[list(matches.views)])
+    difference = tangents[0] - tangents[1]
+    parallax = float(np.linalg.norm(difference))
+    curves, sigmas = [], []
+    for a, b, sigma in zip(matches.first_nm, matches.second_nm, matches.sigma_nm):
+        height = (b - a) @ difference / parallax**2
+        xy = (a + b) / 2 + height[:, None] * tangents.mean(axis=0)
+        curves.append(np.column_stack([xy, focus_nm + height]))
+        sigmas.append(sigma / parallax)
+    return curves, sigmas
