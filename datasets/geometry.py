@@ -1,7 +1,7 @@
 """Frames, view directions and detector regions (conventions: docs/conventions.md).
 
-Specimen frame: x along the fast scan, y along the slow scan, z along the beam, entrance face z = 0. Angles are (N, 2) arrays
-(theta_x, theta_y) [rad] of the *incident* rays; a ray has direction (tan theta_x, tan theta_y, 1).
+Specimen frame: x along the fast scan, y along the slow scan, z along the beam, entrance face z = 0. Angles are (N, 2)
+arrays (theta_x, theta_y) [rad] of the *incident* rays; a ray has direction (tan theta_x, tan theta_y, 1).
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def specimen_from_crystal(zone_axis, g, g_azimuth_rad: float, tilt_rad: float) -
     Parameters
     ----------
     zone_axis, g : (3,) float
-        Crystal Cartesian vectors (any length): the zone axis, along +z before the tilt, and the reflection, in the image.
+        Crystal Cartesian vectors (any length): the zone axis, along +z before the tilt, and the reflection in
+        the image.
     g_azimuth_rad : float
         Direction of g in the image, from x towards y [rad].
     tilt_rad : float

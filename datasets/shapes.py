@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from veristem.datasets.errors import InputError
 
 
-def as_array(name: str, value, shape: tuple[int | None, ...], dtype=np.float64) -> np.ndarray:
+def as_array(name: str, value, shape: tuple[int | None, ...], dtype: DTypeLike = np.float64) -> np.ndarray:
     """``value`` as an array of ``dtype`` whose shape fits (None stands for any length) and whose values are finite.
 
     Raises

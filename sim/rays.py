@@ -16,8 +16,9 @@ _PER_FRINGE = 1.6  # samples of s for each thickness fringe, period 1/t; above 1
 class Bundle(NamedTuple):
     """Rays that share one shear of the foil.
 
-    theta_rad (2,): their incidence. s (k,): excitation errors [1/nm]. weight (k,): share of all electrons of the cone. partner:
-    False for the direct beam of these rays; True for the beam that the same planes turn into the region (reflection -g).
+    theta_rad (2,): their incidence. s (k,): excitation errors [1/nm]. weight (k,): share of all electrons of the cone.
+    partner: False for the direct beam of these rays; True for the beam that the same planes turn into the region
+    (reflection -g).
     """
 
     theta_rad: np.ndarray
@@ -27,15 +28,21 @@ class Bundle(NamedTuple):
 
 
 def bundles(
-    region: Region, convergence_rad: float, g_xy_per_nm, wavelength_nm: float, s0: float, thickness_nm: float, pixel_nm: float
+    region: Region,
+    convergence_rad: float,
+    g_xy_per_nm,
+    wavelength_nm: float,
+    s0: float,
+    thickness_nm: float,
+    pixel_nm: float,
 ) -> list[Bundle]:
     """The directions of a detector region, binned by shear and by excitation error.
 
-    Detector angle theta receives |phi_0|^2 of the incidence theta, with s = s0 - g·theta, and, where discs overlap, the electrons
-    that the same Bragg planes turn there: |phi_-g|^2 of the incidence theta + lambda g, with excitation error -s. Both are the two ends of one
-    two-beam case, so that without absorption their sum is flat, as it must be within a wide cone (docs/conventions.md compares it with
-    a systematic row). Incidences outside the cone are left out. Neighbouring shears differ by half a pixel at the faces of the
-    foil, neighbouring s by less than a thickness fringe.
+    Detector angle theta receives |phi_0|^2 of the incidence theta, with s = s0 - g·theta, and, where discs overlap, the
+    electrons that the same Bragg planes turn there: |phi_-g|^2 of the incidence theta + lambda g, with excitation error
+    -s. Both are the two ends of one two-beam case, so that without absorption their sum is flat, as it must be within a
+    wide cone (docs/conventions.md compares it with a systematic row). Incidences outside the cone are left out.
+    Neighbouring shears differ by half a pixel at the faces of the foil, neighbouring s by less than a thickness fringe.
 
     Parameters
     ----------
@@ -74,7 +81,12 @@ def _taps(shift):
     whole = int(np.floor(shift))
     f = shift - whole
     weights = np.array(
-        [-f * (f - 1) * (f - 2) / 6, (f + 1) * (f - 1) * (f - 2) / 2, -(f + 1) * f * (f - 2) / 2, (f + 1) * f * (f - 1) / 6]
+        [
+            -f * (f - 1) * (f - 2) / 6,
+            (f + 1) * (f - 1) * (f - 2) / 2,
+            -(f + 1) * f * (f - 2) / 2,
+            (f + 1) * f * (f - 1) / 6,
+        ]
     )
     return whole, weights
 
@@ -107,7 +119,9 @@ def margin_pixels(theta_max_rad: float, depth_max_nm: float, pixel_nm: float) ->
     return int(np.ceil(np.tan(theta_max_rad) * depth_max_nm / pixel_nm)) + 3
 
 
-def ray_beta(distortion: np.ndarray, theta_rad, margin: int, dz_nm: float, pixel_nm: float, focus_nm: float) -> np.ndarray:
+def ray_beta(
+    distortion: np.ndarray, theta_rad, margin: int, dz_nm: float, pixel_nm: float, focus_nm: float
+) -> np.ndarray:
     """Change of the excitation error along the rays of one direction, one ray a pixel.
 
     beta = g·(U_z + theta_x U_x + theta_y U_y); the ray of pixel r passes through r + (z - z_f) tan(theta).

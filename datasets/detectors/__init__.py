@@ -1,4 +1,4 @@
-"""Detectors: one a file, each a recipe table that knows its regions. A new file here is all that a new detector needs."""
+"""Detectors: one a file, each a recipe table that knows its regions. A new detector is a new file here and no more."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -13,9 +13,9 @@ class Detector(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     kind: Literal["segmented"] = "segmented"
-    inner_mrad: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(14.0, description="inner angle of the annulus")
-    outer_mrad: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(28.0, description="outer angle of the annulus")
-    rotation_deg: Annotated[float, Field(allow_inf_nan=False)] = Field(0.0, description="azimuth of the centre of quadrant A")
+    inner_mrad: Annotated[float, Field(ge=0, allow_inf_nan=False, description="inner angle of the annulus")] = 14.0
+    outer_mrad: Annotated[float, Field(gt=0, allow_inf_nan=False, description="outer angle of the annulus")] = 28.0
+    rotation_deg: Annotated[float, Field(allow_inf_nan=False, description="azimuth of the centre of A")] = 0.0
 
     @model_validator(mode="after")
     def _inner_below_outer(self):
@@ -28,5 +28,6 @@ class Detector(BaseModel):
         quarter = np.pi / 2
         first = np.radians(self.rotation_deg) - quarter / 2
         return [
-            Region((0.0, 0.0), 1e-3 * self.outer_mrad, 1e-3 * self.inner_mrad, first + i * quarter, quarter) for i in range(4)
+            Region((0.0, 0.0), 1e-3 * self.outer_mrad, 1e-3 * self.inner_mrad, first + i * quarter, quarter)
+            for i in range(4)
         ]

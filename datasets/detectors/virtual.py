@@ -11,15 +11,17 @@ from veristem.datasets.geometry import Region
 class Detector(BaseModel):
     """Two discs, symmetric about the optic axis.
 
-    The first view is the one with the larger incidence angle along the pair, so that disparity (second less first) grows with depth.
+    The first view is the one with the larger incidence angle along the pair, so that disparity (second less first)
+    grows with depth.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     kind: Literal["virtual"] = "virtual"
-    pair_angle_deg: Annotated[float, Field(gt=0, lt=60)] = Field(8.0, description="angle between the centres of the discs")
-    radius_mrad: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(15.0, description="radius of each disc")
+    pair_angle_deg: Annotated[float, Field(gt=0, lt=60, description="angle between the centres of the discs")] = 8.0
+    radius_mrad: Annotated[float, Field(gt=0, allow_inf_nan=False, description="radius of each disc")] = 15.0
     pair_azimuth_deg: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
-        None, description="direction of the pair in the image, from x towards y; along the Kikuchi line if not given"
+        default=None,
+        description="direction of the pair in the image, from x towards y; along the Kikuchi line if not given",
     )
 
     def regions(self, kikuchi_azimuth_rad: float) -> list[Region]:

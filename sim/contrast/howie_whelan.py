@@ -2,8 +2,8 @@
 
 dphi0/dz = -(pi/xi0') phi0 + i pi (1/xi + i/xi') phig
 dphig/dz = i pi (1/xi + i/xi') phi0 + [-pi/xi0' + 2 pi i (s + beta)] phig
-(Hirsch, Howie, Nicholson, Pashley & Whelan 1965, eq. 7.26 with absorption.) Each slice is a Strang step: half of the phase of
-beta, the perfect crystal exactly (s included, so that s dz may be large), the other half.
+(Hirsch, Howie, Nicholson, Pashley & Whelan 1965, eq. 7.26 with absorption.) Each slice is a Strang step: half of the
+phase of beta, the perfect crystal exactly (s included, so that s dz may be large), the other half.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Extinction(NamedTuple):
 
 
 def crystal_step(dz_nm: float, s, extinction: Extinction) -> np.ndarray:
-    """(k, 2, 2) complex propagator of a perfect slice for each excitation error s (k,) [1/nm], without the mean absorption.
+    """(k, 2, 2) complex propagator of a perfect slice for each excitation error s (k,) [1/nm], less mean absorption.
 
     exp of i pi dz [[0, q], [q, 2 s]], q = 1/xi + i/xi'.
     """

@@ -1,9 +1,9 @@
 """The segment sum on the voxels of a foil, averaged over each voxel, fast enough for images.
 
-Within a block of voxels the segments nearby are summed at every voxel; those farther away make a smooth field, which is summed at
-the block's Chebyshev nodes and interpolated (error below 1e-3 of the field of the nearest of them; tests measure it). A
-voxel near a core is averaged over sub-voxels: sampled at its centre only, a core narrower than the slice would paint false dots along
-every inclined line. Blocks are independent, so the result does not depend on threads.
+Within a block of voxels the segments nearby are summed at every voxel; those farther away make a smooth field, which is
+summed at the block's Chebyshev nodes and interpolated (error below 1e-3 of the field of the nearest of them; tests
+measure it). A voxel near a core is averaged over sub-voxels: sampled at its centre only, a core narrower than the slice
+would paint false dots along every inclined line. Blocks are independent, so the result does not depend on threads.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ def voxel_distortion(
     step = np.asarray(step_zyx_nm, float)
     shape = tuple(int(n) for n in shape_zyx)
     per_block = np.maximum(1, np.minimum(np.rint(_BLOCK_NM / step).astype(int), shape))
-    starts = np.stack(np.meshgrid(*[np.arange(0, n, p) for n, p in zip(shape, per_block)], indexing="ij"), -1).reshape(-1, 3)
+    corners = [np.arange(0, n, p) for n, p in zip(shape, per_block)]
+    starts = np.stack(np.meshgrid(*corners, indexing="ij"), -1).reshape(-1, 3)
     blocks = np.stack([starts, np.minimum(starts + per_block, shape)], axis=1)
     nodes = np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
     polynomials = tuple(_lagrange(int(p), nodes) for p in per_block)

@@ -1,8 +1,8 @@
 """Elastic distortion of straight dislocation segments: the exact sum, isotropic and non-singular.
 
-U_ij = du_i/dx_j is Mura's line integral over the segment with R replaced by R_a = sqrt(R^2 + a^2) (Cai, Arsenlis, Weinberger &
-Bulatov, J. Mech. Phys. Solids 54 (2006) 561; Bertin & Cai, Comput. Phys. Commun. 224 (2018) 200). Along a straight segment
-all integrals are algebraic. A right-handed circuit about the line direction closes by +b.
+U_ij = du_i/dx_j is Mura's line integral over the segment with R replaced by R_a = sqrt(R^2 + a^2) (Cai, Arsenlis,
+Weinberger & Bulatov, J. Mech. Phys. Solids 54 (2006) 561; Bertin & Cai, Comput. Phys. Commun. 224 (2018) 200). Along a
+straight segment all integrals are algebraic. A right-handed circuit about the line direction closes by +b.
 """
 
 from __future__ import annotations
@@ -64,9 +64,7 @@ def pack_segments(network: DislocationNetwork, vector) -> np.ndarray:
     b = network.burgers_nm[keep]
     g = np.broadcast_to(np.asarray(vector, float), b.shape)
     scalars = np.stack([(b * t).sum(1), (g * t).sum(1), (g * b).sum(1)], axis=1)
-    return np.concatenate(
-        [first, t, length[keep, None], np.cross(b, t), np.cross(g, t), b, g, scalars], axis=1
-    )
+    return np.concatenate([first, t, length[keep, None], np.cross(b, t), np.cross(g, t), b, g, scalars], axis=1)
 
 
 def kernel_constants(poisson_ratio: float) -> tuple[float, float, float]:

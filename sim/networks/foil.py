@@ -54,10 +54,11 @@ def clip(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
 
 
 def continued(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
-    """The network with every line that ends on the box continued far outside, along the normal of the face it leaves by.
+    """The network with every line that ends on the box continued far outside, along the normal of that face.
 
-    A line that stopped at a face would be a source of strain of its own; continued along its tangent it would run on just above
-    the face, and its strain would draw a line where there is none. Ends within the box (pinned sources) stay as they are.
+    A line that stopped at a face would be a source of strain of its own; continued along its tangent it would run on
+    just above the face, and its strain would draw a line where there is none. Ends within the box (pinned sources) stay
+    as they are.
     """
     low, high = np.asarray(low_nm, float), np.asarray(high_nm, float)
     nodes = network.nodes_nm
@@ -120,7 +121,7 @@ def _line_points(network: DislocationNetwork, step_nm: float) -> tuple[np.ndarra
 
 
 def richest_center(network: DislocationNetwork, rotation, size_nm) -> tuple[np.ndarray, float]:
-    """Where a foil of size (x, y, z) [nm] holds most line: its centre (3,) in the network's frame, and that length [nm]."""
+    """Where a foil of size (x, y, z) [nm] holds most line: its centre (3,), in the network's frame, and that length."""
     half = np.asarray(size_nm, float) / 2
     points, lengths = _line_points(network, min(size_nm) / 8)
     candidates = points[:: max(1, len(points) // 400)]
@@ -161,19 +162,22 @@ def cut_foil(network: DislocationNetwork, rotation, size_nm, side_nm: float, cen
         raise InputError("network: no segments found, at least one allowed")
     size = np.asarray(size_nm, float)
     center = richest_center(network, rotation, size)[0] if center_nm is None else np.asarray(center_nm, float)
-    low, high = np.array([-side_nm, -side_nm, 0.0]), size + [side_nm, side_nm, 0.0]
+    margin = np.array([side_nm, side_nm, 0.0])
+    low, high = -margin, size + margin
     if network.box_nm is not None:
         corners = np.array(list(itertools.product(*zip(low - size / 2, high - size / 2)))) @ rotation + center
         network = tiled(network, corners.min(axis=0), corners.max(axis=0))
     foil = clip(network.rotated(rotation, center, size / 2), low, high)
     if not len(clip(foil, np.zeros(3), size).segments):
         where = ", ".join(f"{c:.0f}" for c in center)
-        raise InputError(f"network: no line found in the foil about ({where}) nm; choose another centre or a larger field")
+        raise InputError(
+            f"network: no line found in the foil about ({where}) nm; choose another centre or a larger field"
+        )
     return foil
 
 
 def sparse_note(network: DislocationNetwork, rotation, size_nm) -> list[str]:
-    """A sentence when the best foil of this size holds less line than half its field is wide, with a field that would do."""
+    """A sentence, with a field that would do, when the best foil of this size holds less line than half its width."""
 
     def enough(field_nm: float) -> bool:
         return richest_center(network, rotation, np.array([field_nm, field_nm, size_nm[2]]))[1] >= field_nm / 2
@@ -187,4 +191,7 @@ def sparse_note(network: DislocationNetwork, rotation, size_nm) -> list[str]:
             break
     else:
         would_do = "no field of 0.25 to 4 times that width would do either"
-    return [f"the network is too sparse for a field of {width:.0f} nm: its best foil holds less line than half that; {would_do}"]
+    return [
+        f"the network is too sparse for a field of {width:.0f} nm: its best foil holds less line than half that; "
+        + would_do
+    ]

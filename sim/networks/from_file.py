@@ -13,12 +13,14 @@ from veristem.datasets.network import DislocationNetwork
 _DEFAULTS = {"fcc": "Al", "bcc": "alpha-Fe"}  # when nothing tells |b|
 
 
-def read_bulk(path: str, material: Material, burgers_magnitude_nm: float | None) -> tuple[DislocationNetwork, list[str]]:
+def read_bulk(
+    path: str, material: Material, burgers_magnitude_nm: float | None
+) -> tuple[DislocationNetwork, list[str]]:
     """The network [nm] and what a user should know about how it was read.
 
-    Lengths of a .data file are in units of |b|: the option's, else burgMag of the .ctrl beside it, else the material's. When the
-    file's Burgers vectors are the material's up to one common factor, that factor is taken out (some files write [1 1 1] for
-    1/2[1 1 1]); single vectors are never normalised.
+    Lengths of a .data file are in units of |b|: the option's, else burgMag of the .ctrl beside it, else the material's.
+    When the file's Burgers vectors are the material's up to one common factor, that factor is taken out (some files
+    write [1 1 1] for 1/2[1 1 1]); single vectors are never normalised.
 
     Raises
     ------
@@ -49,7 +51,7 @@ def read_bulk(path: str, material: Material, burgers_magnitude_nm: float | None)
 
 
 def _lattice_factor(network: DislocationNetwork, material: Material) -> float:
-    """The factor that makes the shortest Burgers vector of a network one of the material's; 1 if none is parallel to it."""
+    """The factor that makes a network's shortest Burgers vector one of the material's; 1 if none is parallel to it."""
     lengths = np.linalg.norm(network.burgers_nm, axis=1)
     if not len(lengths) or lengths.max() == 0:
         raise InputError("network: no Burgers vector found, at least one allowed")
@@ -64,8 +66,8 @@ def _lattice_factor(network: DislocationNetwork, material: Material) -> float:
 def guess_material(path: str) -> tuple[str, str]:
     """A material for a network file, and the sentence that says why.
 
-    The family is read off the directions of the shortest Burgers vectors: <110> fcc, <111> bcc; of that family the material whose
-    |b| is nearest to burgMag of the .ctrl beside it, else a default.
+    The family is read off the directions of the shortest Burgers vectors: <110> fcc, <111> bcc; of that family the
+    material whose |b| is nearest to burgMag of the .ctrl beside it, else a default.
 
     Raises
     ------
@@ -83,7 +85,9 @@ def guess_material(path: str) -> tuple[str, str]:
     fits = {name: np.abs(ordered - v).max(axis=1) < 0.03 for name, v in families.items()}
     family = max(fits, key=lambda name: fits[name].mean())
     if fits[family].mean() < 0.5:
-        raise InputError(f"{path}: Burgers vectors along neither <110> nor <111> found; say --material, one of {_names()}")
+        raise InputError(
+            f"{path}: Burgers vectors along neither <110> nor <111> found; say --material, one of {_names()}"
+        )
     unit = burgers_unit_nm(path) if is_data else float(size.min())
     label = {"fcc": "<110>, fcc", "bcc": "<111>, bcc"}[family]
     if unit is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from veristem.datasets.network import DislocationNetwork
@@ -44,7 +46,7 @@ def _line(normal, burgers, valley, size, rng: np.random.Generator) -> Dislocatio
     sideways = np.cross(normal, chord / length)
     bow = rng.choice([-1, 1]) * rng.uniform(*_BOW_NM)
     points = [ends[:1]]
-    for start, stop in zip(stops[:-1], stops[1:]):
+    for start, stop in pairwise(stops):
         span = (stop - start) * length
         radius = np.sign(bow) * max(abs(bow), 0.55 * span)
         count = max(2, int(np.ceil(span / _STEP_NM)))

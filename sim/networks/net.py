@@ -1,4 +1,4 @@
-"""A hexagonal net of three reacting sets of dislocations on one slip plane, as in a low-angle boundary: b1 + b2 + b3 = 0."""
+"""A hexagonal net of three reacting sets of lines on one slip plane, as in a low-angle boundary: b1 + b2 + b3 = 0."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _PIECE_NM = 12.0
 def generate(population: Population, rng: np.random.Generator) -> DislocationNetwork:
     """One net across the foil, its mesh set by the density.
 
-    Each junction of one sublattice has three sides that leave it with b1, b2, b3, whose sum is zero, so every junction conserves
-    them, and so does the net as a whole.
+    Each junction of one sublattice has three sides that leave it with b1, b2, b3, whose sum is zero, so every junction
+    conserves them, and so does the net as a whole.
 
     Raises
     ------
@@ -38,8 +38,8 @@ def generate(population: Population, rng: np.random.Generator) -> DislocationNet
             return full
         side *= np.clip(held / population.length_nm, 0.7, 1.4) ** 0.7
     raise InputError(
-        f"specimen.network.density_per_m2: {1e18 * population.density_per_nm2:.3g} found, but no mesh of a net meets it in this "
-        "field; choose a larger field or density"
+        f"specimen.network.density_per_m2: {1e18 * population.density_per_nm2:.3g} found, but no mesh of a net "
+        "meets it in this field; choose a larger field or density"
     )
 
 
@@ -55,7 +55,9 @@ def _reaction(population: Population, rng: np.random.Generator):
                 seen = int((np.abs(np.array(three) @ population.g_per_nm) > 1 / 3).sum())
                 found.append((seen, normal, np.array(three)))
     if not found:
-        raise InputError("specimen.network.generator: 'net' found, but no three Burgers vectors of a slip plane sum to zero here")
+        raise InputError(
+            "specimen.network.generator: 'net' found, but no three Burgers vectors of a slip plane sum to zero here"
+        )
     most = max(f[0] for f in found)
     best = [f for f in found if f[0] == most]
     _, normal, three = best[rng.integers(len(best))]

@@ -17,9 +17,9 @@ _TRIES = 4000
 class Population(NamedTuple):
     """A foil to be filled, in the specimen frame.
 
-    normals (S, 3) and burgers_nm (S, 3) of the slip systems [-, nm], g_per_nm (3,) of the reflection [1/nm], size_nm (3,) field
-    width, field height and thickness [nm], density_per_nm2 the line length per volume, visible_fraction the share of lines with
-    g·b != 0.
+    normals (S, 3) and burgers_nm (S, 3) of the slip systems [-, nm], g_per_nm (3,) of the reflection [1/nm], size_nm
+    (3,) field width, field height and thickness [nm], density_per_nm2 the line length per volume, visible_fraction the
+    share of lines with g·b != 0.
     """
 
     normals: np.ndarray
@@ -74,11 +74,12 @@ def fill(population: Population, draw_line: Callable, rng: np.random.Generator) 
         burgers = -burgers if net @ burgers > 0 or (net @ burgers == 0 and rng.uniform() < 0.5) else burgers
         line = draw_line(population.normals[system], burgers, population.size_nm, rng)
         length = population.length_of(line)
-        if 0 < length and held + length <= 1.05 * target:
+        if length > 0 and held + length <= 1.05 * target:
             lines.append(line)
             held += length
             net += burgers
     raise InputError(
-        f"specimen.network.density_per_m2: {1e18 * population.density_per_nm2:.3g} found, but {_TRIES} lines drawn do not meet it "
-        f"within 5 % in this field (target {target:.0f} nm of line, reached {held:.0f}); choose a larger field or density"
+        f"specimen.network.density_per_m2: {1e18 * population.density_per_nm2:.3g} found, but {_TRIES} lines drawn do "
+        f"not meet it within 5 % in this field (target {target:.0f} nm of line, reached {held:.0f}); choose a larger "
+        "field or density"
     )
