@@ -1,0 +1,32 @@
+# `make demo` and `make test` each do everything on a fresh machine with Python 3.11 or newer.
+
+BIN := .venv/bin
+READY := .venv/ready
+ROOMS := datasets sim recon reports bench
+
+demo: $(READY)
+	$(BIN)/veristem demo --out demo
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+bench: $(READY)
+	$(BIN)/pytest tests/benchmarks --benchmark-only
+
+.venv: $(READY)
+
+# A name on PATH may be a shim of a version that is not installed, so each is run. pip is the last thing venv puts in.
+$(READY): pyproject.toml setup.py constraints.txt
+	@[ -x $(BIN)/pip ] || for python in python3.14 python3.13 python3.12 python3.11 python3; do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "$$python -m venv .venv"; exec $$python -m venv .venv; fi; done; \
+	[ -x $(BIN)/pip ] || { echo "make: no Python 3.11 or newer with venv found; install python3 and python3-venv" >&2; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@mkdir -p .links/veristem && for room in $(ROOMS); do ln -sfn ../../$$room .links/veristem/$$room; done
+	@touch $@
+
+.PHONY: demo test bench .venv
