@@ -1,0 +1,1 @@
+"""The conductor: studies, scores, oracles, command line."""

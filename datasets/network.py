@@ -84,7 +84,7 @@ class DislocationNetwork:
         return first, first + self.vectors_nm
 
     def burgers_residual_nm(self) -> np.ndarray:
-        """(N, 3) sum of the Burgers vectors that leave each node less those that enter it [nm]; zero where conserved."""
+        """(N, 3) Burgers vectors that leave each node less those that enter it [nm]; zero where conserved."""
         residual = np.zeros_like(self.nodes_nm)
         np.add.at(residual, self.segments[:, 0], self.burgers_nm)
         np.subtract.at(residual, self.segments[:, 1], self.burgers_nm)
@@ -118,6 +118,34 @@ class DislocationNetwork:
             plane_normals=None if self.plane_normals is None else self.plane_normals @ rotation.T,
             box_nm=None,
         )
+
+    def chains(self, keep: np.ndarray | None = None) -> list[np.ndarray]:
+        """The lines between ends and junctions, as polylines (K, 3) [nm]; rings come back to their first point.
+
+        Parameters
+        ----------
+        keep : (M,) bool, optional
+            Which segments count; all by default.
+        """
+        segments = self.segments if keep is None else self.segments[keep]
+        at: dict[int, list[int]] = {}
+        for m, (a, b) in enumerate(segments.tolist()):
+            at.setdefault(a, []).append(m)
+            at.setdefault(b, []).append(m)
+        ends = [n for n, own in at.items() if len(own) != 2]
+        free = np.ones(len(segments), bool)
+        lines = []
+        for start in [*ends, *at]:  # what is left after the ends are rings
+            for m in at[start]:
+                chain, here = [start], start
+                while m is not None and free[m]:
+                    free[m] = False
+                    here = int(segments[m].sum()) - here
+                    chain.append(here)
+                    m = next((k for k in at[here] if free[k]), None) if len(at[here]) == 2 else None
+                if len(chain) > 1:
+                    lines.append(self.nodes_nm[chain])
+        return lines
 
     @staticmethod
     def union(networks: Sequence[DislocationNetwork]) -> DislocationNetwork:

@@ -25,18 +25,20 @@ class _Table(BaseModel):
 class Generated(_Table):
     """A network made by a generator of sim/networks."""
 
-    generator: str = Field("glide", description="a file of sim/networks: glide, loops or net")
-    density_per_m2: Positive = Field(2.0e13, description="line length per volume [1/m^2]")
-    visible_fraction: Annotated[float, Field(ge=0, le=1)] = Field(0.8, description="share of lines with g.b != 0")
+    generator: str = Field(default="glide", description="a file of sim/networks: glide, loops or net")
+    density_per_m2: Positive = Field(default=2.0e13, description="line length per volume [1/m^2]")
+    visible_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.8, description="share of lines with g.b != 0"
+    )
 
 
 class FromFile(_Table):
     """A foil cut from the network in a file."""
 
     file: str = Field(description="network file: .data, .ca or .vtp")
-    burgers_magnitude_nm: Positive | None = Field(None, description="unit of length of a .data file [nm]")
+    burgers_magnitude_nm: Positive | None = Field(default=None, description="unit of length of a .data file [nm]")
     center_nm: Triple | None = Field(
-        None, description="centre of the foil in the file's frame; where most line is, if not given"
+        default=None, description="centre of the foil in the file's frame; where most line is, if not given"
     )
 
 
@@ -44,13 +46,13 @@ class Specimen(_Table):
     """What is put into the microscope."""
 
     kind: Literal["dislocations"] = "dislocations"
-    material: str = Field("CoCrFeMnNi", description="see `veristem list materials`")
+    material: str = Field(default="CoCrFeMnNi", description="see `veristem list materials`")
     thickness_nm: Positive = 200.0
     field_nm: tuple[Positive, Positive] = (512.0, 512.0)
     zone_axis: Triple = (1, 1, 0)
     g: Triple = (0, 0, 2)
-    g_azimuth_deg: Finite = Field(90.0, description="direction of g in the image, from x towards y")
-    tilt_off_bragg_deg: Finite = Field(0.14, description="towards positive excitation error")
+    g_azimuth_deg: Finite = Field(default=90.0, description="direction of g in the image, from x towards y")
+    tilt_off_bragg_deg: Finite = Field(default=0.14, description="towards positive excitation error")
     network: Generated | FromFile = Generated()
 
 
@@ -62,16 +64,16 @@ class Microscope(_Table):
     convergence_mrad: Positive = 91.0
     aberrations: Literal["none"] = "none"
     loss_collected_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
-        1.0, description="share of the electrons with an energy loss that the region still counts"
+        default=1.0, description="share of the electrons with an energy loss that the region still counts"
     )
-    detector: AnyDetector = DETECTORS["virtual"]()
+    detector: AnyDetector = DETECTORS["virtual"]()  # type: ignore[reportInvalidTypeForm]  # made at run time
 
 
 class Scan(_Table):
     """The raster."""
 
     shape: tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=16)]] = Field(
-        (256, 256), description="rows, columns"
+        default=(256, 256), description="rows, columns"
     )
     pixel_nm: Positive = 2.0
     dwell_us: Positive = 590.0
@@ -148,6 +150,7 @@ class Study(_Table):
     recipe: str = Field(description="recipe file or name")
     methods: list[str] = ["stereo-classical"]
     seeds: Annotated[int, Field(ge=1)] = 8
+    tolerance_nm: Positive = Field(default=10.0, description="a point within this distance is matched")
     axes: dict[str, list[Any] | Axis] = {}
 
     def cells(self) -> list[dict[str, Any]]:

@@ -33,6 +33,16 @@ def region_image(specimen: Specimen, region: Region, microscope, pixel_nm: float
     shape : (int, int)
         Rows and columns.
     """
+    key = (
+        region,
+        microscope.energy_keV,
+        microscope.convergence_mrad,
+        microscope.loss_collected_fraction,
+        pixel_nm,
+        shape,
+    )
+    if key in specimen.images:  # dose, dwell and detector pairs share the images of a region
+        return specimen.images[key]
     energy = microscope.energy_keV
     alpha = 1e-3 * microscope.convergence_mrad
     wavelength = electron_wavelength_nm(energy)
@@ -47,10 +57,13 @@ def region_image(specimen: Specimen, region: Region, microscope, pixel_nm: float
         beams = two_beam(-beta if rays.partner else beta, dz, rays.s, extinction)
         for weight, intensity in zip(rays.weight, beams[int(rays.partner)]):  # in this order, whatever the threads
             image += weight * intensity
+    specimen.images[key] = image
     return image
 
 
-def label_maps(network: DislocationNetwork, visible, directions_rad, focus_nm: float, pixel_nm: float, shape) -> np.ndarray:
+def label_maps(
+    network: DislocationNetwork, visible, directions_rad, focus_nm: float, pixel_nm: float, shape
+) -> np.ndarray:
     """(V, rows, columns) uint8: 1 on the projection of a visible segment, 2 on an invisible one, 0 elsewhere."""
     from skimage.draw import line
 

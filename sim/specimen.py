@@ -1,4 +1,4 @@
-"""A foil ready for the microscope: its dislocations in the specimen frame, its orientation, and the strain they make."""
+"""A foil ready for the microscope: its dislocations in the specimen frame, its orientation, the strain they make."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ class Specimen:
     thickness_nm: float
     focus_nm: float
     notes: tuple[str, ...] = ()
+    images: dict = field(default_factory=dict, repr=False)  # of detector regions already imaged
     _volumes: dict = field(default_factory=dict, repr=False)
 
     def foil_network(self) -> DislocationNetwork:
@@ -98,7 +99,7 @@ class Specimen:
 
 
 def orientation(recipe: Recipe) -> np.ndarray:
-    """Rotation (3, 3) from crystal Cartesian coordinates to the specimen frame, tilted to the recipe's excitation error."""
+    """Rotation (3, 3) from crystal Cartesian to specimen coordinates, tilted to the recipe's excitation error."""
     table = recipe.specimen
     material = load_material(table.material)
     tilt = material.bragg_angle_rad(table.g, recipe.microscope.energy_keV) + np.radians(table.tilt_off_bragg_deg)

@@ -60,11 +60,12 @@ def ridge_contours(
     scale_nm: float = 6.0,
     length_nm: float = 12.0,
     background_nm: float = 40.0,
-    lobe_nm: float = 16.0,
+    lobe_nm: float = 24.0,
     lobe_fraction: float = 0.4,
     high: float = 8.0,
     low: float = 4.0,
     shortest_nm: float = 24.0,
+    spur_nm: float = 20.0,
 ) -> Contours:
     """Dark lines of every view.
 
@@ -86,18 +87,20 @@ def ridge_contours(
         Hysteresis thresholds, in robust standard deviations of the response.
     shortest_nm : float
         Contours below this length are dropped [nm].
+    spur_nm : float
+        Side branches with a free end are dropped up to this length [nm].
 
     Returns
     -------
     Contours
         With the standard deviation of each vertex from the noise of the image.
     """
-    settings = (scale_nm, length_nm, background_nm, lobe_nm, lobe_fraction, high, low, shortest_nm)
+    settings = (scale_nm, length_nm, background_nm, lobe_nm, lobe_fraction, high, low, shortest_nm, spur_nm)
     curves, sigmas = zip(*[_one_view(view, pixel_nm, *settings) for view in views])
     return Contours(curves, sigmas)
 
 
-def _one_view(view, pixel_nm, scale_nm, length_nm, background_nm, lobe_nm, lobe_fraction, high, low, shortest_nm):
+def _one_view(view, pixel_nm, scale_nm, length_nm, background_nm, lobe_nm, lobe_fraction, high, low, shortest_nm, spur_nm):
     from skan import Skeleton
     from skimage.filters import apply_hysteresis_threshold
     from skimage.morphology import skeletonize
@@ -118,8 +121,9 @@ def _one_view(view, pixel_nm, scale_nm, length_nm, background_nm, lobe_nm, lobe_
     if skeleton.sum() < 3:
         return (), ()
     graph = Skeleton(skeleton, keep_images=False)
+    is_spur = _spurs(graph, spur_nm / pixel_nm)
     pieces = []
-    for path in range(graph.n_paths):
+    for path in np.flatnonzero(~is_spur):
         pixels = graph.path_coordinates(path).round().astype(int)
         j, i = pixels[:, 0], pixels[:, 1]
         points = np.column_stack([i, j]) + 0.5 + offset_vector[j, i]
@@ -154,6 +158,15 @@ def line_disturbance(view: np.ndarray, pixel_nm: float, background_nm: float, wi
 
 def _robust_std(values: np.ndarray) -> float:
     return float(1.4826 * np.median(np.abs(values - np.median(values))))
+
+
+def _spurs(graph, longest_px: float) -> np.ndarray:
+    """Which paths of a skeleton hang on a junction, end free, and are no longer than this."""
+    degrees = graph.degrees
+    ends = np.array([(graph.path(n)[0], graph.path(n)[-1]) for n in range(graph.n_paths)])
+    free = (degrees[ends] == 1).sum(axis=1) == 1
+    hanging = (degrees[ends] > 2).any(axis=1)
+    return free & hanging & (graph.path_lengths() <= longest_px)
 
 
 def _length(curve: np.ndarray) -> float:

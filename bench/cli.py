@@ -1,0 +1,317 @@
+"""The command line. Heavy libraries are imported inside the commands that use them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from veristem.datasets.errors import InputError
+
+app = typer.Typer(
+    help="How well does a 3D reconstruction from a few STEM views recover what is really there?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Out = Annotated[Path, typer.Option("-o", "--out", help="folder to write; made when it does not exist")]
+Sets = Annotated[
+    Optional[list[str]],  # noqa: UP045  (typer reads the annotation itself)
+    typer.Option("--set", help="KEY=VALUE, a dotted path into the recipe, e.g. scan.dwell_us=100; repeatable"),
+]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object and nothing else")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder for the page and its files")] = Path("demo"),
+    network: Annotated[Optional[Path], typer.Option(help="a network of your own: .data, .ca or .vtp")] = None,  # noqa: UP045
+    material: Annotated[Optional[str], typer.Option(help="its material; guessed if not given")] = None,  # noqa: UP045
+    sets: Sets = None,
+) -> None:
+    """The whole chain on one specimen, and a small study around it; ends in a page.
+
+    Example: veristem demo --network my_network.data --material Ta --out my-demo
+    """
+    from veristem.bench.demo import run_demo
+
+    page = run_demo(out, network, material, _values(sets), say=typer.echo, progress=progress)
+    typer.echo(f"open {page}")
+
+
+@app.command()
+def recipe(
+    name: Annotated[Optional[str], typer.Argument(help="a named recipe or study")] = None,  # noqa: UP045
+    out: Annotated[Optional[Path], typer.Option("-o", "--out", help="file to write instead of the terminal")] = None,  # noqa: UP045
+    schema: Annotated[bool, typer.Option("--schema", help="print the JSON schema of recipes and studies")] = False,
+) -> None:
+    """Print a named recipe or study, or the schema, to start from."""
+    from veristem.datasets.recipe import Recipe, Study, recipe_names, recipe_text
+
+    if schema:
+        text = json.dumps({"recipe": Recipe.model_json_schema(), "study": Study.model_json_schema()}, indent=2) + "\n"
+    elif name is None:
+        raise InputError("recipe: give a name or --schema; `veristem list recipes` shows the names")
+    else:
+        text = recipe_text(name, "study" if name in recipe_names("study") else "recipe")
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        from veristem.datasets.formats.atomic import atomic_path
+
+        with atomic_path(out) as partial:
+            partial.write_text(text, encoding="utf-8")
+
+
+@app.command()
+def simulate(
+    recipe: Annotated[str, typer.Argument(help="recipe file or name")],
+    out: Out,
+    sets: Sets = None,
+) -> None:
+    """Make a specimen and image it: acquisition.h5 for a method, truth.h5 and truth.vtp apart from it.
+
+    Example: veristem simulate cantor-stereo -o run --set recipe.seed=3
+    """
+    from veristem.bench.demo import save_simulation
+    from veristem.bench.study import simulate as run
+    from veristem.datasets.recipe import load_recipe
+
+    loaded = load_recipe(recipe).with_values(_values(sets))
+    truth, acquisition, specimen = run(loaded)
+    for note in specimen.notes:
+        typer.echo(note, err=True)
+    for path in save_simulation(out, truth, acquisition):
+        typer.echo(path)
+
+
+@app.command()
+def reconstruct(
+    acquisition: Annotated[Path, typer.Argument(help="acquisition.h5")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="curves to write, .vtp")],
+    method: Annotated[
+        str, typer.Option(help="registered name, module:function, or the path of an executable")
+    ] = "stereo-classical",
+) -> None:
+    """Reconstruct curves in 3D from the images alone.
+
+    Example: veristem reconstruct run/acquisition.h5 --method my_package:reconstruct -o run/mine.vtp
+    """
+    from veristem.datasets.formats.acquisition_h5 import read_acquisition
+    from veristem.datasets.formats.vtp import write_vtp
+    from veristem.recon.methods import load_method, run_method
+
+    loaded = read_acquisition(acquisition)
+    load_method(method)
+    try:
+        curves = run_method(method, loaded)
+    except InputError:
+        raise
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        text = (str(error).splitlines() or ["no message"])[0]
+        raise InputError(f"method {method}: {type(error).__name__}: {text}; --debug shows where") from None
+    write_vtp(out, curves)
+    typer.echo(f"{len(curves.curves_nm)} curves, {curves.length_nm:.0f} nm: {out}")
+
+
+@app.command()
+def score(
+    truth: Annotated[Path, typer.Argument(help="truth.h5, or a network or curves as .vtp, .data or .ca")],
+    reconstruction: Annotated[Path, typer.Argument(help="curves, .vtp")],
+    acquisition: Annotated[Optional[Path], typer.Option(help="for the epipolar direction, if the truth is no .h5")] = None,  # noqa: UP045
+    tolerance_nm: Annotated[float, typer.Option(help="a point within this distance is matched")] = 10.0,
+    as_json: Json = False,
+) -> None:
+    """Compare a reconstruction with the truth."""
+    from veristem.bench.pages import read_truth_file
+    from veristem.bench.scoring import score_curves
+    from veristem.datasets.formats import read_curves
+    from veristem.datasets.formats.acquisition_h5 import read_acquisition
+
+    if not tolerance_nm > 0 or tolerance_nm == float("inf"):
+        raise InputError(f"--tolerance-nm: {tolerance_nm} found, a positive length allowed")
+    loaded = read_truth_file(truth)
+    directions = read_acquisition(acquisition).directions_rad if acquisition else None
+    scores = score_curves(loaded, read_curves(reconstruction), tolerance_nm=tolerance_nm, directions_rad=directions)
+    if as_json:
+        typer.echo(json.dumps(scores))
+        return
+    for key, value in scores.items():
+        typer.echo(f"{key:32s} {'–' if value is None else f'{value:.4g}'}")
+
+
+@app.command()
+def study(
+    study: Annotated[str, typer.Argument(help="study file or name")],
+    out: Out,
+    method: Annotated[Optional[list[str]], typer.Option(help="instead of the study's own; repeatable")] = None,  # noqa: UP045
+    sets: Sets = None,
+) -> None:
+    """Run every condition, seed and method of a study; resumes by itself.
+
+    Example: veristem study demo -o results --method stereo-classical --method constant
+    """
+    from veristem.bench.study import run_study
+    from veristem.datasets.recipe import load_recipe, load_study
+
+    loaded = load_study(study)
+    if method:
+        loaded = loaded.model_copy(update={"methods": list(method)})
+    base = load_recipe(loaded.recipe).with_values(_values(sets))
+    table = run_study(loaded, base, out, progress)
+    failed = int(table["error"].notna().sum())
+    typer.echo(f"{len(table)} rows, {failed} failed: {out / 'results.parquet'}")
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="folder with acquisition.h5 and reconstruction.vtp, or results.parquet")],
+    out: Annotated[Optional[Path], typer.Option("-o", "--out", help="page to write; DIR/page.html if not given")] = None,  # noqa: UP045
+) -> None:
+    """Write the page of a folder; without truth it shows images and reconstruction alone."""
+    from veristem.bench.pages import write_folder_page
+
+    typer.echo(write_folder_page(folder, out or folder / "page.html", command=_command()))
+
+
+@app.command()
+def view(
+    files: Annotated[list[Path], typer.Argument(help="networks, curves, acquisitions")],
+    png: Annotated[Optional[Path], typer.Option(help="write a picture instead of a window")] = None,  # noqa: UP045
+    html: Annotated[Optional[Path], typer.Option(help="write a 3D page instead of a window")] = None,  # noqa: UP045
+) -> None:
+    """Show files in 3D."""
+    from veristem.bench.pages import read_any
+    from veristem.reports import view as show
+
+    show([read_any(f) for f in files], png=png, html=html)
+
+
+@app.command()
+def convert(
+    files: Annotated[list[Path], typer.Argument(help="IN… OUT")],
+    burgers_magnitude_nm: Annotated[Optional[float], typer.Option(help="unit of length of a .data file")] = None,  # noqa: UP045
+    pair_angle_deg: Annotated[Optional[float], typer.Option(help="of a real stereo pair: LEFT RIGHT OUT.h5")] = None,  # noqa: UP045
+    pixel_nm: Annotated[Optional[float], typer.Option(help="of a real stereo pair")] = None,  # noqa: UP045
+) -> None:
+    """Convert between file formats.
+
+    A network: my.data my.vtp. An acquisition: acquisition.h5 acquisition.hspy.
+    A real stereo pair: left.tif right.tif pair.h5 --pair-angle-deg 8 --pixel-nm 1.5
+    """
+    from veristem.bench.convert import convert_files
+
+    if len(files) < 2:
+        raise InputError("convert: one file found, IN… OUT allowed")
+    convert_files(files[:-1], files[-1], burgers_magnitude_nm, pair_angle_deg, pixel_nm)
+    typer.echo(files[-1])
+
+
+@app.command(name="list")
+def list_(
+    kind: Annotated[str, typer.Argument(help="recipes, studies, methods, metrics, materials, detectors or specimens")],
+) -> None:
+    """List what there is by name."""
+    for line in _listing(kind):
+        typer.echo(line)
+
+
+def _listing(kind: str) -> list[str]:
+    if kind in ("recipes", "studies"):
+        from veristem.datasets.recipe import recipe_names
+
+        return recipe_names("recipe" if kind == "recipes" else "study")
+    if kind == "methods":
+        from veristem.recon.methods import method_names
+
+        return method_names()
+    if kind == "metrics":
+        from veristem.bench.scoring import metrics
+
+        return [f"{m.name:18s} {m.unit or '-':4s} {m.better:7s} {m.meaning}" for m in metrics()]
+    if kind == "materials":
+        from veristem.datasets.crystal import material_names
+
+        return material_names()
+    if kind == "detectors":
+        from veristem.datasets.detectors import DETECTORS
+
+        return sorted(DETECTORS)
+    if kind == "specimens":
+        from veristem.sim.networks import GENERATORS
+
+        return GENERATORS
+    allowed = "recipes, studies, methods, metrics, materials, detectors, specimens"
+    raise InputError(f"list: {kind!r} found, allowed are {allowed}")
+
+
+def _values(sets: list[str] | None) -> dict[str, Any]:
+    """KEY=VALUE pairs; a value is read as JSON, else as text."""
+    values = {}
+    for text in sets or []:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"--set {text}: no '=' found, KEY=VALUE allowed")
+        try:
+            values[key.strip()] = json.loads(value)
+        except json.JSONDecodeError:
+            values[key.strip()] = value
+    return values
+
+
+def progress(items, total: int):
+    """Go through the items with a bar and the time left on a terminal, with plain lines otherwise."""
+    if not total:
+        return
+    if sys.stderr.isatty():
+        from rich.progress import Console, track
+
+        yield from track(items, total=total, description="cells", console=Console(stderr=True))
+        return
+    import time
+
+    start = shown = time.monotonic()
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        if now - shown > 10 or done == total:
+            left = (now - start) / done * (total - done)
+            print(f"{done} of {total} cells, {left:.0f} s left", file=sys.stderr, flush=True)
+            shown = now
+
+
+def _command() -> str:
+    return " ".join(["veristem", *sys.argv[1:]])
+
+
+def main() -> None:
+    """Run the command line: 0 done, 2 bad input, told in one line on stderr."""
+    debug = "--debug" in sys.argv
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    command = typer.main.get_command(app)
+    try:
+        sys.exit(command.main(arguments, prog_name="veristem", standalone_mode=False) or 0)
+    except (KeyboardInterrupt, typer.Abort):
+        print("stopped; what was finished is kept", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        usage = getattr(error, "format_message", None)  # typer brings its own copy of click: known by its methods
+        if debug or not (usage or isinstance(error, InputError | OSError)):
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(usage())
+            sys.exit(2)
+        text = str(error)
+        if usage:
+            context = getattr(error, "ctx", None)
+            where = context.command_path if context else "veristem"
+            text = f"{usage().rstrip('.')}; `{where} --help` shows what is allowed"
+        print("error: " + " ".join(text.split()), file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,58 @@
+"""Files from one format to another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from veristem.datasets.errors import InputError
+
+_NETWORKS = (".data", ".ca", ".vtp")
+
+
+def convert_files(
+    sources: list[Path],
+    target: Path,
+    burgers_magnitude_nm: float | None = None,
+    pair_angle_deg: float | None = None,
+    pixel_nm: float | None = None,
+) -> None:
+    """Convert by suffix: network to network, acquisition to .hspy, two images to an acquisition.
+
+    Raises
+    ------
+    InputError
+        For suffixes that do not go together, or a value that is missing.
+    """
+    kinds = [s.suffix.lower() for s in sources]
+    wanted = target.suffix.lower()
+    if len(sources) == 2 and wanted == ".h5":
+        from veristem.datasets.formats.acquisition_h5 import write_acquisition
+        from veristem.datasets.formats.images import read_pair
+
+        if pair_angle_deg is None or pixel_nm is None:
+            raise InputError("convert: a stereo pair needs --pair-angle-deg and --pixel-nm")
+        write_acquisition(target, read_pair(sources[0], sources[1], pixel_nm, pair_angle_deg))
+    elif kinds == [".h5"] and wanted == ".hspy":
+        from veristem.datasets.formats.acquisition_h5 import read_acquisition
+        from veristem.datasets.formats.hspy import write_hspy
+
+        write_hspy(target, read_acquisition(sources[0]))
+    elif len(kinds) == 1 and kinds[0] in _NETWORKS and wanted in (".data", ".vtp"):
+        from veristem.datasets.formats import read_network
+        from veristem.datasets.formats.paradis import burgers_unit_nm, write_data
+        from veristem.datasets.formats.vtp import write_vtp
+
+        unit = burgers_magnitude_nm or (burgers_unit_nm(sources[0]) if kinds[0] == ".data" else None)
+        network = read_network(sources[0], unit)
+        if wanted == ".vtp":
+            write_vtp(target, network)
+        elif unit is None:
+            raise InputError(f"{target}: a .data file has lengths in units of |b|; give --burgers-magnitude-nm")
+        else:
+            write_data(target, network, unit)
+    else:
+        found = " ".join(kinds)
+        raise InputError(
+            f"convert: {found} to {wanted} found, allowed are a network (.data .ca .vtp) to .data or .vtp, an acquisition .h5 to "
+            ".hspy, two images to .h5"
+        )

@@ -1,0 +1,114 @@
+"""The registry of methods, and the ways in for methods from outside.
+
+A method is a function
+
+    reconstruct(acquisition, *, alignment=None, contours=None, matches=None, **parameters) -> CurveSet
+
+It is found by its registered name, by the entry-point group ``veristem.methods`` of another package, as ``module:function``, or as the
+path of an executable that is called with an acquisition file and the .vtp file to write.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.errors import InputError
+from veristem.datasets.reconstruction import CurveSet
+
+Method = Callable[..., CurveSet]
+
+METHODS = {
+    "stereo-classical": "veristem.recon.stereo.classical:reconstruct",
+    "constant": "veristem.recon.constant:reconstruct",
+    "failing": "veristem.recon.failing:reconstruct",
+}
+
+
+def method_names() -> list[str]:
+    """Registered names, those of other packages included."""
+    return sorted({*METHODS, *(point.name for point in entry_points(group="veristem.methods"))})
+
+
+def load_method(name: str) -> Method:
+    """The method of that name, ``module:function`` or executable.
+
+    Raises
+    ------
+    InputError
+        When there is none, or its module cannot be imported.
+    """
+    if name in METHODS:
+        return _imported(METHODS[name])
+    for point in entry_points(group="veristem.methods"):
+        if point.name == name:
+            return _imported(point.value)
+    if os.sep in name or Path(name).is_file():
+        return _executable(name)
+    if ":" in name:
+        return _imported(name)
+    raise InputError(
+        f"method: {name!r} found, allowed are {', '.join(method_names())}, module:function, or the path of an executable"
+    )
+
+
+def run_method(name: str, acquisition: Acquisition, **parameters) -> CurveSet:
+    """Reconstruct with a method and check what it returns.
+
+    Raises
+    ------
+    InputError
+        When there is no such method, or it returns something else than a CurveSet.
+    """
+    result = load_method(name)(acquisition, **parameters)
+    if not isinstance(result, CurveSet):
+        raise InputError(f"method {name}: returned {type(result).__name__}, a CurveSet allowed")
+    return result
+
+
+def _imported(target: str) -> Method:
+    module, _, function = target.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        method = getattr(import_module(module), function)
+    except (ImportError, ValueError) as error:
+        raise InputError(f"method {target}: {error}; give module:function of a module that can be imported") from None
+    except AttributeError:
+        raise InputError(f"method {target}: module {module} has no function {function!r}") from None
+    if not callable(method):
+        raise InputError(f"method {target}: {type(method).__name__} found, a function allowed")
+    return method
+
+
+def _executable(path: str) -> Method:
+    program = Path(path).resolve()
+    if not program.is_file():
+        raise InputError(f"method {path}: no such file; give the path of an executable")
+    if not os.access(program, os.X_OK):
+        raise InputError(f"method {path}: not executable; `chmod +x` makes it so")
+
+    def reconstruct(acquisition: Acquisition, **parameters) -> CurveSet:
+        """Write the acquisition, call the program as ``program IN.h5 OUT.vtp``, read its curves."""
+        from veristem.datasets.formats import read_curves
+        from veristem.datasets.formats.acquisition_h5 import write_acquisition
+
+        if parameters:
+            raise InputError(f"method {path}: {', '.join(parameters)} given, an executable takes none")
+        with tempfile.TemporaryDirectory() as folder:
+            given, wanted = Path(folder, "acquisition.h5"), Path(folder, "reconstruction.vtp")
+            write_acquisition(given, acquisition)
+            done = subprocess.run([str(program), str(given), str(wanted)], capture_output=True, text=True, check=False)
+            if done.returncode:
+                last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
+                raise RuntimeError(f"{path} ended with {done.returncode}: {last}")
+            return read_curves(wanted)
+
+    return reconstruct
