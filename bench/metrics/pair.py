@@ -1,0 +1,143 @@
+"""A truth and a reconstruction prepared once for all metrics, and the parts of them that the variants count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from veristem.bench.metrics.graph import LineGraph
+from veristem.bench.metrics.lines import Lines
+
+PSI_DEG = 25.0
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Points of one side against the lines of the other.
+
+    Parameters
+    ----------
+    weight_nm : (N,) float
+        Length that each point stands for [nm]; 1 for vertices.
+    distance_nm : (N,) float
+        Distance to the nearest line of the other side [nm]; infinite when that side is empty.
+    offset_nm : (N, 3) float
+        Point less its nearest point on that line [nm]; NaN when that side is empty.
+    nearest : (N,) int
+        Segment of the other side; -1 when that side is empty.
+    sigma_nm : (N,) float
+        Reported standard deviation of z [nm], NaN where there is none.
+    """
+
+    weight_nm: np.ndarray
+    distance_nm: np.ndarray
+    offset_nm: np.ndarray
+    nearest: np.ndarray
+    sigma_nm: np.ndarray
+
+    @staticmethod
+    def of(points_nm: np.ndarray, weight_nm: np.ndarray, other: Lines, sigma_nm: np.ndarray | None = None) -> Samples:
+        """The points (N, 3) measured to the lines of the other side."""
+        distance, foot, nearest = other.nearest(points_nm)
+        sigma = np.full(len(points_nm), np.nan) if sigma_nm is None else sigma_nm
+        return Samples(weight_nm, distance, points_nm - foot, nearest, sigma)
+
+    def where(self, mask: np.ndarray) -> Samples:
+        """Some of the samples."""
+        return Samples(
+            self.weight_nm[mask], self.distance_nm[mask], self.offset_nm[mask], self.nearest[mask], self.sigma_nm[mask]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Truth and reconstruction, sampled at a quarter of the tolerance.
+
+    Parameters
+    ----------
+    truth_lines : Lines
+        All truth.
+    truth_graph, found_graph : LineGraph
+        All truth and all of the reconstruction.
+    counted_graph : LineGraph or None
+        The truth that has to be found; None where only samples count: lines chosen by direction are no graph any more.
+    truth, found : Samples
+        Uniform samples that count, each against the whole other side.
+    vertices : Samples
+        Ends of the segments of the reconstruction that count, where it reports its uncertainty; of equal weight,
+        because errors from vertex to vertex lengthen the segments between them.
+    tolerance_nm : float
+        Distance within which a point counts as found [nm].
+    """
+
+    truth_lines: Lines
+    truth_graph: LineGraph
+    found_graph: LineGraph
+    counted_graph: LineGraph | None
+    truth: Samples
+    found: Samples
+    vertices: Samples
+    tolerance_nm: float
+
+    @staticmethod
+    def of(truth: Lines, found: Lines) -> Pair:
+        """All truth against all of the reconstruction."""
+        ends = np.concatenate([found.start_nm, found.stop_nm])
+        graph = LineGraph(truth)
+        return Pair(
+            truth,
+            graph,
+            LineGraph(found),
+            graph,
+            Samples.of(*truth.samples[:2], found),
+            Samples.of(*found.samples[:2], truth),
+            Samples.of(ends, np.ones(len(ends)), truth, found.sigma_nm.T.ravel()),
+            truth.tolerance_nm,
+        )
+
+    def visible(self) -> Pair | None:
+        """The visible truth has to be found; what is found still counts against all truth.
+
+        A line that is really there is not wrong for being called invisible, so precision, accuracy and the errors in
+        depth stay as they are. None where it is not known what is visible.
+        """
+        visible = self.truth_lines.visible
+        if visible is None:
+            return None
+        return replace(
+            self,
+            truth=self.truth.where(visible[self.truth_lines.samples[2]]),
+            counted_graph=self.truth_graph if visible.all() else LineGraph(self.truth_lines.where(visible)),
+        )
+
+    def psi_above_25(self, epipolar: np.ndarray | None) -> Pair | None:
+        """Only lines steeper than 25 degrees to the epipolar direction (2,), in the image; others carry little depth.
+
+        Of the truth the visible samples there, of the reconstruction those whose nearest line of all truth is so (all,
+        when there is no truth). A line along the beam moves along the epipolar direction: its angle is 0. None where
+        it is not known what is visible, or without two different views.
+        """
+        truth = self.truth_lines
+        if truth.visible is None or epipolar is None:
+            return None
+        tangent = (truth.stop_nm - truth.start_nm)[:, :2]
+        across = np.abs(tangent[:, 0] * epipolar[1] - tangent[:, 1] * epipolar[0])
+        steep = np.append(np.arctan2(across, np.abs(tangent @ epipolar)) > np.radians(PSI_DEG), True)  # -1: no truth
+        return replace(
+            self,
+            truth=self.truth.where((steep[:-1] & truth.visible)[truth.samples[2]]),
+            found=self.found.where(steep[self.found.nearest]),
+            vertices=self.vertices.where(steep[self.vertices.nearest]),
+            counted_graph=None,
+        )
+
+    @cached_property
+    def matched(self) -> Samples:
+        """Samples of the reconstruction within the tolerance of the truth."""
+        return self.found.where(self.within(self.found))
+
+    def within(self, samples: Samples) -> np.ndarray:
+        """(N,) whether each sample lies within the tolerance (and rounding) of the other side."""
+        return samples.distance_nm <= self.tolerance_nm * (1 + 1e-9)
