@@ -1,0 +1,26 @@
+"""Whether the reported uncertainty is the true one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from veristem.bench.metrics.base import Metric, rms
+from veristem.bench.metrics.pair import Pair
+
+METRIC = Metric(
+    name="calibration",
+    unit="",
+    better="closer",
+    meaning="root mean square of depth error over reported sigma at matched vertices; above 1 is overconfident",
+    good=1.0,
+    bad=3.0,
+    empty="null without matched vertices of a finite, positive sigma",
+)
+
+
+def score(pair: Pair) -> float | None:
+    """Root mean square of z error over reported sigma at matched vertices."""
+    # at vertices: between two of them the errors average and sigma does not
+    vertices = pair.vertices.where(pair.within(pair.vertices))
+    vertices = vertices.where(np.isfinite(vertices.sigma_nm) & (vertices.sigma_nm > 0))
+    return rms(vertices.offset_nm[:, 2] / vertices.sigma_nm, vertices.weight_nm)

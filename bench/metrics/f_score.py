@@ -1,0 +1,28 @@
+"""Precision and recall in one number."""
+
+from __future__ import annotations
+
+from veristem.bench.metrics import precision, recall
+from veristem.bench.metrics.base import Metric
+from veristem.bench.metrics.pair import Pair
+
+METRIC = Metric(
+    name="f_score",
+    unit="",
+    better="higher",
+    meaning="harmonic mean of precision and recall",
+    good=1.0,
+    bad=0.0,
+    empty="1 when both sides are empty, 0 when one is; null in a variant when only one is and the other is right",
+)
+
+
+def score(pair: Pair) -> float | None:
+    """2PR / (P + R), 0 when both are 0; of the visible truth: P against all truth, R of the visible."""
+    p, r = precision.score(pair), recall.score(pair)
+    if p is None and r is None:
+        return 1.0  # nothing to find, nothing found
+    if p is None or r is None:
+        # an invisible line found where nothing is visible is no failure, and no success either
+        return None if p or r else 0.0
+    return 2 * p * r / (p + r) if p + r else 0.0

@@ -1,0 +1,21 @@
+"""How much of what was found is there."""
+
+from __future__ import annotations
+
+from veristem.bench.metrics.base import Metric, mean
+from veristem.bench.metrics.pair import Pair
+
+METRIC = Metric(
+    name="precision",
+    unit="",
+    better="higher",
+    meaning="share of the reconstruction's length within the tolerance of the truth: the matched fraction",
+    good=1.0,
+    bad=0.0,
+    empty="null when the reconstruction is empty, 0 when only the truth is",
+)
+
+
+def score(pair: Pair) -> float | None:
+    """Share of the reconstruction's length within the tolerance of any truth line."""
+    return mean(pair.within(pair.found).astype(float), pair.found.weight_nm)

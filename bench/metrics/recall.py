@@ -1,0 +1,21 @@
+"""How much of what is there was found."""
+
+from __future__ import annotations
+
+from veristem.bench.metrics.base import Metric, mean
+from veristem.bench.metrics.pair import Pair
+
+METRIC = Metric(
+    name="recall",
+    unit="",
+    better="higher",
+    meaning="share of the truth's length within the tolerance of the reconstruction",
+    good=1.0,
+    bad=0.0,
+    empty="null when the truth is empty, 0 when only the reconstruction is",
+)
+
+
+def score(pair: Pair) -> float | None:
+    """Share of the truth's length within the tolerance of the reconstruction."""
+    return mean(pair.within(pair.truth).astype(float), pair.truth.weight_nm)
