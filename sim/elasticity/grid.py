@@ -1,9 +1,9 @@
 """The segment sum on the voxels of a foil, averaged over each voxel, fast enough for images.
 
 Within a block of voxels the segments nearby are summed at every voxel; those farther away make a smooth field, which is
-summed at the block's Chebyshev nodes and interpolated (error below 1e-3 of the field of the nearest of them; tests
-measure it). A voxel near a core is averaged over sub-voxels: sampled at its centre only, a core narrower than the slice
-would paint false dots along every inclined line. Blocks are independent, so the result does not depend on threads.
+summed at the block's Chebyshev nodes and interpolated (error below 1e-3 rms of the field; a test measures it). A voxel
+near a core is averaged over sub-voxels: sampled at its centre only, a core narrower than the slice would paint false
+dots along every inclined line. Blocks are independent, so the result does not depend on threads.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from veristem.sim.elasticity.segment import _add_segment, kernel_constants, pack
 
 _NODES = 4  # Chebyshev nodes along each side of a block
 _BLOCK_NM = 32.0
-_FAR = 2.3  # a segment is far beyond this many half-diagonals / sqrt(3) of the block
+_FAR = 3.0  # a segment is far beyond this many half-diagonals / sqrt(3) of the block
 _SUB = 4  # sub-voxels along each side of a voxel at a core
 _CORE_VOXELS = 2.5  # distance in voxel sides within which a voxel is sub-sampled
 
