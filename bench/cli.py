@@ -125,7 +125,9 @@ def reconstruct(
 def score(
     truth: Annotated[Path, typer.Argument(help="truth.h5, or a network or curves as .vtp, .data or .ca")],
     reconstruction: Annotated[Path, typer.Argument(help="curves, .vtp")],
-    acquisition: Annotated[Optional[Path], typer.Option(help="for the epipolar direction, if the truth is no .h5")] = None,  # noqa: UP045
+    acquisition: Annotated[
+        Path | None, typer.Option(help="for the epipolar direction, if the truth is no .h5")
+    ] = None,
     tolerance_nm: Annotated[float, typer.Option(help="a point within this distance is matched")] = 10.0,
     as_json: Json = False,
 ) -> None:
@@ -172,8 +174,12 @@ def study(
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(help="folder with acquisition.h5 and reconstruction.vtp, or results.parquet")],
-    out: Annotated[Optional[Path], typer.Option("-o", "--out", help="page to write; DIR/page.html if not given")] = None,  # noqa: UP045
+    folder: Annotated[
+        Path, typer.Argument(help="folder with acquisition.h5 and reconstruction.vtp, or results.parquet")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="page to write; DIR/page.html if not given")
+    ] = None,
 ) -> None:
     """Write the page of a folder; without truth it shows images and reconstruction alone."""
     from veristem.bench.pages import write_folder_page

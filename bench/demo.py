@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from veristem.bench.pages import headline, make_scene, run_facts
+from veristem.bench.pages import headline, make_scene, run_facts, save_page
 from veristem.bench.study import run_study, simulate
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.crystal import load_material
@@ -21,10 +21,8 @@ from veristem.datasets.formats.vtp import write_vtp
 from veristem.datasets.recipe import Recipe, load_recipe, load_study
 from veristem.datasets.truth import LineTruth
 from veristem.recon.methods import run_method
-from veristem.reports import write_page
 from veristem.sim.networks.from_file import guess_material, read_bulk
 
-_TOLERANCE_NM = 20.0
 _METHOD = "stereo-classical"
 
 
@@ -105,6 +103,8 @@ def run_demo(
         orientation = {"specimen.zone_axis": list(crystal.zone_axis), "specimen.g": list(crystal.g)}
         recipe = recipe.with_values({"specimen.material": material, **orientation})
     recipe = recipe.with_values(values)
+    tolerance_nm = min(study.tolerance_nm, min(recipe.specimen.field_nm) / 25)
+    study = study.model_copy(update={"tolerance_nm": tolerance_nm})
 
     truth, acquisition, specimen = simulate(recipe)
     notes += specimen.notes
@@ -116,11 +116,13 @@ def run_demo(
         f"specimen: {truth.network.lengths_nm.sum():.0f} nm of line in {truth.field_nm[0]:.4g} x {truth.field_nm[1]:.4g} x "
         f"{truth.thickness_nm:.4g} nm, {visible:.0f} nm of it visible with this reflection"
     )
-    say(f"images:   {len(acquisition.views)} views, {acquisition.views.mean():.0f} electrons counted a pixel: {paths[0]}")
+    say(
+        f"images:   {len(acquisition.views)} views, {acquisition.views.mean():.0f} electrons counted a pixel: {paths[0]}"
+    )
 
     curves = run_method(_METHOD, acquisition)
     write_vtp(folder / "reconstruction.vtp", curves)
-    scene = make_scene(acquisition, curves, truth, _METHOD, _TOLERANCE_NM)
+    scene = make_scene(acquisition, curves, truth, _METHOD, study.tolerance_nm)
     with atomic_path(folder / "scores.json") as partial:
         partial.write_text(json.dumps(scene.scores, indent=2) + "\n", encoding="utf-8")
     say(f"result:   {headline(scene)}")
@@ -129,8 +131,10 @@ def run_demo(
     table = run_study(study, recipe, folder, progress)
     page = folder / "page.html"
     title = "Dislocation lines in 3D from two STEM views" + (f": {network.name}" if network else "")
-    command = "veristem demo" + (f" --network {network.name}" if network else "") + (f" --material {material}" if material else "")
-    write_page(
-        page, title=title, scene=scene, table=table, facts=run_facts(truth, notes), sentences=[headline(scene)], command=command
+    command = (
+        "veristem demo"
+        + (f" --network {network.name}" if network else "")
+        + (f" --material {material}" if material else "")
     )
+    save_page(page, title, scene, table, run_facts(truth, notes), [headline(scene)], command)
     return page

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from veristem.bench.scoring import score_curves, vertex_errors_nm
+from veristem.bench.scoring import metrics, score_curves, vertex_errors_nm
 from veristem.bench.store import read_table
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
@@ -90,8 +90,24 @@ def write_folder_page(folder: Path, page: Path, command: str = "", tolerance_nm:
     curves = read_curves(curves_path) if curves_path.is_file() else CurveSet(())
     table = read_table(folder) if (folder / "results.parquet").is_file() else None
     scene = make_scene(acquisition, curves, truth, "reconstruction.vtp", tolerance_nm)
-    write_page(page, title=f"VeriSTEM: {folder.resolve().name}", scene=scene, table=table, facts=run_facts(truth), command=command)
+    sentences = [headline(scene)] if truth is not None else []
+    save_page(page, f"VeriSTEM: {folder.resolve().name}", scene, table, run_facts(truth), sentences, command)
     return page
+
+
+def save_page(page: Path, title: str, scene: Scene, table, facts: dict, sentences: list[str], command: str) -> None:
+    """Write a page, with what each score means."""
+    meanings = {metric.name: metric.meaning for metric in metrics()}
+    write_page(
+        page,
+        title=title,
+        scene=scene,
+        table=table,
+        facts=facts,
+        sentences=sentences,
+        command=command,
+        meanings=meanings,
+    )
 
 
 def headline(scene: Scene) -> str:

@@ -16,7 +16,6 @@ import numpy as np
 
 from veristem.bench.scoring import score_curves
 from veristem.bench.store import Store
-from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import pair_angle_rad
 from veristem.datasets.recipe import FromFile, Recipe, Study
 from veristem.recon.methods import METHODS, load_method, run_method
@@ -156,7 +155,7 @@ def _source_hash(package: str) -> bytes:
                 f for root in roots for f in ([Path(root)] if Path(root).is_file() else Path(root).rglob("*.*"))
             )
         for file in files:
-            if file.suffix in (".py", ".toml") or file.is_file() and len(files) == 1:
+            if file.suffix in (".py", ".toml") or (file.is_file() and len(files) == 1):
                 digest.update(file.read_bytes())
         _HASHES[package] = digest.digest()
     return _HASHES[package]

@@ -15,6 +15,7 @@ CURVE_SCORES = (  # the plain keys; each also stands with the suffixes below
     "f_score",
     "depth_bias_nm",
     "depth_rmse_nm",
+    "depth_spread_nm",
     "lateral_rmse_nm",
     "length_ratio",
     "apls",

@@ -6,9 +6,10 @@ import base64
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,24 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-MEANINGS = {
-    "accuracy_nm": "mean distance from reconstruction to truth",
-    "completeness_nm": "mean distance from truth to reconstruction",
-    "chamfer_nm": "mean of accuracy and completeness",
-    "hausdorff95_nm": "95th percentile of the distances, the worse of both ways",
-    "precision": "share of the reconstructed length within the tolerance of the truth",
-    "recall": "share of the true length within the tolerance of the reconstruction",
-    "f_score": "harmonic mean of precision and recall",
-    "depth_bias_nm": "mean depth error of what was found",
-    "depth_rmse_nm": "root mean square depth error of what was found",
-    "lateral_rmse_nm": "root mean square error in the image plane of what was found",
-    "length_ratio": "reconstructed over true length",
-    "apls": "similarity of path lengths along both networks; 1 is perfect",
-    "betti0_error": "difference in the number of connected pieces",
-    "betti1_error": "difference in the number of closed loops",
-    "calibration": "root mean square of error over reported σ; 1 is honest",
-}
-
 
 def write_page(
     path: str | Path,
@@ -50,6 +33,7 @@ def write_page(
     facts: dict[str, dict[str, str]],
     sentences: Sequence[str] = (),
     command: str = "",
+    meanings: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Write the report of one reconstruction, and of the study around it, as one HTML file that needs no other.
 
@@ -69,6 +53,8 @@ def write_page(
         Findings for the headline; what the studies say follows them.
     command : str
         The command that makes this page again.
+    meanings : mapping
+        What each score means, in a sentence.
     """
     from jinja2 import Environment
 
@@ -82,7 +68,7 @@ def write_page(
         title=title, sentences=[*sentences, *found], numbers=_key_numbers(scene), scene=scene, pictures=pictures,
         size=[f"{length:g}" for length in scene.size_nm], has_empty_truth=_is_empty(scene),
         studies=[_study(result) for result in results], f_enough=studies.F_ENOUGH,
-        runs=0 if table is None else len(table), failures=_failures(table), scores=_score_rows(scene.scores),
+        runs=0 if table is None else len(table), failures=_failures(table), scores=_score_rows(scene.scores, meanings),
         facts=facts, command=command,
         script_data=_script_json({"viewer": scenes.viewer_html(), "scenes": packs}),
     )  # fmt: skip
@@ -169,11 +155,11 @@ def _is_empty(scene: Scene) -> bool:
     return scene.truth is not None and not len(scene.truth.network.segments)
 
 
-def _score_rows(scores: dict[str, float | None]) -> list[dict]:
+def _score_rows(scores: dict[str, float | None], meanings: Mapping[str, str]) -> list[dict]:
     """One row a score: name, what it means, its values over all, visible and steep lines."""
     known = [name for name in CURVE_SCORES if any(name + suffix in scores for suffix in SUFFIXES)]
     rows = [
-        {"name": name, "meaning": MEANINGS[name], "values": [_number(scores.get(name + s)) for s in SUFFIXES]}
+        {"name": name, "meaning": meanings.get(name, ""), "values": [_number(scores.get(name + s)) for s in SUFFIXES]}
         for name in known
     ]
     used = {name + suffix for name in known for suffix in SUFFIXES} | {"tolerance_nm"}

@@ -42,7 +42,7 @@ class Scene:
     truth : LineTruth or None
         What is really there.
     errors_nm : tuple of (K,) float or None
-        Distance of each vertex of each curve to the nearest visible truth line [nm].
+        Distance of each vertex of each curve to the nearest true line [nm].
     scores : dict
         Score by name (datasets/results.py); None where a score does not exist.
     method : str

@@ -7,18 +7,19 @@ import itertools
 import numpy as np
 
 _TURN = np.radians(35.0)  # largest turn at a join
-_REACH_NM = 16.0  # length over which the direction of an end is taken
 
 
-def link(pieces: list[np.ndarray], gap_nm: float) -> list[np.ndarray]:
+def link(pieces: list[np.ndarray], gap: float, reach: float) -> list[np.ndarray]:
     """Join ends that face each other, the best pair first.
 
     Parameters
     ----------
     pieces : list of (K, C) float
-        Curves; the first two columns are x and y [nm], the others go along.
-    gap_nm : float
-        Largest gap that is bridged [nm].
+        Curves; the first two columns are x and y, the others go along.
+    gap : float
+        Largest gap that is bridged, in the unit of the curves.
+    reach : float
+        Length over which the direction of an end is taken.
 
     Returns
     -------
@@ -29,7 +30,7 @@ def link(pieces: list[np.ndarray], gap_nm: float) -> list[np.ndarray]:
     for n, piece in enumerate(pieces):
         for last in (False, True):
             points = piece[::-1, :2] if last else piece[:, :2]
-            far = np.flatnonzero(np.linalg.norm(points - points[0], axis=1) >= _REACH_NM)
+            far = np.flatnonzero(np.linalg.norm(points - points[0], axis=1) >= reach)
             outwards = points[0] - points[far[0] if len(far) else -1]
             ends.append((n, last, points[0], outwards / max(np.linalg.norm(outwards), 1e-12)))
     pairs = []
@@ -37,14 +38,14 @@ def link(pieces: list[np.ndarray], gap_nm: float) -> list[np.ndarray]:
         if end_a[0] == end_b[0]:
             continue
         step = end_b[2] - end_a[2]
-        gap = np.linalg.norm(step)
-        if gap > gap_nm:
+        distance = np.linalg.norm(step)
+        if distance > gap:
             continue
         turn = np.arccos(np.clip(-end_a[3] @ end_b[3], -1, 1))
-        if gap > 5.0:
-            turn = max(turn, np.arccos(np.clip(end_a[3] @ step / gap, -1, 1)))
+        if distance > 0.2 * gap:
+            turn = max(turn, np.arccos(np.clip(end_a[3] @ step / distance, -1, 1)))
         if turn < _TURN:
-            pairs.append((turn + gap / gap_nm * _TURN, a, b))
+            pairs.append((turn + distance / gap * _TURN, a, b))
     joined: dict[int, int] = {}
     for _, a, b in sorted(pairs):
         if a not in joined and b not in joined:

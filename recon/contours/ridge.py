@@ -9,6 +9,7 @@ from veristem.datasets.intermediate import Contours
 from veristem.recon.contours.linking import link
 
 _DIRECTIONS = 16
+_RIM_PX = 3
 
 
 def ridge_strength(image: np.ndarray, scale_px: float, length_px: float):
@@ -54,18 +55,18 @@ def ridge_strength(image: np.ndarray, scale_px: float, length_px: float):
     return scale_px**2 * best, normal, offset
 
 
+def default_scale_nm(field_nm: tuple[float, float], pixel_nm: float) -> float:
+    """Half the width of a line's image: 6 nm, less in fields so small that such lines would fill them [nm]."""
+    return max(min(6.0, min(field_nm) / 40), 1.5 * pixel_nm)
+
+
 def ridge_contours(
     views: np.ndarray,
     pixel_nm: float,
-    scale_nm: float = 6.0,
-    length_nm: float = 12.0,
-    background_nm: float = 40.0,
-    lobe_nm: float = 24.0,
-    lobe_fraction: float = 0.4,
+    scale_nm: float | None = None,
     high: float = 8.0,
     low: float = 4.0,
-    shortest_nm: float = 24.0,
-    spur_nm: float = 20.0,
+    lobe_fraction: float = 0.4,
 ) -> Contours:
     """Dark lines of every view.
 
@@ -75,83 +76,81 @@ def ridge_contours(
         Images.
     pixel_nm : float
         Pixel size [nm].
-    scale_nm : float
-        Scale of the ridge filter across a line [nm].
-    length_nm : float
-        Length over which the filter averages along a line [nm].
-    background_nm : float
-        Scale of the background that is divided out [nm].
-    lobe_nm, lobe_fraction : float
-        A ridge weaker than this fraction of another within this distance [nm] is taken for its side lobe.
+    scale_nm : float, optional
+        Scale of the ridge filter across a line [nm]; all other lengths follow from it.
     high, low : float
         Hysteresis thresholds, in robust standard deviations of the response.
-    shortest_nm : float
-        Contours below this length are dropped [nm].
-    spur_nm : float
-        Side branches with a free end are dropped up to this length [nm].
+    lobe_fraction : float
+        A ridge weaker than this fraction of another close by is taken for its side lobe.
 
     Returns
     -------
     Contours
         With the standard deviation of each vertex from the noise of the image.
     """
-    settings = (scale_nm, length_nm, background_nm, lobe_nm, lobe_fraction, high, low, shortest_nm, spur_nm)
-    curves, sigmas = zip(*[_one_view(view, pixel_nm, *settings) for view in views])
-    return Contours(curves, sigmas)
+    from skimage.measure import block_reduce
+
+    if scale_nm is None:
+        scale_nm = default_scale_nm((views.shape[2] * pixel_nm, views.shape[1] * pixel_nm), pixel_nm)
+    factor = max(1, int(scale_nm / pixel_nm / 3))  # three pixels a scale are enough
+    if factor > 1:
+        views = block_reduce(views, (1, factor, factor), np.mean)[
+            :, : views.shape[1] // factor, : views.shape[2] // factor
+        ]
+        pixel_nm *= factor
+    found = [_one_view(view, scale_nm / pixel_nm, high, low, lobe_fraction) for view in views]
+    curves = tuple(tuple(c[:, :2] * pixel_nm for c in view) for view in found)
+    return Contours(curves, tuple(tuple(c[:, 2] * pixel_nm for c in view) for view in found))
 
 
-def _one_view(view, pixel_nm, scale_nm, length_nm, background_nm, lobe_nm, lobe_fraction, high, low, shortest_nm, spur_nm):
+def _one_view(view: np.ndarray, scale: float, high: float, low: float, lobe_fraction: float) -> list[np.ndarray]:
+    """Contours (K, 3) of one image: x, y and standard deviation [px]."""
     from skan import Skeleton
     from skimage.filters import apply_hysteresis_threshold
     from skimage.morphology import skeletonize
 
-    disturbance, noise = line_disturbance(view, pixel_nm, background_nm)
-    scale = scale_nm / pixel_nm
-    curvature, normal, offset = ridge_strength(-disturbance, scale, length_nm / pixel_nm)
-    strength = (curvature - np.median(curvature)) / max(_robust_std(curvature), 1e-12)
+    length = 2 * scale
+    disturbance, noise = line_disturbance(view, scale)
+    response, normal, offset = ridge_strength(-disturbance, scale, length)
+    strength = (response - np.median(response)) / max(_robust_std(response), 1e-12)
     # beside a strong line a weaker parallel one is its own side lobe
-    strongest = ndimage.maximum_filter(strength, size=2 * round(lobe_nm / pixel_nm) + 1)
+    strongest = ndimage.maximum_filter(strength, size=2 * round(4 * scale) + 1)
     crest = (np.abs(offset) < 0.8) & (strength > lobe_fraction * strongest)
-    mask = apply_hysteresis_threshold(np.where(crest, strength, 0.0), low, high)
-    skeleton = skeletonize(mask)
-    # of a Gaussian derivative of white noise
-    slope_noise = noise / np.sqrt(8 * np.pi * scale**3 * length_nm / pixel_nm)
-    sigma = slope_noise / np.maximum(curvature / scale**2, 1e-12)
-    offset_vector = np.clip(offset, -scale, scale)[..., None] * normal
+    inside = np.zeros_like(crest)
+    inside[_RIM_PX:-_RIM_PX, _RIM_PX:-_RIM_PX] = True  # the filter sees a crease along the border
+    skeleton = skeletonize(apply_hysteresis_threshold(np.where(crest & inside, strength, 0.0), low, high))
     if skeleton.sum() < 3:
-        return (), ()
+        return []
+    slope_noise = noise / np.sqrt(8 * np.pi * scale**3 * length)  # of a Gaussian derivative of white noise
+    sigma = np.minimum(slope_noise * scale**2 / np.maximum(response, 1e-12), 2.0)
+    center = np.clip(offset, -scale, scale)[..., None] * normal + 0.5
     graph = Skeleton(skeleton, keep_images=False)
-    is_spur = _spurs(graph, spur_nm / pixel_nm)
     pieces = []
-    for path in np.flatnonzero(~is_spur):
-        pixels = graph.path_coordinates(path).round().astype(int)
-        j, i = pixels[:, 0], pixels[:, 1]
-        points = np.column_stack([i, j]) + 0.5 + offset_vector[j, i]
-        if len(points) >= 3:
-            pieces.append(np.column_stack([points * pixel_nm, np.minimum(sigma[j, i], 2.0) * pixel_nm]))
-    joined = link(pieces, gap_nm=24.0)
-    kept = [_smooth(c, pixel_nm) for c in joined if _length(c) >= shortest_nm]
-    return tuple(c[:, :2] for c in kept), tuple(c[:, 2] for c in kept)
+    for path in np.flatnonzero(~_spurs(graph, 3.5 * scale)):
+        j, i = graph.path_coordinates(path).round().astype(int).T
+        if len(j) >= 3:
+            pieces.append(np.column_stack([np.column_stack([i, j]) + center[j, i], sigma[j, i]]))
+    return [_smooth(c) for c in link(pieces, gap=4 * scale, reach=2.7 * scale) if _length(c) >= 4 * scale]
 
 
-def line_disturbance(view: np.ndarray, pixel_nm: float, background_nm: float, width_nm: float = 4.0):
+def line_disturbance(view: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
     """How far each pixel is from the grey of the perfect foil, on a logarithmic scale.
 
-    A dislocation is dark on the whole, but inclined ones show dark and bright lobes to both sides in turn: their outline wanders, the
-    middle of what is disturbed does not.
+    A dislocation is dark on the whole, but inclined ones show dark and bright lobes to both sides in turn: their outline
+    wanders, the middle of what is disturbed does not.
 
     Returns
     -------
     disturbance : (Y, X) float
-        log(1 + e / e0), e the squared relative contrast averaged over ``width_nm``, e0 that of the noise.
+        log(1 + e / e0), e the squared relative contrast averaged over 2/3 of ``scale`` [px], e0 that of the noise.
     noise : float
         Standard deviation of the disturbance where nothing is.
     """
-    background = ndimage.gaussian_filter(ndimage.median_filter(view.astype(float), 5), background_nm / pixel_nm)
-    image = ndimage.gaussian_filter(view / np.maximum(background, 1e-12), 0.5 * width_nm / pixel_nm)
+    background = ndimage.gaussian_filter(ndimage.median_filter(view.astype(float), 5), 6.7 * scale)
+    image = ndimage.gaussian_filter(view / np.maximum(background, 1e-12), scale / 3)
     flat = image - np.median(image)
-    energy = ndimage.gaussian_filter(flat**2, width_nm / pixel_nm)
-    floor = float(np.median(energy))
+    energy = ndimage.gaussian_filter(flat**2, scale / 1.5)
+    floor = max(float(np.median(energy)), 1e-12)
     disturbance = np.log1p(energy / (3 * floor))
     return disturbance, _robust_std(disturbance)
 
@@ -173,14 +172,11 @@ def _length(curve: np.ndarray) -> float:
     return float(np.linalg.norm(np.diff(curve[:, :2], axis=0), axis=1).sum())
 
 
-def _smooth(curve: np.ndarray, step_nm: float) -> np.ndarray:
-    """The curve at equal steps, averaged over about three of them."""
+def _smooth(curve: np.ndarray) -> np.ndarray:
+    """The curve at steps of one pixel, averaged over about three of them."""
     at = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve[:, :2], axis=0), axis=1))])
     keep = np.concatenate([[True], np.diff(at) > 1e-9])
-    even = np.linspace(0, at[-1], max(3, int(np.ceil(at[-1] / step_nm)) + 1))
-    columns = [np.interp(even, at[keep], curve[keep, c]) for c in range(3)]
-    ends = [c[[0, -1]] for c in columns[:2]]
-    columns[:2] = [ndimage.gaussian_filter1d(c, 1.5, mode="nearest") for c in columns[:2]]
-    for c, e in zip(columns, ends):
-        c[[0, -1]] = e
-    return np.column_stack(columns)
+    even = np.linspace(0, at[-1], max(3, int(np.ceil(at[-1])) + 1))
+    columns = np.column_stack([np.interp(even, at[keep], curve[keep, c]) for c in range(3)])
+    columns[1:-1, :2] = ndimage.gaussian_filter1d(columns[:, :2], 1.5, axis=0, mode="nearest")[1:-1]
+    return columns

@@ -29,8 +29,7 @@ def match_contours(
     epipolar: np.ndarray,
     disparity_nm: tuple[float, float],
     step_nm: float,
-    shortest_nm: float = 20.0,
-    gap_nm: float = 30.0,
+    scale_nm: float,
 ) -> Matches:
     """Match the contours of the first view to those of the second.
 
@@ -46,10 +45,9 @@ def match_contours(
         Allowed range of the disparity, second less first [nm].
     step_nm : float
         Distance of vertices [nm].
-    shortest_nm : float
-        Matched pieces below this length are dropped [nm].
-    gap_nm : float
-        A matched curve is divided where more than this is without a partner [nm].
+    scale_nm : float
+        Half the width of a line's image [nm]. A matched curve is divided where more than five times that is without a
+        partner, and pieces below 3.5 times that are dropped.
 
     Returns
     -------
@@ -66,8 +64,8 @@ def match_contours(
         if not len(matched):
             continue
         own_slope = _sine_to_rows(points, epipolar)
-        for run in np.split(matched, np.flatnonzero(np.diff(matched) * step_nm > gap_nm) + 1):
-            if len(run) < 3 or (len(run) - 1) * step_nm < shortest_nm:
+        for run in np.split(matched, np.flatnonzero(np.diff(matched) * step_nm > 5 * scale_nm) + 1):
+            if len(run) < 3 or (len(run) - 1) * step_nm < 3.5 * scale_nm:
                 continue
             partner = np.array([candidates[k][choice[k]] for k in run])
             disparity, other_error = partner[:, 1], partner[:, 2]

@@ -7,12 +7,12 @@ from scipy.interpolate import make_smoothing_spline
 
 from veristem.datasets.intermediate import Matches
 
-_SMOOTHING_NM = 25.0  # wavelengths below 2 pi times this are damped
-_MODEL_NM = 0.6  # error of a contour that is not noise: contrast that differs between the views
-_CORRELATION_NM = 15.0  # length over which it stays the same
+_SMOOTHING = 4.0  # in scales of the contour filter: wavelengths below 2 pi times this are damped
+_MODEL = 0.1  # error of a contour that is not noise but contrast that differs between the views, in scales
+_CORRELATION = 2.5  # length over which it stays the same, in scales
 
 
-def refine(matches: Matches, epipolar: np.ndarray) -> Matches:
+def refine(matches: Matches, epipolar: np.ndarray, scale_nm: float) -> Matches:
     """Outliers dropped, disparity smoothed along each curve by a spline weighted with its uncertainty.
 
     Parameters
@@ -21,43 +21,46 @@ def refine(matches: Matches, epipolar: np.ndarray) -> Matches:
         As found.
     epipolar : (2,) float
         Unit vector of the epipolar direction.
+    scale_nm : float
+        Half the width of a line's image [nm]; the smoothing length is four times that.
 
     Returns
     -------
     Matches
         The standard deviations are those of the smoothed disparity.
     """
+    smoothing = _SMOOTHING * scale_nm
+    model = (_MODEL * scale_nm) ** 2 * _CORRELATION / _SMOOTHING
     first, second, sigmas = [], [], []
     for a, b, sigma in zip(matches.first_nm, matches.second_nm, matches.sigma_nm):
         disparity = (b - a) @ epipolar
         at = np.concatenate([[0], np.cumsum(np.maximum(np.linalg.norm(np.diff(a, axis=0), axis=1), 1e-6))])
         keep = np.ones(len(at), bool)
         for _ in range(3):
-            smooth = _spline(at[keep], disparity[keep], sigma[keep])(at)
+            smooth = _spline(at[keep], disparity[keep], sigma[keep], smoothing)(at)
             residual = disparity - smooth
             spread = 1.4826 * np.median(np.abs(residual[keep])) + 1e-9
             kept = np.abs(residual) < 4 * spread
             if kept.sum() < 6 or (kept == keep).all():
                 break
             keep = kept
-        smooth = _spline(at[keep], disparity[keep], sigma[keep])(at)
+        smooth = _spline(at[keep], disparity[keep], sigma[keep], smoothing)(at)
         step = at[-1] / (len(at) - 1)
-        noise = np.maximum(sigma, spread) ** 2 * min(1.0, step / _SMOOTHING_NM)
-        model = _MODEL_NM**2 * min(1.0, _CORRELATION_NM / _SMOOTHING_NM)
+        noise = np.maximum(sigma, spread) ** 2 * min(1.0, step / smoothing)
         first.append(a[keep])
         second.append((a + smooth[:, None] * epipolar)[keep])
         sigmas.append(np.sqrt(noise + model)[keep])
     return Matches(matches.views, tuple(first), tuple(second), tuple(sigmas))
 
 
-def _spline(at, values, sigma):
+def _spline(at, values, sigma, smoothing):
     """Smoothing spline with weights 1/sigma^2, normalised so that the smoothing length does not depend on the noise."""
     if len(at) < 5:
         line = np.polyfit(at, values, 1)
         return lambda x: np.polyval(line, x)
     weights = 1 / np.maximum(sigma, 1e-3 * sigma.max() + 1e-9) ** 2
     step = (at[-1] - at[0]) / (len(at) - 1)
-    return make_smoothing_spline(at, values, w=weights / weights.mean(), lam=_SMOOTHING_NM**4 / step)
+    return make_smoothing_spline(at, values, w=weights / weights.mean(), lam=smoothing**4 / step)
 
 
 def triangulate(matches: Matches, directions_rad: np.ndarray, focus_nm: float) -> tuple[list, list]:

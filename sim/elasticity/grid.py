@@ -15,7 +15,7 @@ from veristem.datasets.network import DislocationNetwork
 from veristem.sim.elasticity.segment import _add_segment, kernel_constants, pack_segments
 
 _NODES = 4  # Chebyshev nodes along each side of a block
-_BLOCK_NM = 32.0
+_BLOCK = 16  # voxels along the finest side of a block
 _FAR = 3.0  # a segment is far beyond this many half-diagonals / sqrt(3) of the block
 _SUB = 4  # sub-voxels along each side of a voxel at a core
 _CORE_VOXELS = 2.5  # distance in voxel sides within which a voxel is sub-sampled
@@ -132,7 +132,7 @@ def voxel_distortion(
     """
     step = np.asarray(step_zyx_nm, float)
     shape = tuple(int(n) for n in shape_zyx)
-    per_block = np.maximum(1, np.minimum(np.rint(_BLOCK_NM / step).astype(int), shape))
+    per_block = np.maximum(1, np.minimum(np.rint(_BLOCK * step.min() / step).astype(int), shape))
     corners = [np.arange(0, n, p) for n, p in zip(shape, per_block)]
     starts = np.stack(np.meshgrid(*corners, indexing="ij"), -1).reshape(-1, 3)
     blocks = np.stack([starts, np.minimum(starts + per_block, shape)], axis=1)
