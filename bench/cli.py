@@ -125,9 +125,7 @@ def reconstruct(
 def score(
     truth: Annotated[Path, typer.Argument(help="truth.h5, or a network or curves as .vtp, .data or .ca")],
     reconstruction: Annotated[Path, typer.Argument(help="curves, .vtp")],
-    acquisition: Annotated[
-        Path | None, typer.Option(help="for the epipolar direction, if the truth is no .h5")
-    ] = None,
+    acquisition: Annotated[Path | None, typer.Option(help="for the epipolar direction, if the truth is no .h5")] = None,
     tolerance_nm: Annotated[float, typer.Option(help="a point within this distance is matched")] = 10.0,
     as_json: Json = False,
 ) -> None:
@@ -177,9 +175,7 @@ def report(
     folder: Annotated[
         Path, typer.Argument(help="folder with acquisition.h5 and reconstruction.vtp, or results.parquet")
     ],
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="page to write; DIR/page.html if not given")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="page to write; DIR/page.html if not given")] = None,
 ) -> None:
     """Write the page of a folder; without truth it shows images and reconstruction alone."""
     from veristem.bench.pages import write_folder_page
@@ -277,7 +273,8 @@ def progress(items, total: int):
     if not total:
         return
     if sys.stderr.isatty():
-        from rich.progress import Console, track
+        from rich.console import Console
+        from rich.progress import track
 
         yield from track(items, total=total, description="cells", console=Console(stderr=True))
         return
@@ -309,13 +306,13 @@ def main() -> None:
         sys.exit(130)
     except Exception as error:
         usage = getattr(error, "format_message", None)  # typer brings its own copy of click: known by its methods
-        if debug or not (usage or isinstance(error, InputError | OSError)):
+        if debug or (usage is None and not isinstance(error, InputError | OSError)):
             raise
         if type(error).__name__ == "NoArgsIsHelpError":
-            print(usage())
+            print(error)
             sys.exit(2)
         text = str(error)
-        if usage:
+        if usage is not None:
             context = getattr(error, "ctx", None)
             where = context.command_path if context else "veristem"
             text = f"{usage().rstrip('.')}; `{where} --help` shows what is allowed"

@@ -53,6 +53,6 @@ def convert_files(
     else:
         found = " ".join(kinds)
         raise InputError(
-            f"convert: {found} to {wanted} found, allowed are a network (.data .ca .vtp) to .data or .vtp, an acquisition .h5 to "
-            ".hspy, two images to .h5"
+            f"convert: {found} to {wanted} found, allowed are a network (.data .ca .vtp) to .data or .vtp, an "
+            "acquisition .h5 to .hspy, two images to .h5"
         )

@@ -49,8 +49,8 @@ def save_simulation(folder: Path, truth: LineTruth, acquisition: Acquisition) ->
 def network_recipe(recipe: Recipe, network: Path, material: str | None) -> tuple[Recipe, list[str]]:
     """The demo's recipe for a foil cut from a network file, and what was decided on the way.
 
-    The material is guessed if not given; zone axis and reflection are the material's own. A foil is never larger than one period of a
-    periodic network: beyond that it would show the same lines again.
+    The material is guessed if not given; zone axis and reflection are the material's own. A foil is never larger than
+    one period of a periodic network: beyond that it would show the same lines again.
     """
     notes = []
     path = str(network)
@@ -110,15 +110,15 @@ def run_demo(
     notes += specimen.notes
     for note in notes:
         say(note)
-    visible = float(truth.network.lengths_nm[truth.visible].sum())
+    lengths = truth.network.lengths_nm
     paths = save_simulation(folder, truth, acquisition)
+    width, height = truth.field_nm
     say(
-        f"specimen: {truth.network.lengths_nm.sum():.0f} nm of line in {truth.field_nm[0]:.4g} x {truth.field_nm[1]:.4g} x "
-        f"{truth.thickness_nm:.4g} nm, {visible:.0f} nm of it visible with this reflection"
+        f"specimen: {lengths.sum():.0f} nm of line in {width:.4g} x {height:.4g} x {truth.thickness_nm:.4g} nm, "
+        f"{lengths[truth.visible].sum():.0f} nm of it visible with this reflection"
     )
-    say(
-        f"images:   {len(acquisition.views)} views, {acquisition.views.mean():.0f} electrons counted a pixel: {paths[0]}"
-    )
+    counts = acquisition.views.mean()
+    say(f"images:   {len(acquisition.views)} views, {counts:.0f} electrons counted a pixel: {paths[0]}")
 
     curves = run_method(_METHOD, acquisition)
     write_vtp(folder / "reconstruction.vtp", curves)

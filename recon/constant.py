@@ -1,4 +1,4 @@
-"""constant: always the same answer, whatever the images. It tests the harness, and is the score that any method must beat."""
+"""constant: the same answer whatever the images. It tests the harness; any method must beat its score."""
 
 from __future__ import annotations
 

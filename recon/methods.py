@@ -4,8 +4,8 @@ A method is a function
 
     reconstruct(acquisition, *, alignment=None, contours=None, matches=None, **parameters) -> CurveSet
 
-It is found by its registered name, by the entry-point group ``veristem.methods`` of another package, as ``module:function``, or as the
-path of an executable that is called with an acquisition file and the .vtp file to write.
+It is found by its registered name, by the entry-point group ``veristem.methods`` of another package, as
+``module:function``, or as the path of an executable that is called with an acquisition file and the .vtp file to write.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import cast
 
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
@@ -55,7 +56,7 @@ def load_method(name: str) -> Method:
     if ":" in name:
         return _imported(name)
     raise InputError(
-        f"method: {name!r} found, allowed are {', '.join(method_names())}, module:function, or the path of an executable"
+        f"method: {name!r} found, allowed are {', '.join(method_names())}, module:function, or the path of a program"
     )
 
 
@@ -85,7 +86,7 @@ def _imported(target: str) -> Method:
         raise InputError(f"method {target}: module {module} has no function {function!r}") from None
     if not callable(method):
         raise InputError(f"method {target}: {type(method).__name__} found, a function allowed")
-    return method
+    return cast(Method, method)
 
 
 def _executable(path: str) -> Method:

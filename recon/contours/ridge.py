@@ -1,4 +1,7 @@
-"""Centrelines of dark lines: Hessian ridges, hysteresis, skeleton, sub-pixel centre (Steger, IEEE PAMI 20 (1998) 113)."""
+"""Centrelines of dislocation images: ridges of the disturbance, hysteresis, skeleton, sub-pixel centre.
+
+The sub-pixel step is that of Steger, IEEE PAMI 20 (1998) 113: the zero of the slope across the line.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ _RIM_PX = 3
 def ridge_strength(image: np.ndarray, scale_px: float, length_px: float):
     """Second derivative across dark lines, averaged along them, and the sub-pixel offset to the line's centre.
 
-    The image is correlated with second derivatives of a Gaussian, drawn out along the line to ``length_px``, in 16 directions; at
-    each pixel the strongest counts.
+    The image is correlated with second derivatives of a Gaussian, drawn out along the line to ``length_px``, in 16
+    directions; at each pixel the strongest counts.
 
     Parameters
     ----------
@@ -93,10 +96,9 @@ def ridge_contours(
     if scale_nm is None:
         scale_nm = default_scale_nm((views.shape[2] * pixel_nm, views.shape[1] * pixel_nm), pixel_nm)
     factor = max(1, int(scale_nm / pixel_nm / 3))  # three pixels a scale are enough
+    rows, columns = views.shape[1] // factor, views.shape[2] // factor
     if factor > 1:
-        views = block_reduce(views, (1, factor, factor), np.mean)[
-            :, : views.shape[1] // factor, : views.shape[2] // factor
-        ]
+        views = block_reduce(views[:, : rows * factor, : columns * factor], (1, factor, factor), np.mean)  # type: ignore
         pixel_nm *= factor
     found = [_one_view(view, scale_nm / pixel_nm, high, low, lobe_fraction) for view in views]
     curves = tuple(tuple(c[:, :2] * pixel_nm for c in view) for view in found)
@@ -127,7 +129,7 @@ def _one_view(view: np.ndarray, scale: float, high: float, low: float, lobe_frac
     graph = Skeleton(skeleton, keep_images=False)
     pieces = []
     for path in np.flatnonzero(~_spurs(graph, 3.5 * scale)):
-        j, i = graph.path_coordinates(path).round().astype(int).T
+        j, i = graph.path_coordinates(int(path)).round().astype(int).T
         if len(j) >= 3:
             pieces.append(np.column_stack([np.column_stack([i, j]) + center[j, i], sigma[j, i]]))
     return [_smooth(c) for c in link(pieces, gap=4 * scale, reach=2.7 * scale) if _length(c) >= 4 * scale]
@@ -136,8 +138,8 @@ def _one_view(view: np.ndarray, scale: float, high: float, low: float, lobe_frac
 def line_disturbance(view: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
     """How far each pixel is from the grey of the perfect foil, on a logarithmic scale.
 
-    A dislocation is dark on the whole, but inclined ones show dark and bright lobes to both sides in turn: their outline
-    wanders, the middle of what is disturbed does not.
+    A dislocation is dark on the whole, but inclined ones show dark and bright lobes to both sides in turn: their
+    outline wanders, the middle of what is disturbed does not.
 
     Returns
     -------

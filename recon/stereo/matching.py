@@ -1,11 +1,13 @@
 """Contours of two views matched along epipolar rows, by dynamic programming with continuity along each curve.
 
-For every vertex of a contour of the first view the candidates are the places where its epipolar row meets the contours of the
-second. Viterbi's algorithm picks one candidate (or none) a vertex, so that along the curve the disparity changes little and the
-partner stays the same contour.
+For every vertex of a contour of the first view the candidates are the places where its epipolar row meets the contours
+of the second. Viterbi's algorithm picks one candidate (or none) a vertex, so that along the curve the disparity changes
+little and the partner stays the same contour.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 
@@ -95,7 +97,7 @@ def _sine_to_rows(points: np.ndarray, epipolar: np.ndarray) -> np.ndarray:
 
 
 def _rows(curves, sigmas, epipolar):
-    """Segments of all curves in row coordinates: curve index, u and v of both ends, standard deviation along the row."""
+    """Segments of all curves in row coordinates: curve, u and v of both ends, standard deviation along the row."""
     table = []
     for n, (curve, sigma) in enumerate(zip(curves, sigmas)):
         u, v = curve @ epipolar, curve @ _normal(epipolar)
@@ -119,7 +121,7 @@ def _viterbi(candidates: list[np.ndarray], step_nm: float) -> np.ndarray:
     back: list[np.ndarray] = []
     cost = np.zeros(len(candidates[0]) + 1)
     cost[-1] = _NONE  # the last state is none
-    for before, now in zip(candidates[:-1], candidates[1:]):
+    for before, now in itertools.pairwise(candidates):
         change = np.abs(now[:, None, 1] - before[None, :, 1]) / (_SLOPE * step_nm)
         move = np.full((len(now) + 1, len(before) + 1), _SWITCH / 2)
         move[:-1, :-1] = np.minimum(_NONE * change**2, _SWITCH) + _SWITCH * (now[:, None, 0] != before[None, :, 0])
