@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -198,6 +199,8 @@ def picture(plotter, camera: Camera = "tilted") -> bytes:
 
 def packed(plotter) -> str:
     """A plotter as the base64 scene that the viewer of a page reads (``viewer_html``)."""
+    # without this the exporter's server loads trame-vtklocal, which downloads a viewer that nothing here uses
+    sys.modules.setdefault("trame.widgets.vtklocal", None)  # type: ignore[arg-type]
     aim(plotter, "tilted")
     plotter.camera.zoom(1.15)
     return base64.b64encode(plotter.trame.export_vtksz(filename=None)).decode()
