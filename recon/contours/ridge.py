@@ -132,7 +132,7 @@ def _one_view(view: np.ndarray, scale: float, high: float, low: float, lobe_frac
         j, i = graph.path_coordinates(int(path)).round().astype(int).T
         if len(j) >= 3:
             pieces.append(np.column_stack([np.column_stack([i, j]) + center[j, i], sigma[j, i]]))
-    return [_smooth(c) for c in link(pieces, gap=4 * scale, reach=2.7 * scale) if _length(c) >= 4 * scale]
+    return [_smooth(c) for c in link(pieces, gap=8 * scale, reach=2.7 * scale) if _length(c) >= 4 * scale]
 
 
 def line_disturbance(view: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
