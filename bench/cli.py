@@ -13,6 +13,7 @@ from veristem.datasets.errors import InputError
 
 app = typer.Typer(
     help="How well does a 3D reconstruction from a few STEM views recover what is really there?",
+    epilog="--debug, anywhere, shows the traceback of an error. Exit codes: 0 done, 2 bad input.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -34,7 +35,9 @@ def demo(
     material: Annotated[Optional[str], typer.Option(help="its material; guessed if not given")] = None,  # noqa: UP045
     sets: Sets = None,
 ) -> None:
-    """The whole chain on one specimen, and a small study around it; ends in a page.
+    """Truth, images, reconstruction, score: ends in a page.
+
+    The whole chain on one specimen, and a small study of imaging conditions around it.
 
     Example: veristem demo --network my_network.data --material Ta --out my-demo
     """
@@ -74,15 +77,18 @@ def simulate(
     out: Out,
     sets: Sets = None,
 ) -> None:
-    """Make a specimen and image it: acquisition.h5 for a method, truth.h5 and truth.vtp apart from it.
+    """Make a specimen and image it.
+
+    Writes acquisition.h5 for a method, and truth.h5 and truth.vtp apart from it.
 
     Example: veristem simulate cantor-stereo -o run --set recipe.seed=3
     """
-    from veristem.bench.demo import save_simulation
+    from veristem.bench.demo import make_folder, save_simulation
     from veristem.bench.study import simulate as run
     from veristem.datasets.recipe import load_recipe
 
     loaded = load_recipe(recipe).with_values(_values(sets))
+    make_folder(out)
     truth, acquisition, specimen = run(loaded)
     for note in specimen.notes:
         typer.echo(note, err=True)
@@ -154,7 +160,7 @@ def study(
     method: Annotated[Optional[list[str]], typer.Option(help="instead of the study's own; repeatable")] = None,  # noqa: UP045
     sets: Sets = None,
 ) -> None:
-    """Run every condition, seed and method of a study; resumes by itself.
+    """Run all conditions, seeds and methods; resumes.
 
     Example: veristem study demo -o results --method stereo-classical --method constant
     """
@@ -177,7 +183,10 @@ def report(
     ],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="page to write; DIR/page.html if not given")] = None,
 ) -> None:
-    """Write the page of a folder; without truth it shows images and reconstruction alone."""
+    """Write the page of a folder.
+
+    Without a truth in it the page shows images and reconstruction alone.
+    """
     from veristem.bench.pages import write_folder_page
 
     typer.echo(write_folder_page(folder, out or folder / "page.html", command=_command()))

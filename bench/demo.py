@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -26,18 +27,24 @@ from veristem.sim.networks.from_file import guess_material, read_bulk
 _METHOD = "stereo-classical"
 
 
-def save_simulation(folder: Path, truth: LineTruth, acquisition: Acquisition) -> list[Path]:
-    """Write acquisition.h5, truth.h5 and truth.vtp.
+def make_folder(folder: Path) -> None:
+    """Make an output folder and see that it can be written, before long work begins.
 
     Raises
     ------
     InputError
-        When the folder cannot be made or written.
+        When it cannot.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise InputError(f"{folder}: {error.strerror or error}; choose a folder that can be written") from None
+
+
+def save_simulation(folder: Path, truth: LineTruth, acquisition: Acquisition) -> list[Path]:
+    """Write acquisition.h5, truth.h5 and truth.vtp into an existing folder."""
     paths = [folder / name for name in ("acquisition.h5", "truth.h5", "truth.vtp")]
     write_acquisition(paths[0], acquisition)
     write_truth(paths[1], truth)
@@ -75,6 +82,12 @@ def network_recipe(recipe: Recipe, network: Path, material: str | None) -> tuple
             values["specimen.field_nm"] = [columns * pixel, rows * pixel]
             values["specimen.thickness_nm"] = min(recipe.specimen.thickness_nm, period)
             notes.append(f"the network repeats every {period:.3g} nm, so the foil is no larger than that")
+    xi, *_ = crystal.extinction_distances_nm(crystal.g, recipe.microscope.energy_keV)
+    thickness = values.get("specimen.thickness_nm", recipe.specimen.thickness_nm)
+    if thickness < xi / 2:
+        notes.append(
+            f"a foil of {thickness:.3g} nm is thin beside the extinction distance of {xi:.3g} nm: expect hardly any contrast"
+        )
     return recipe.with_values(values), notes
 
 
@@ -93,6 +106,7 @@ def run_demo(
     InputError
         For a network, material or value that is not allowed, or a folder that cannot be written.
     """
+    make_folder(folder)
     study = load_study("demo")
     recipe = load_recipe(study.recipe)
     notes: list[str] = []

@@ -5,8 +5,11 @@ from veristem.datasets.crystal import Material, load_material
 from veristem.datasets.errors import InputError
 from veristem.datasets.intermediate import Contours, Matches
 from veristem.datasets.network import DislocationNetwork
+from veristem.datasets.numba_cache import set_numba_cache
 from veristem.datasets.reconstruction import CurveSet
 from veristem.datasets.truth import LineTruth
+
+set_numba_cache()
 
 __all__ = [
     "Acquisition",

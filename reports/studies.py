@@ -127,10 +127,16 @@ def best_sentence(study: StudyResult) -> str:
     seeds = groups[best][1]["seed"].nunique()
     interval = f" (95 % interval {low:.1f} to {high:.1f} nm over {seeds} seeds)" if np.isfinite(low) else ""
     median = float(np.nanmedian(depth[:, 0]))
+    found = f"F of at least {F_ENOUGH:g} over {over}"
+    if enough.sum() == 1:
+        why = f"alone of {len(groups)} conditions it reaches {found}; its mean depth RMSE is {mean:.1f} nm{interval}"
+    else:
+        why = (
+            f"of the {int(enough.sum())} of {len(groups)} conditions with {found}, it has the smallest mean depth RMSE, "
+            f"{mean:.1f} nm{interval}"
+        )
     text = (
-        f"Choose {words(best)}: of the {int(enough.sum())} of {len(groups)} conditions with F of at least {F_ENOUGH:g} "
-        f"over {over}, it has the smallest mean depth RMSE, {mean:.1f} nm{interval}, "
-        f"{100 * (1 - mean / median):.0f} % below the median condition ({median:.1f} nm)."
+        f"Choose {words(best)}: {why}, {100 * (1 - mean / median):.0f} % below the median condition ({median:.1f} nm)."
     )
     alike = int((enough & (depth[:, 0] <= high)).sum()) - 1 if np.isfinite(high) else 0
     if alike > 0:
