@@ -86,7 +86,8 @@ def network_recipe(recipe: Recipe, network: Path, material: str | None) -> tuple
     thickness = values.get("specimen.thickness_nm", recipe.specimen.thickness_nm)
     if thickness < xi / 2:
         notes.append(
-            f"a foil of {thickness:.3g} nm is thin beside the extinction distance of {xi:.3g} nm: expect hardly any contrast"
+            f"a foil of {thickness:.3g} nm is thin beside the extinction distance of {xi:.3g} nm: expect hardly any "
+            "contrast"
         )
     return recipe.with_values(values), notes
 

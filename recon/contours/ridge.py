@@ -48,7 +48,7 @@ def ridge_strength(image: np.ndarray, scale_px: float, length_px: float):
         across, along = x * np.cos(angle) + y * np.sin(angle), -x * np.sin(angle) + y * np.cos(angle)
         gaussian = np.exp(-0.5 * ((across / scale_px) ** 2 + (along / length_px) ** 2))
         gaussian /= gaussian.sum()
-        first, second = across / scale_px**2 * gaussian, (across**2 / scale_px**2 - 1) / scale_px**2 * gaussian
+        first, second = -across / scale_px**2 * gaussian, (across**2 / scale_px**2 - 1) / scale_px**2 * gaussian
         curvature = fftconvolve(padded, second - second.mean(), mode="valid")
         slope = fftconvolve(padded, first, mode="valid")
         better = curvature > best
