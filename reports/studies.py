@@ -132,12 +132,11 @@ def best_sentence(study: StudyResult) -> str:
         why = f"alone of {len(groups)} conditions it reaches {found}; its mean depth RMSE is {mean:.1f} nm{interval}"
     else:
         why = (
-            f"of the {int(enough.sum())} of {len(groups)} conditions with {found}, it has the smallest mean depth RMSE, "
-            f"{mean:.1f} nm{interval}"
+            f"of the {int(enough.sum())} of {len(groups)} conditions with {found}, it has the smallest mean depth "
+            f"RMSE, {mean:.1f} nm{interval}"
         )
-    text = (
-        f"Choose {words(best)}: {why}, {100 * (1 - mean / median):.0f} % below the median condition ({median:.1f} nm)."
-    )
+    gain = f"{100 * (1 - mean / median):.0f} % below the median condition ({median:.1f} nm)"
+    text = f"Choose {words(best)}: {why}, {gain}."
     alike = int((enough & (depth[:, 0] <= high)).sum()) - 1 if np.isfinite(high) else 0
     if alike > 0:
         text += f" {alike} other condition{'s lie' if alike > 1 else ' lies'} within that interval."
