@@ -135,7 +135,7 @@ def _one_view(view: np.ndarray, scale: float, high: float, low: float, lobe_frac
     return [_smooth(c) for c in link(pieces, gap=8 * scale, reach=2.7 * scale) if _length(c) >= 4 * scale]
 
 
-def line_disturbance(view: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
+def line_disturbance(view: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """How far each pixel is from the grey of the perfect foil, on a logarithmic scale.
 
     A dislocation is dark on the whole, but inclined ones show dark and bright lobes to both sides in turn: their
@@ -145,16 +145,18 @@ def line_disturbance(view: np.ndarray, scale: float) -> tuple[np.ndarray, float]
     -------
     disturbance : (Y, X) float
         log(1 + e / e0), e the squared relative contrast averaged over 2/3 of ``scale`` [px], e0 that of the noise.
-    noise : float
-        Standard deviation of the disturbance where nothing is.
+    noise : (Y, X) float
+        What white noise of the image makes of it, before averaging: d log(1 + e / e0) = 2 sqrt(e) dc / (e0 + e), dc the
+        standard deviation of the relative contrast of a pixel.
     """
     background = ndimage.gaussian_filter(ndimage.median_filter(view.astype(float), 5), 6.7 * scale)
-    image = ndimage.gaussian_filter(view / np.maximum(background, 1e-12), scale / 3)
+    relative = view / np.maximum(background, 1e-12)
+    image = ndimage.gaussian_filter(relative, scale / 3)
     flat = image - np.median(image)
     energy = ndimage.gaussian_filter(flat**2, scale / 1.5)
-    floor = max(float(np.median(energy)), 1e-12)
-    disturbance = np.log1p(energy / (3 * floor))
-    return disturbance, _robust_std(disturbance)
+    floor = 3 * max(float(np.median(energy)), 1e-12)
+    white = _robust_std(np.diff(relative, axis=1)) / np.sqrt(2)
+    return np.log1p(energy / floor), 2 * np.sqrt(energy) * white / (floor + energy)
 
 
 def _robust_std(values: np.ndarray) -> float:
