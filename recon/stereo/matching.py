@@ -60,20 +60,19 @@ def match_contours(
     for curve, sigma in zip(contours.curves_nm[views[0]], contours.sigma_nm[views[0]]):
         points, error = resample(curve, sigma, step_nm)
         u, v = points @ epipolar, points @ _normal(epipolar)
-        candidates = [_candidates(second, u[k], v[k], disparity_nm) for k in range(len(points))]
+        own_error = error / _sine_to_rows(points, epipolar)
+        candidates = [_candidates(second, u[k], v[k], own_error[k], disparity_nm) for k in range(len(points))]
         choice = _viterbi(candidates, step_nm)
         matched = np.flatnonzero(choice >= 0)
         if not len(matched):
             continue
-        own_slope = _sine_to_rows(points, epipolar)
         for run in np.split(matched, np.flatnonzero(np.diff(matched) * step_nm > 5 * scale_nm) + 1):
             if len(run) < 3 or (len(run) - 1) * step_nm < 3.5 * scale_nm:
                 continue
             partner = np.array([candidates[k][choice[k]] for k in run])
-            disparity, other_error = partner[:, 1], partner[:, 2]
             found[0].append(points[run])
-            found[1].append(points[run] + disparity[:, None] * epipolar)
-            found[2].append(np.hypot(error[run] / own_slope[run], other_error))
+            found[1].append(points[run] + partner[:, 1:2] * epipolar)
+            found[2].append(partner[:, 2])
     return Matches(views, tuple(found[0]), tuple(found[1]), tuple(found[2]))
 
 
@@ -107,24 +106,28 @@ def _rows(curves, sigmas, epipolar):
     return np.concatenate(table) if table else np.zeros((0, 6))
 
 
-def _candidates(rows: np.ndarray, u: float, v: float, disparity_nm: tuple[float, float]) -> np.ndarray:
+def _candidates(rows, u: float, v: float, error: float, disparity_nm: tuple[float, float]) -> np.ndarray:
     """(C, 3) partner contour, disparity and its standard deviation where the row v meets the contours."""
     hit = rows[(np.minimum(rows[:, 3], rows[:, 4]) <= v) & (v < np.maximum(rows[:, 3], rows[:, 4]))]
     fraction = (v - hit[:, 3]) / (hit[:, 4] - hit[:, 3])
     disparity = hit[:, 1] + fraction * (hit[:, 2] - hit[:, 1]) - u
     inside = (disparity >= disparity_nm[0]) & (disparity <= disparity_nm[1])
-    return np.column_stack([hit[:, 0], disparity, hit[:, 5]])[inside]
+    return np.column_stack([hit[:, 0], disparity, np.hypot(error, hit[:, 5])])[inside]
 
 
 def _viterbi(candidates: list[np.ndarray], step_nm: float) -> np.ndarray:
-    """Index of the chosen candidate at each vertex, -1 for none."""
+    """Index of the chosen candidate at each vertex, -1 for none.
+
+    A change of disparity costs by how far it exceeds its own noise: else steep neighbours beat shallow true partners.
+    """
     back: list[np.ndarray] = []
     cost = np.zeros(len(candidates[0]) + 1)
     cost[-1] = _NONE  # the last state is none
     for before, now in itertools.pairwise(candidates):
-        change = np.abs(now[:, None, 1] - before[None, :, 1]) / (_SLOPE * step_nm)
+        allowed = (_SLOPE * step_nm) ** 2 + now[:, None, 2] ** 2 + before[None, :, 2] ** 2
+        change = (now[:, None, 1] - before[None, :, 1]) ** 2 / allowed
         move = np.full((len(now) + 1, len(before) + 1), _SWITCH / 2)
-        move[:-1, :-1] = np.minimum(_NONE * change**2, _SWITCH) + _SWITCH * (now[:, None, 0] != before[None, :, 0])
+        move[:-1, :-1] = np.minimum(_NONE * change, _SWITCH) + _SWITCH * (now[:, None, 0] != before[None, :, 0])
         move[-1, -1] = 0.0
         total = move + cost
         back.append(total.argmin(axis=1))
