@@ -7,6 +7,7 @@ import json
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from functools import cache
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,7 @@ from veristem.bench.scoring import score_curves
 from veristem.bench.store import Store
 from veristem.datasets.geometry import pair_angle_rad
 from veristem.datasets.recipe import FromFile, Recipe, Study
-from veristem.recon.methods import METHODS, load_method, run_method
+from veristem.recon.methods import load_method, run_method
 from veristem.recon.stereo.classical import widest_pair
 from veristem.sim.acquire import acquire
 from veristem.sim.specimen import Specimen, make_specimen
@@ -126,36 +127,24 @@ def cell_key(recipe: Recipe, method: str, tolerance_nm: float) -> str:
     if isinstance(network, FromFile):
         for path in (Path(network.file), Path(network.file).with_suffix(".ctrl")):
             digest.update(path.read_bytes() if path.is_file() else b"")
-    for package in ("veristem.sim", "veristem.datasets", "veristem.bench", _method_package(method)):
+    for package in ("veristem.sim", "veristem.datasets", "veristem.bench"):
         digest.update(_source_hash(package))
+    digest.update(Path(method).read_bytes() if Path(method).is_file() else _source_hash(_method_package(method)))
     return digest.hexdigest()[:24]
 
 
 def _method_package(method: str) -> str:
-    if method in METHODS:
-        return "veristem.recon"
-    return method if Path(method).is_file() else method.partition(":")[0].partition(".")[0]
+    top = load_method(method).__module__.partition(".")[0]
+    return "veristem.recon" if top == "veristem" else top
 
 
-_HASHES: dict[str, bytes] = {}
-
-
+@cache
 def _source_hash(package: str) -> bytes:
-    if package not in _HASHES:
-        digest = hashlib.sha256()
-        if Path(package).is_file():
-            files = [Path(package)]
-        else:
-            try:
-                module = import_module(package)
-            except ImportError:  # the name of an entry point: its code is found by its version alone
-                module = None
-            roots = list(getattr(module, "__path__", [])) or [p for p in [getattr(module, "__file__", None)] if p]
-            files = sorted(
-                f for root in roots for f in ([Path(root)] if Path(root).is_file() else Path(root).rglob("*.*"))
-            )
-        for file in files:
-            if file.suffix in (".py", ".toml") or (file.is_file() and len(files) == 1):
-                digest.update(file.read_bytes())
-        _HASHES[package] = digest.digest()
-    return _HASHES[package]
+    """Hash of the sources of a package or module."""
+    module = import_module(package)
+    roots = [Path(p) for p in getattr(module, "__path__", None) or [module.__file__ or ""]]
+    digest = hashlib.sha256()
+    for root in roots:
+        for file in sorted(f for f in (root.rglob("*") if root.is_dir() else [root]) if f.suffix in (".py", ".toml")):
+            digest.update(file.read_bytes())
+    return digest.digest()
