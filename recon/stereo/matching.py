@@ -55,12 +55,12 @@ def match_contours(
     -------
     Matches
     """
-    second = _rows(contours.curves_nm[views[1]], contours.sigma_nm[views[1]], epipolar)
+    second = _rows(contours.curves_nm[views[1]], contours.sigma_nm[views[1]], epipolar, scale_nm)
     found: tuple[list, list, list] = ([], [], [])
     for curve, sigma in zip(contours.curves_nm[views[0]], contours.sigma_nm[views[0]]):
         points, error = resample(curve, sigma, step_nm)
         u, v = points @ epipolar, points @ _normal(epipolar)
-        own_error = error / _sine_to_rows(points, epipolar)
+        own_error = error / _sine_to_rows(points, epipolar, scale_nm)
         candidates = [_candidates(second, u[k], v[k], own_error[k], disparity_nm) for k in range(len(points))]
         choice = _viterbi(candidates, step_nm)
         matched = np.flatnonzero(choice >= 0)
@@ -88,19 +88,23 @@ def _normal(epipolar: np.ndarray) -> np.ndarray:
     return np.array([-epipolar[1], epipolar[0]])
 
 
-def _sine_to_rows(points: np.ndarray, epipolar: np.ndarray) -> np.ndarray:
-    """|sin| of the angle of the curve to the epipolar rows, at least 0.05."""
-    tangent = np.gradient(points, axis=0)
-    across = np.abs(tangent @ _normal(epipolar)) / np.maximum(np.linalg.norm(tangent, axis=1), 1e-12)
+def _sine_to_rows(curve: np.ndarray, epipolar: np.ndarray, reach_nm: float) -> np.ndarray:
+    """|sin| of the angle of the curve to the epipolar rows, at least 0.05.
+
+    The angle is that of a chord over ``reach_nm`` to both sides: between neighbouring vertices it would be noise.
+    """
+    at = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
+    chord = np.column_stack([np.interp(at + reach_nm, at, c) - np.interp(at - reach_nm, at, c) for c in curve.T])
+    across = np.abs(chord @ _normal(epipolar)) / np.maximum(np.linalg.norm(chord, axis=1), 1e-12)
     return np.maximum(across, 0.05)
 
 
-def _rows(curves, sigmas, epipolar):
+def _rows(curves, sigmas, epipolar, reach_nm: float):
     """Segments of all curves in row coordinates: curve, u and v of both ends, standard deviation along the row."""
     table = []
     for n, (curve, sigma) in enumerate(zip(curves, sigmas)):
         u, v = curve @ epipolar, curve @ _normal(epipolar)
-        error = sigma / _sine_to_rows(curve, epipolar)
+        error = sigma / _sine_to_rows(curve, epipolar, reach_nm)
         index = np.full(len(u) - 1, n)
         table.append(np.column_stack([index, u[:-1], u[1:], v[:-1], v[1:], (error[:-1] + error[1:]) / 2]))
     return np.concatenate(table) if table else np.zeros((0, 6))
