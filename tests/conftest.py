@@ -3,12 +3,67 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from veristem.datasets import Acquisition, DislocationNetwork, LineTruth
+
+SEED = 987654321
+SMALL = (
+    "specimen.field_nm=[256,256]",
+    "specimen.thickness_nm=100",
+    "specimen.network.density_per_m2=1e14",
+    "scan.shape=[64,64]",
+    "scan.pixel_nm=4",
+)
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(monkeypatch, capsys) -> Callable[..., Ended]:
+    """The command line, called in this process: cli("list", "methods")."""
+    from veristem.bench.cli import main
+
+    def run(*arguments) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["veristem", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        return Ended(int(end.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def small() -> list[str]:
+    """Options that make the default recipe small: 64 x 64 pixels of 4 nm, and a dense thin foil."""
+    return [part for value in SMALL for part in ("--set", value)]
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory) -> Path:
+    """Folder with the three files of a small simulation with seed SEED; not to be written to."""
+    from veristem.bench.cli import _values
+    from veristem.bench.demo import save_simulation
+    from veristem.bench.study import simulate
+    from veristem.datasets.recipe import load_recipe
+
+    folder = tmp_path_factory.mktemp("simulated")
+    recipe = load_recipe("cantor-stereo").with_values(_values([*SMALL, f"recipe.seed={SEED}"]))
+    save_simulation(folder, *simulate(recipe)[:2])
+    return folder
 
 
 @pytest.fixture(scope="session")
