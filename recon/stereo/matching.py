@@ -15,6 +15,8 @@ from veristem.datasets.intermediate import Contours, Matches
 
 _NONE = 1.2  # cost of a vertex without a partner
 _SWITCH = 8.0  # cost of going over to another contour, or to none and back
+_PARALLEL = 0.2  # |sin| of the angle to the rows below which a contour is nearly parallel to them
+_STRETCH = 0.4  # change of disparity per length beyond which such a contour matches one end with the other
 _SLOPE = 1.5  # change of disparity per length that costs as much as _NONE
 
 
@@ -60,8 +62,8 @@ def match_contours(
     for curve, sigma in zip(contours.curves_nm[views[0]], contours.sigma_nm[views[0]]):
         points, error = resample(curve, sigma, step_nm)
         u, v = points @ epipolar, points @ _normal(epipolar)
-        own_error = error / _sine_to_rows(points, epipolar, scale_nm)
-        candidates = [_candidates(second, u[k], v[k], own_error[k], disparity_nm) for k in range(len(points))]
+        sine = _sine_to_rows(points, epipolar, scale_nm)
+        candidates = [_candidates(second, u[k], v[k], error[k] / sine[k], disparity_nm) for k in range(len(points))]
         choice = _viterbi(candidates, step_nm)
         matched = np.flatnonzero(choice >= 0)
         if not len(matched):
@@ -70,6 +72,9 @@ def match_contours(
             if len(run) < 3 or (len(run) - 1) * step_nm < 3.5 * scale_nm:
                 continue
             partner = np.array([candidates[k][choice[k]] for k in run])
+            stretch = np.ptp(partner[:, 1]) / ((run[-1] - run[0]) * step_nm)
+            if sine[run].mean() < _PARALLEL and stretch > _STRETCH:
+                continue
             found[0].append(points[run])
             found[1].append(points[run] + partner[:, 1:2] * epipolar)
             found[2].append(partner[:, 2])
