@@ -49,11 +49,16 @@ class Store:
         _write(self.parts / f"{cell}.parquet", [row])
 
     def compact(self, cells: list[str]):
-        """Write the rows of these cells, in this order, as one table, and return it as a DataFrame."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        """Write the rows of these cells, in this order, as one table, and return it as a DataFrame.
 
-        tables = [pq.read_table(self.parts / f"{cell}.parquet", schema=schema()) for cell in cells]
+        Raises
+        ------
+        InputError
+            Naming a part that is damaged.
+        """
+        import pyarrow as pa
+
+        tables = [_read(self.parts / f"{cell}.parquet", "delete it, and its cell is run again") for cell in cells]
         table = pa.concat_tables(tables) if tables else schema().empty_table()
         _write(self.table_path, table)
         return table.to_pandas()
@@ -67,16 +72,20 @@ def read_table(folder: str | Path):
     InputError
         When there are none, or the file is damaged.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     path = Path(folder, "results.parquet")
     if not path.is_file():
         raise InputError(f"{path}: no such file; `veristem study` writes it")
+    return _read(path, "a results table of this version allowed").to_pandas()
+
+
+def _read(path: Path, hint: str):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
-        return pq.read_table(path, schema=schema()).to_pandas()
+        return pq.read_table(path, schema=schema())
     except (pa.ArrowInvalid, OSError, KeyError) as error:
-        raise InputError(f"{path}: {str(error).splitlines()[0]}; a results table of this version allowed") from None
+        raise InputError(f"{path}: {str(error).splitlines()[0]}; {hint}") from None
 
 
 def _write(path: Path, rows) -> None:

@@ -135,7 +135,7 @@ def test_data_file_with_burgers_vectors_that_do_not_sum(bad, data_file):
     node = ""
     for i, line in enumerate(lines):
         words = line.split()
-        if len(words) == 7:
+        if len(words) == 6:
             node = words[0]
         elif len(words) == 4 and {node, words[0]} == {"0,0", "0,1"}:
             lines[i] = " ".join([words[0], "9.0" if node == "0,0" else "-9.0", *words[2:]]) + "\n"

@@ -1,0 +1,194 @@
+"""A study: rows for everything, failures among them; what is finished is never run again."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from veristem.bench import study as bench_study
+from veristem.bench.store import Store, read_table
+from veristem.bench.study import cell_key, run_study
+from veristem.datasets import InputError
+from veristem.datasets.recipe import Recipe, Study
+from veristem.datasets.results import schema
+
+RECIPE = Recipe.from_table(
+    {
+        "recipe": {"name": "tiny", "seed": 5},
+        "specimen": {"thickness_nm": 60.0, "field_nm": [96.0, 96.0], "network": {"density_per_m2": 3.0e14}},
+        "scan": {"shape": [24, 24], "pixel_nm": 4.0},
+        "microscope": {"detector": {"kind": "virtual", "radius_mrad": 4.0}},
+    },
+    "tiny",
+)
+STUDY = Study.model_validate(
+    {
+        "name": "two-doses",
+        "recipe": "tiny",
+        "methods": ["constant", "failing"],
+        "seeds": 2,
+        "axes": {"scan.dwell_us": [10, 500]},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Folder and table of the study; not to be changed."""
+    folder = tmp_path_factory.mktemp("study")
+    return folder, run_study(STUDY, RECIPE, folder)
+
+
+def timeless(table: pd.DataFrame) -> pd.DataFrame:
+    """A table without its times."""
+    return table.drop(columns=["simulate_s", "reconstruct_s"])
+
+
+def test_a_row_for_everything(results):
+    """Two doses, two seeds, two methods: eight rows, each told apart, in order."""
+    _, table = results
+    assert len(table) == table["cell"].nunique() == 8
+    assert sorted(set(table["seed"])) == [5, 6]
+    assert [json.loads(c)["scan.dwell_us"] for c in table["conditions"]] == [10, 10, 500, 500] * 2
+    assert (table["electrons_per_pixel"].groupby(table["conditions"]).nunique() == 1).all()
+    doses = table.groupby("conditions")["electrons_per_pixel"].first()
+    assert doses.max() / doses.min() == pytest.approx(50)
+    np.testing.assert_allclose(table["pair_angle_deg"], 8.0, rtol=0.01)
+
+
+def test_a_failure_is_a_row_with_its_log(results):
+    """One bad method costs its own rows and nothing else; the traceback is kept beside."""
+    folder, table = results
+    good, bad = (table[table["method"] == m] for m in ("constant", "failing"))
+    assert good["error"].isna().all()
+    assert good["f_score"].notna().all()
+    assert set(bad["error"]) == {"RuntimeError: this method always fails; it was given 2 views"}
+    assert bad["f_score"].isna().all()
+    logs = {path.stem: path.read_text(encoding="utf-8") for path in (folder / "logs").iterdir()}
+    assert set(logs) == set(bad["cell"])
+    assert all("Traceback" in log and "recon/failing.py" in log.replace("\\", "/") for log in logs.values())
+
+
+def test_null_and_text_read_back_together(results):
+    """The first part written may hold no error at all: the type of a column is never guessed."""
+    folder, table = results
+    stored = pq.read_table(folder / "results.parquet")
+    assert stored.schema.equals(schema())
+    pd.testing.assert_frame_equal(read_table(folder), table)
+    assert not list(folder.rglob("*.partial"))
+
+
+def test_a_second_run_starts_nothing(results, monkeypatch):
+    """What is finished stays finished, failures too, and the table is the same to the last byte."""
+    folder, table = results
+    before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in (folder / "parts").iterdir()}
+    monkeypatch.setattr(bench_study, "simulate", lambda *_: pytest.fail("simulated again"))
+    asked = []
+    again = run_study(STUDY, RECIPE, folder, lambda cells, total: asked.append(total) or cells)
+    assert asked == [0]
+    assert before == {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in (folder / "parts").iterdir()}
+    pd.testing.assert_frame_equal(again, table)
+
+
+def test_a_stopped_study_goes_on(results, tmp_path):
+    """Stopped after three cells, it runs five more, and ends with the same table."""
+    _, table = results
+
+    def stopping(cells, total):
+        for done, cell in enumerate(cells):
+            if done == 3:
+                raise KeyboardInterrupt
+            yield cell
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(STUDY, RECIPE, tmp_path, stopping)
+    assert len(list((tmp_path / "parts").glob("*.parquet"))) == 3
+    asked = []
+    again = run_study(STUDY, RECIPE, tmp_path, lambda cells, total: asked.append(total) or cells)
+    assert asked == [5]
+    pd.testing.assert_frame_equal(timeless(again), timeless(table))
+
+
+def test_results_do_not_depend_on_order(results, tmp_path):
+    """Cells share specimens and images; whatever was made before, a cell's numbers are its own."""
+    _, table = results
+    turned = STUDY.model_copy(
+        update={"axes": {"scan.dwell_us": [500, 10]}, "methods": ["failing", "constant"], "name": "two-doses"}
+    )
+    other = run_study(turned, RECIPE, tmp_path)
+    assert list(other["cell"]) != list(table["cell"])
+    one, two = (timeless(t).sort_values("cell").reset_index(drop=True) for t in (table, other))
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_the_key_holds_what_a_row_depends_on(tmp_path):
+    """Another value, seed, method, tolerance or network file is another cell; the same is the same."""
+    file = tmp_path / "net.data"
+    file.write_text("one", encoding="utf-8")
+    from_file = RECIPE.with_values({"specimen.network": {"file": str(file)}})
+    keys = [
+        cell_key(RECIPE, "constant", 10.0),
+        cell_key(RECIPE, "failing", 10.0),
+        cell_key(RECIPE, "constant", 11.0),
+        cell_key(RECIPE.with_values({"recipe.seed": 6}), "constant", 10.0),
+        cell_key(RECIPE.with_values({"scan.dwell_us": 10}), "constant", 10.0),
+        cell_key(from_file, "constant", 10.0),
+    ]
+    file.write_text("two", encoding="utf-8")
+    keys.append(cell_key(from_file, "constant", 10.0))
+    (tmp_path / "net.ctrl").write_text("burgMag = 2.5e-10\n", encoding="utf-8")
+    keys.append(cell_key(from_file, "constant", 10.0))
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == cell_key(Recipe.from_table(RECIPE.model_dump(mode="json"), ""), "constant", 10.0)
+
+
+def test_axes_from_a_range():
+    """Ends included, evenly spaced in value or in ratio; axes multiply."""
+    axes = {
+        "scan.dwell_us": {"from": 1, "to": 100, "steps": 3, "scale": "log"},
+        "microscope.energy_keV": {"from": 100, "to": 300, "steps": 3},
+    }
+    cells = Study.model_validate({"name": "s", "recipe": "r", "axes": axes}).cells()
+    assert len(cells) == 9
+    np.testing.assert_allclose([c["scan.dwell_us"] for c in cells[::3]], [1, 10, 100])
+    np.testing.assert_allclose([c["microscope.energy_keV"] for c in cells[:3]], [100, 200, 300])
+
+
+def test_a_damaged_table_is_one_line(tmp_path):
+    """Whatever lies where the table should be."""
+    with pytest.raises(InputError, match=r"results\.parquet: no such file"):
+        read_table(tmp_path)
+    (tmp_path / "results.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(InputError, match=r"results\.parquet: "):
+        read_table(tmp_path)
+
+
+def test_a_damaged_part_is_one_line(tmp_path):
+    """A disk that lost a part: the message names the file, which may be deleted to run it again."""
+    store = Store(tmp_path)
+    store.put("abc", {"method": "constant"})
+    (store.parts / "abc.parquet").write_bytes(b"")
+    with pytest.raises(InputError, match=r"abc\.parquet"):
+        store.compact(["abc"])
+
+
+def test_study_command(cli, small, tmp_path):
+    """A study file from the command line; a method given there takes the place of the study's."""
+    text = (
+        '[study]\nname = "mine"\nrecipe = "cantor-stereo"\nmethods = ["failing"]\nseeds = 1\n'
+        '[study.axes]\n"scan.dwell_us" = [5, 50]\n'
+    )
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    out = tmp_path / "results"
+    arguments = ["study", tmp_path / "mine.toml", "-o", out, *small, "--method", "constant", "--method", "failing"]
+    first = cli(*arguments)
+    assert first.code == 0
+    assert first.out == f"4 rows, 2 failed: {out / 'results.parquet'}\n"
+    assert "4 of 4 cells" in first.err
+    second = cli(*arguments)
+    assert (second.code, second.out, second.err) == (0, first.out, "")
+    assert set(read_table(out)["method"]) == {"constant", "failing"}
