@@ -43,7 +43,7 @@ def demo(
     """
     from veristem.bench.demo import run_demo
 
-    page = run_demo(out, network, material, _values(sets), say=typer.echo, progress=progress)
+    page = run_demo(out, network, material, _values(sets), _command(), say=typer.echo, progress=progress)
     typer.echo(f"open {page}")
 
 
@@ -112,6 +112,7 @@ def reconstruct(
     from veristem.datasets.formats.vtp import write_vtp
     from veristem.recon.methods import load_method, run_method
 
+    _check_suffix(out, ".vtp")
     loaded = read_acquisition(acquisition)
     load_method(method)
     try:
@@ -133,6 +134,7 @@ def score(
     reconstruction: Annotated[Path, typer.Argument(help="curves, .vtp")],
     acquisition: Annotated[Path | None, typer.Option(help="for the epipolar direction, if the truth is no .h5")] = None,
     tolerance_nm: Annotated[float, typer.Option(help="a point within this distance is matched")] = 10.0,
+    burgers_magnitude_nm: Annotated[Optional[float], typer.Option(help="unit of length of a .data truth")] = None,  # noqa: UP045
     as_json: Json = False,
 ) -> None:
     """Compare a reconstruction with the truth."""
@@ -143,7 +145,7 @@ def score(
 
     if not tolerance_nm > 0 or tolerance_nm == float("inf"):
         raise InputError(f"--tolerance-nm: {tolerance_nm} found, a positive length allowed")
-    loaded = read_truth_file(truth)
+    loaded = read_truth_file(truth, burgers_magnitude_nm)
     directions = read_acquisition(acquisition).directions_rad if acquisition else None
     scores = score_curves(loaded, read_curves(reconstruction), tolerance_nm=tolerance_nm, directions_rad=directions)
     if as_json:
@@ -164,6 +166,7 @@ def study(
 
     Example: veristem study demo -o results --method stereo-classical --method constant
     """
+    from veristem.bench.demo import save_example
     from veristem.bench.study import run_study
     from veristem.datasets.recipe import load_recipe, load_study
 
@@ -172,15 +175,14 @@ def study(
         loaded = loaded.model_copy(update={"methods": list(method)})
     base = load_recipe(loaded.recipe).with_values(_values(sets))
     table = run_study(loaded, base, out, progress)
+    save_example(base, loaded.methods, out)
     failed = int(table["error"].notna().sum())
     typer.echo(f"{len(table)} rows, {failed} failed: {out / 'results.parquet'}")
 
 
 @app.command()
 def report(
-    folder: Annotated[
-        Path, typer.Argument(help="folder with acquisition.h5 and reconstruction.vtp, or results.parquet")
-    ],
+    folder: Annotated[Path, typer.Argument(help="folder of a simulation, a demo or a study")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="page to write; DIR/page.html if not given")] = None,
 ) -> None:
     """Write the page of a folder.
@@ -202,6 +204,8 @@ def view(
     from veristem.bench.pages import read_any
     from veristem.reports import view as show
 
+    _check_suffix(png, ".png")
+    _check_suffix(html, ".html")
     show([read_any(f) for f in files], png=png, html=html)
 
 
@@ -211,6 +215,7 @@ def convert(
     burgers_magnitude_nm: Annotated[Optional[float], typer.Option(help="unit of length of a .data file")] = None,  # noqa: UP045
     pair_angle_deg: Annotated[Optional[float], typer.Option(help="of a real stereo pair: LEFT RIGHT OUT.h5")] = None,  # noqa: UP045
     pixel_nm: Annotated[Optional[float], typer.Option(help="of a real stereo pair")] = None,  # noqa: UP045
+    material: Annotated[Optional[str], typer.Option(help="its |b| is the unit of a .data file without a .ctrl")] = None,  # noqa: UP045
 ) -> None:
     """Convert between file formats.
 
@@ -221,7 +226,7 @@ def convert(
 
     if len(files) < 2:
         raise InputError("convert: one file found, IN… OUT allowed")
-    convert_files(files[:-1], files[-1], burgers_magnitude_nm, pair_angle_deg, pixel_nm)
+    convert_files(files[:-1], files[-1], burgers_magnitude_nm, pair_angle_deg, pixel_nm, material)
     typer.echo(files[-1])
 
 
@@ -261,6 +266,11 @@ def _listing(kind: str) -> list[str]:
         return GENERATORS
     allowed = "recipes, studies, methods, metrics, materials, detectors, specimens"
     raise InputError(f"list: {kind!r} found, allowed are {allowed}")
+
+
+def _check_suffix(path: Path | None, suffix: str) -> None:
+    if path is not None and path.suffix.lower() != suffix:
+        raise InputError(f"{path}: suffix {path.suffix!r} found, {suffix} allowed")
 
 
 def _values(sets: list[str] | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ def convert_files(
     burgers_magnitude_nm: float | None = None,
     pair_angle_deg: float | None = None,
     pixel_nm: float | None = None,
+    material: str | None = None,
 ) -> None:
     """Convert by suffix: network to network, acquisition to .hspy, two images to an acquisition.
 
@@ -38,16 +39,23 @@ def convert_files(
 
         write_hspy(target, read_acquisition(sources[0]))
     elif len(kinds) == 1 and kinds[0] in _NETWORKS and wanted in (".data", ".vtp"):
+        from veristem.datasets.crystal import load_material
         from veristem.datasets.formats import read_network
         from veristem.datasets.formats.paradis import burgers_unit_nm, write_data
         from veristem.datasets.formats.vtp import write_vtp
 
-        unit = burgers_magnitude_nm or (burgers_unit_nm(sources[0]) if kinds[0] == ".data" else None)
+        unit = burgers_magnitude_nm
+        if unit is None and kinds[0] == ".data":
+            unit = burgers_unit_nm(sources[0])
+        if unit is None and material is not None:
+            unit = load_material(material).shortest_burgers_nm
         network = read_network(sources[0], unit)
         if wanted == ".vtp":
             write_vtp(target, network)
         elif unit is None:
-            raise InputError(f"{target}: a .data file has lengths in units of |b|; give --burgers-magnitude-nm")
+            raise InputError(
+                f"{target}: a .data file has lengths in units of |b|; give --burgers-magnitude-nm or --material"
+            )
         else:
             write_data(target, network, unit)
     else:

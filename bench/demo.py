@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -53,6 +54,18 @@ def save_simulation(folder: Path, truth: LineTruth, acquisition: Acquisition) ->
     return paths
 
 
+def save_example(recipe: Recipe, methods: list[str], folder: Path) -> None:
+    """Files of a study's base condition beside its table, with the first method that does not fail: for the page."""
+    if (folder / "acquisition.h5").is_file():
+        return
+    truth, acquisition, _ = simulate(recipe)
+    save_simulation(folder, truth, acquisition)
+    for method in methods:
+        with suppress(Exception):  # a failure is a row of the table already
+            write_vtp(folder / "reconstruction.vtp", run_method(method, acquisition))
+            return
+
+
 def network_recipe(recipe: Recipe, network: Path, material: str | None) -> tuple[Recipe, list[str]]:
     """The demo's recipe for a foil cut from a network file, and what was decided on the way.
 
@@ -97,6 +110,7 @@ def run_demo(
     network: Path | None,
     material: str | None,
     values: dict[str, Any],
+    command: str = "veristem demo",
     say: Callable[[str], None] = print,
     progress: Callable = lambda cells, _: cells,
 ) -> Path:
@@ -146,10 +160,5 @@ def run_demo(
     table = run_study(study, recipe, folder, progress)
     page = folder / "page.html"
     title = "Dislocation lines in 3D from two STEM views" + (f": {network.name}" if network else "")
-    command = (
-        "veristem demo"
-        + (f" --network {network.name}" if network else "")
-        + (f" --material {material}" if material else "")
-    )
     save_page(page, title, scene, table, run_facts(truth, notes), [headline(scene)], command)
     return page

@@ -16,16 +16,18 @@ from veristem.datasets.formats import read_curves, read_network
 from veristem.datasets.formats.acquisition_h5 import read_acquisition
 from veristem.datasets.formats.truth_h5 import read_truth
 from veristem.datasets.formats.vtp import read_vtp
+from veristem.datasets.geometry import pair_angle_rad
 from veristem.datasets.reconstruction import CurveSet
 from veristem.datasets.truth import LineTruth
+from veristem.recon.stereo.classical import widest_pair
 from veristem.reports import Scene, write_page
 
 
-def read_truth_file(path: Path):
-    """A truth from truth.h5, or a network or curves from .vtp, .data or .ca."""
+def read_truth_file(path: Path, burgers_magnitude_nm: float | None = None):
+    """A truth from truth.h5, or a network or curves from .vtp, .data (in units of |b|) or .ca."""
     if path.suffix == ".h5":
         return read_truth(path)
-    return read_vtp(path) if path.suffix == ".vtp" else read_network(path)
+    return read_vtp(path) if path.suffix == ".vtp" else read_network(path, burgers_magnitude_nm)
 
 
 def read_any(path: Path):
@@ -116,7 +118,8 @@ def headline(scene: Scene) -> str:
     if found is None:
         return "No line is visible in this field with this reflection."
     depth = "" if wanted is None else f", with a depth error of {wanted:.1f} nm rms where it was found"
-    angle = np.degrees(np.linalg.norm(np.diff(scene.acquisition.directions_rad[:2], axis=0)))
+    directions = scene.acquisition.directions_rad
+    angle = np.degrees(pair_angle_rad(*directions[list(widest_pair(directions))]))
     return (
         f"From two views {angle:.1f}° apart, the visible lines are recovered with F = {found:.2f} at a tolerance of "
         f"{scene.scores['tolerance_nm']:g} nm{depth}."

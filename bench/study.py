@@ -17,6 +17,7 @@ import numpy as np
 
 from veristem.bench.scoring import score_curves
 from veristem.bench.store import Store
+from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import pair_angle_rad
 from veristem.datasets.recipe import FromFile, Recipe, Study
 from veristem.recon.methods import load_method, run_method
@@ -99,7 +100,10 @@ def _run_cell(recipe: Recipe, method: str, tolerance_nm: float, made: dict[str, 
     start = time.perf_counter()
     if made.get("recipe_key") != recipe_key:
         specimen = made["specimen"] if made.get("specimen_key") == specimen_key else None
-        truth, acquisition, specimen = simulate(recipe, specimen)
+        try:
+            truth, acquisition, specimen = simulate(recipe, specimen)
+        except InputError as error:  # a condition that cannot be imaged costs its own row only
+            return row | {"error": f"simulation: {error}"}, traceback.format_exc()
         made.update(recipe_key=recipe_key, specimen_key=specimen_key, specimen=specimen, pair=(truth, acquisition))
     truth, acquisition = made["pair"]
     simulated = time.perf_counter()

@@ -70,8 +70,14 @@ class Acquisition:
         for name in ("zone_axis", "g"):
             if getattr(self, name) is not None:
                 set_(self, name, as_array(name, getattr(self, name), (3,)))
-        if not (np.isfinite(self.pixel_nm) and self.pixel_nm > 0):
-            raise InputError(f"pixel_nm: {self.pixel_nm} found, a positive length allowed")
+                if not getattr(self, name).any():
+                    raise InputError(f"{name}: 0 0 0 found, three numbers that are not all 0 allowed")
+        for name in ("pixel_nm", "thickness_nm", "energy_keV", "convergence_rad"):
+            value = getattr(self, name)
+            if value is not None and not (np.isfinite(value) and value > 0):
+                raise InputError(f"{name}: {value} found, a positive number allowed")
+        if np.abs(self.directions_rad).max(initial=0) > 1:
+            raise InputError(f"directions_rad: {np.abs(self.directions_rad).max():g} found, at most 1 rad allowed")
 
     @property
     def id(self) -> str:

@@ -148,6 +148,11 @@ class Material:
         normals = [self.reciprocal_per_nm(n) for n, _ in pairs]
         return [(n / np.linalg.norm(n), self.direction_nm(b)) for n, (_, b) in zip(normals, pairs, strict=True)]
 
+    @property
+    def shortest_burgers_nm(self) -> float:
+        """Length of the shortest Burgers vector [nm]: the unit of length of a .data file."""
+        return float(np.linalg.norm(self.burgers_vectors_nm(), axis=1).min())
+
     def burgers_vectors_nm(self) -> np.ndarray:
         """(N, 3) distinct Burgers vectors of the slip systems, b and -b counted once [nm]."""
         return np.unique(np.round([b for _, b in self.slip_systems()], 9), axis=0)

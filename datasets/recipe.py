@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from veristem.datasets.detectors import DETECTORS, AnyDetector
 from veristem.datasets.errors import InputError
@@ -16,6 +16,17 @@ from veristem.datasets.errors import InputError
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Triple = tuple[Finite, Finite, Finite]
+_LARGEST_BYTES = 12e9  # of the strain of a foil, the largest array of a simulation
+
+
+def _not_zero(triple):
+    if not any(triple):
+        raise ValueError("three numbers that are not all 0 allowed")
+    return triple
+
+
+Direction = Annotated[Triple, AfterValidator(_not_zero)]
+Reflection = Annotated[tuple[int, int, int], AfterValidator(_not_zero)]
 
 
 class _Table(BaseModel):
@@ -49,8 +60,8 @@ class Specimen(_Table):
     material: str = Field(default="CoCrFeMnNi", description="see `veristem list materials`")
     thickness_nm: Positive = 200.0
     field_nm: tuple[Positive, Positive] = (512.0, 512.0)
-    zone_axis: Triple = (1, 1, 0)
-    g: Triple = (0, 0, 2)
+    zone_axis: Direction = (1, 1, 0)
+    g: Reflection = (0, 0, 2)
     g_azimuth_deg: Finite = Field(default=90.0, description="direction of g in the image, from x towards y")
     tilt_off_bragg_deg: Finite = Field(default=0.14, description="towards positive excitation error")
     network: Generated | FromFile = Generated()
@@ -59,9 +70,9 @@ class Specimen(_Table):
 class Microscope(_Table):
     """Beam and detector."""
 
-    energy_keV: Positive = 200.0
-    current_nA: Positive = 0.1
-    convergence_mrad: Positive = 91.0
+    energy_keV: Annotated[float, Field(ge=20, le=3000)] = 200.0
+    current_nA: Annotated[float, Field(gt=0, le=1e3)] = 0.1
+    convergence_mrad: Annotated[float, Field(gt=0, le=300)] = 91.0
     aberrations: Literal["none"] = "none"
     loss_collected_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
         default=1.0, description="share of the electrons with an energy loss that the region still counts"
@@ -76,7 +87,7 @@ class Scan(_Table):
         default=(256, 256), description="rows, columns"
     )
     pixel_nm: Positive = 2.0
-    dwell_us: Positive = 590.0
+    dwell_us: Annotated[float, Field(gt=0, le=1e9)] = 590.0
 
 
 class Recipe(_Table):
@@ -102,6 +113,14 @@ class Recipe(_Table):
             raise ValueError(
                 f"scan of {size[0]:g} x {size[1]:g} nm found, specimen.field_nm {self.specimen.field_nm[0]:g} x "
                 f"{self.specimen.field_nm[1]:g} allowed; set scan.shape and scan.pixel_nm to match"
+            )
+        slices = self.specimen.thickness_nm / min(3.0, 4 * self.scan.pixel_nm)
+        needed = 12 * rows * columns * slices
+        if needed > _LARGEST_BYTES:
+            raise ValueError(
+                f"scan of {rows} x {columns} pixels through {self.specimen.thickness_nm:g} nm found, which takes "
+                f"{needed / 1e9:.0f} GB for its strain, {_LARGEST_BYTES / 1e9:.0f} GB allowed; lower scan.shape or "
+                "specimen.thickness_nm"
             )
         return self
 
@@ -136,6 +155,12 @@ class Axis(_Table):
     stop: Finite = Field(alias="to")
     steps: Annotated[int, Field(ge=2)]
     scale: Literal["linear", "log"] = "linear"
+
+    @model_validator(mode="after")
+    def _log_is_positive(self):
+        if self.scale == "log" and not (self.start > 0 and self.stop > 0):
+            raise ValueError('positive ends allowed with scale = "log"')
+        return self
 
     def values(self) -> list[float]:
         """The values, ends included."""

@@ -80,10 +80,10 @@ def _imported(target: str) -> Method:
         sys.path.append(os.getcwd())
     try:
         method = getattr(import_module(module), function)
-    except (ImportError, ValueError) as error:
-        raise InputError(f"method {target}: {error}; give module:function of a module that can be imported") from None
     except AttributeError:
         raise InputError(f"method {target}: module {module} has no function {function!r}") from None
+    except Exception as error:  # a module may fail in any way when it is imported
+        raise InputError(f"method {target}: {error}; give module:function of a module that can be imported") from None
     if not callable(method):
         raise InputError(f"method {target}: {type(method).__name__} found, a function allowed")
     return cast(Method, method)
@@ -110,6 +110,8 @@ def _executable(path: str) -> Method:
             if done.returncode:
                 last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
                 raise RuntimeError(f"{path} ended with {done.returncode}: {last}")
+            if not wanted.is_file():
+                raise RuntimeError(f"{path} ended without writing the curves it was asked for as its second argument")
             return read_curves(wanted)
 
     return reconstruct

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.geometry import pair_angle_rad
 from veristem.datasets.results import CURVE_SCORES, SUFFIXES
 from veristem.reports import figures, scenes, studies
@@ -73,9 +73,8 @@ def write_page(
         script_data=_script_json({"viewer": scenes.viewer_html(), "scenes": packs}),
     )  # fmt: skip
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(html, encoding="utf-8")
-    os.replace(partial, path)
+    with atomic_path(path) as partial:
+        partial.write_text(html, encoding="utf-8")
 
 
 def _pictures(scene: Scene) -> tuple[dict[str, str], dict[str, str]]:

@@ -283,7 +283,7 @@ def _add_lines(plotter, mesh, size_nm, thin: bool, **colour) -> None:
 def _round_axis(length: float) -> tuple[float, int]:
     """Last round value within a length and the number of labels from 0 to it, three to six."""
     decade = 10.0 ** np.floor(np.log10(length))
-    step = next(f * decade for f in (0.1, 0.2, 0.5, 1.0) if length / (f * decade) < 6)
+    step = next(f * decade for f in (0.1, 0.2, 0.5, 1.0, 2.0) if length / (f * decade) < 6)
     count = int(length / step + 1e-9)
     return count * step, count + 1
 

@@ -47,8 +47,7 @@ def region_image(specimen: Specimen, region: Region, microscope, pixel_nm: float
     alpha = 1e-3 * microscope.convergence_mrad
     wavelength = electron_wavelength_nm(energy)
     g = specimen.g_per_nm
-    reach = alpha + wavelength * np.hypot(g[0], g[1])
-    margin = margin_pixels(reach, max(specimen.focus_nm, specimen.thickness_nm - specimen.focus_nm), pixel_nm)
+    margin = margin_pixels(alpha, max(specimen.focus_nm, specimen.thickness_nm - specimen.focus_nm), pixel_nm)
     distortion, dz = specimen.distortion(pixel_nm, shape, margin)
     extinction = specimen.extinction(energy, microscope.loss_collected_fraction)
     image = np.zeros(shape)

@@ -106,7 +106,7 @@ def test_documentation_lists_what_is_written(tmp_path, acquisition, truth):
     [
         (lambda f: f.pop("views"), "no dataset views found"),
         (lambda f: f.attrs.__delitem__("pixel_nm"), "attribute pixel_nm: nothing found, a finite number allowed"),
-        (lambda f: f.attrs.modify("pixel_nm", -1.0), "pixel_nm: -1.0 found, a positive length"),
+        (lambda f: f.attrs.modify("pixel_nm", -1.0), "pixel_nm: -1.0 found, a positive number"),
         (lambda f: f.attrs.modify("focus_nm", np.nan), "attribute focus_nm: nan found"),
         (lambda f: f.attrs.update(focus_nm="deep"), "attribute focus_nm: deep found"),
         (lambda f: f.attrs.create("g", [0.0, 2.0]), r"attribute g: \[0. 2.\] found, 3 finite numbers"),

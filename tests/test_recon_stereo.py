@@ -233,7 +233,7 @@ def test_crystal_frame(acquisition, azimuth_deg):
 
 ANGLES_DEG = np.array([2.0, 3.0, 4.0, 6.0, 8.0])
 PARALLAX = 2 * np.tan(np.radians(ANGLES_DEG) / 2)
-SEEDS = 16
+SEEDS = 8  # those of the default study
 
 
 @pytest.fixture(scope="module")
@@ -281,32 +281,37 @@ def test_error_falls_with_parallax_for_straight_lines(foil_lines):
     """Half a pixel of jitter is a depth error of 1 / (2 tan(phi / 2)) times that: the law, from 2 to 8 degrees."""
     chords = [np.linspace(line[0], line[-1], 40) for foil in foil_lines for line in foil]
     chords = [chord for chord in chords if angle_to_rows_deg(chord) > 25]
-    assert len(chords) >= 12
+    assert len(chords) >= 8
     assert slope(rms_by_angle(chords, jitter_px=0.5, jitters=4)) == pytest.approx(-1, abs=0.05)
 
 
 def test_error_falls_with_parallax_for_curved_lines(foil_lines):
-    """The same for the foil's own lines, but for what smoothing rounds off, under 1 nm, which no angle makes better."""
+    """The same for the foil's own lines; what smoothing rounds off, under 1 nm, no angle makes better."""
     lines = [line for foil in foil_lines for line in foil if angle_to_rows_deg(line) > 25]
-    assert len(lines) >= 12
-    rounded = rms_by_angle(lines, jitter_px=0.0, jitters=1)
-    noisy = rms_by_angle(lines, jitter_px=0.5, jitters=4)
-    assert rounded.max() < 1.0
-    assert slope(np.sqrt(noisy**2 - rounded**2)) == pytest.approx(-1, abs=0.05)
+    assert len(lines) >= 8
+    assert rms_by_angle(lines, jitter_px=0.0, jitters=1).max() < 1.0
+    assert slope(rms_by_angle(lines, jitter_px=0.5, jitters=3)) == pytest.approx(-1, abs=0.05)
 
 
-def test_whole_foils_match_the_right_lines(foil_lines):
-    """With all lines of a foil at once few vertices go to a wrong partner: 1.6 nm of disparity are five sigma."""
+def test_error_falls_with_parallax_for_whole_foils(foil_lines):
+    """All lines of a foil at once, with the method's own range of depths: few go to a wrong partner, and the law holds.
+
+    1.6 nm of disparity are five sigma.
+    """
+    errors = []
     for angle, parallax in zip(ANGLES_DEG, PARALLAX, strict=True):
-        wrong = []
+        found = []
         for lines in foil_lines:
             contours, acquisition = exact(lines, PAIR * angle / 8, jitter_px=0.5, seed=1)
             for curve in reconstruct(acquisition, contours=contours).curves_nm:
                 own = min(lines, key=lambda line: lateral_nm(curve, line))
                 if angle_to_rows_deg(own) > 25:
-                    wrong.append(np.abs(depth_errors(curve, own)) * parallax > 1.6)
-        assert sum(map(len, wrong)) > 1000
-        assert np.concatenate(wrong).mean() < 0.02
+                    found.append(depth_errors(curve, own))
+        found = np.concatenate(found)
+        assert len(found) > 1000
+        assert (np.abs(found) * parallax > 1.6).mean() < 0.02
+        errors.append(np.sqrt((found**2).mean()))
+    assert slope(np.array(errors)) == pytest.approx(-1, abs=0.05)
 
 
 def lateral_nm(curve: np.ndarray, line: np.ndarray) -> float:

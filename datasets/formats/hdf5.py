@@ -122,7 +122,7 @@ def opened(path: str | Path, schema: str, version: int) -> Iterator[Reader]:
             if found != (schema, version):
                 raise InputError(
                     f"{path}: schema {found[0]} {found[1]} found, {schema} {version} allowed; "
-                    "docs/files.md describes it, `veristem convert` makes it"
+                    "docs/files.md describes it, `veristem simulate` writes it"
                 )
             yield Reader(path, file)
     except InputError as error:

@@ -7,8 +7,8 @@ from scipy.interpolate import make_smoothing_spline
 
 from veristem.datasets.intermediate import Matches
 
-_SMOOTHING = 4.0  # in scales of the contour filter: wavelengths below 2 pi times this are damped
-_MODEL = 0.1  # error of a contour that is not noise but contrast that differs between the views, in scales
+_SMOOTHING = 3.0  # in scales of the contour filter: wavelengths below 2 pi times this are damped
+_MODEL = 0.085  # error of a contour that is not noise but contrast that differs between the views, in scales
 _CORRELATION = 2.5  # length over which it stays the same, in scales
 
 
@@ -22,7 +22,7 @@ def refine(matches: Matches, epipolar: np.ndarray, scale_nm: float) -> Matches:
     epipolar : (2,) float
         Unit vector of the epipolar direction.
     scale_nm : float
-        Half the width of a line's image [nm]; the smoothing length is four times that.
+        Half the width of a line's image [nm]; the smoothing length is three times that.
 
     Returns
     -------

@@ -35,7 +35,7 @@ def read_bulk(
         elif stored is not None:
             unit, source = stored, "burgMag of the .ctrl beside it"
         else:
-            unit = float(np.linalg.norm(material.burgers_vectors_nm(), axis=1).min())
+            unit = material.shortest_burgers_nm
             source = f"the shortest Burgers vector of {material.name}"
         notes.append(f"unit of length {unit:.4g} nm, from {source}")
         network = read_network(path, unit)
@@ -93,7 +93,7 @@ def guess_material(path: str) -> tuple[str, str]:
     if unit is None:
         return _DEFAULTS[family], f"Burgers vectors {label}: {_DEFAULTS[family]} assumed; --material chooses another"
     magnitude = {
-        name: np.linalg.norm(load_material(name).burgers_vectors_nm(), axis=1).min()
+        name: load_material(name).shortest_burgers_nm
         for name in material_names()
         if load_material(name).structure == family
     }
