@@ -226,8 +226,8 @@ def convert(
 
     if len(files) < 2:
         raise InputError("convert: one file found, IN… OUT allowed")
-    convert_files(files[:-1], files[-1], burgers_magnitude_nm, pair_angle_deg, pixel_nm, material)
-    typer.echo(files[-1])
+    note = convert_files(files[:-1], files[-1], burgers_magnitude_nm, pair_angle_deg, pixel_nm, material)
+    typer.echo(f"{files[-1]}" + (f": {note}" if note else ""))
 
 
 @app.command(name="list")

@@ -16,8 +16,8 @@ def convert_files(
     pair_angle_deg: float | None = None,
     pixel_nm: float | None = None,
     material: str | None = None,
-) -> None:
-    """Convert by suffix: network to network, acquisition to .hspy, two images to an acquisition.
+) -> str:
+    """Convert by suffix: network to network, acquisition to .hspy, two images to an acquisition; returns what should be said of it.
 
     Raises
     ------
@@ -44,11 +44,11 @@ def convert_files(
         from veristem.datasets.formats.paradis import burgers_unit_nm, write_data
         from veristem.datasets.formats.vtp import write_vtp
 
-        unit = burgers_magnitude_nm
+        unit, origin = burgers_magnitude_nm, "the option"
         if unit is None and kinds[0] == ".data":
-            unit = burgers_unit_nm(sources[0])
+            unit, origin = burgers_unit_nm(sources[0]), "burgMag of the .ctrl beside it"
         if unit is None and material is not None:
-            unit = load_material(material).shortest_burgers_nm
+            unit, origin = load_material(material).shortest_burgers_nm, f"the shortest Burgers vector of {material}"
         network = read_network(sources[0], unit)
         if wanted == ".vtp":
             write_vtp(target, network)
@@ -58,9 +58,12 @@ def convert_files(
             )
         else:
             write_data(target, network, unit)
+        if unit is not None:
+            return f"unit of length {unit:.4g} nm, from {origin}"
     else:
         found = " ".join(kinds)
         raise InputError(
             f"convert: {found} to {wanted} found, allowed are a network (.data .ca .vtp) to .data or .vtp, an "
             "acquisition .h5 to .hspy, two images to .h5"
         )
+    return ""

@@ -82,7 +82,7 @@ def read_data(path: str | Path, burgers_magnitude_nm: float | None = None) -> Di
     if unit is None:
         raise InputError(
             f"{path}: no unit of length found (no {Path(path).stem}.ctrl with burgMag beside it); "
-            "give the Burgers magnitude in nm (burgers_magnitude_nm)"
+            "give burgers_magnitude_nm (--burgers-magnitude-nm) or the material"
         )
     nodes = _nodes(lines, count)
     segments, burgers, normals = _segments(lines, nodes)
