@@ -17,7 +17,9 @@ def convert_files(
     pixel_nm: float | None = None,
     material: str | None = None,
 ) -> str:
-    """Convert by suffix: network to network, acquisition to .hspy, two images to an acquisition; returns what should be said of it.
+    """Convert by suffix: network to network, acquisition to .hspy, two images to an acquisition.
+
+    Returns what should be said of it.
 
     Raises
     ------

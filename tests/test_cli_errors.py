@@ -295,7 +295,7 @@ def test_stereo_pair(bad, tmp_path, options, part):
 
 def test_network_without_a_unit(bad, data_file, simulated):
     """ParaDiS lengths mean nothing without |b|, in either direction."""
-    bad(["convert", data_file, "out.vtp"], "net.data: no unit of length found", "Burgers magnitude")
+    bad(["convert", data_file, "out.vtp"], "net.data: no unit of length found", "--burgers-magnitude-nm")
     bad(["convert", simulated / "truth.vtp", "out.data"], "--burgers-magnitude-nm")
     bad(["convert", data_file, "out.vtp", "--burgers-magnitude-nm", "-1"], "burgers_magnitude_nm: -1.0 found")
 
