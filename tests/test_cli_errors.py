@@ -27,8 +27,8 @@ pixel_nm = 4.0
 
 
 @pytest.fixture
-def bad(cli, tmp_path, monkeypatch):
-    """Run a command that must fail: bad(arguments, parts of the message); nothing in the working folder may change."""
+def check(cli, tmp_path, monkeypatch):
+    """Run a command that must fail: check(arguments, parts of the message); nothing in the working folder may change."""
     monkeypatch.chdir(tmp_path)
 
     def listing() -> dict[Path, bytes]:
@@ -71,45 +71,45 @@ def acquisition_file(simulated, tmp_path) -> Path:
         ["report", "none"],
     ],
 )
-def test_missing_file(bad, arguments):
+def test_missing_file(check, arguments):
     """The name of the file that is not there stands in the message."""
-    assert "none" in bad(arguments, "o such file")
+    assert "none" in check(arguments, "o such file")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.05, 0.3, 0.7, 0.99])
-def test_truncated_acquisition(bad, acquisition_file, share):
+def test_truncated_acquisition(check, acquisition_file, share):
     """A copy that was cut short anywhere is told as such, never read in part."""
     whole = acquisition_file.read_bytes()
     acquisition_file.write_bytes(whole[: int(share * len(whole))])
-    bad(["reconstruct", acquisition_file, "-o", "out.vtp"], "acquisition.h5", "damaged")
+    check(["reconstruct", acquisition_file, "-o", "out.vtp"], "acquisition.h5", "damaged")
 
 
 @pytest.mark.parametrize(
     ("value", "message"), [(np.nan, "views"), (np.inf, "views"), (-np.inf, "views")], ids=["nan", "inf", "-inf"]
 )
-def test_views_that_are_not_finite(bad, acquisition_file, value, message):
+def test_views_that_are_not_finite(check, acquisition_file, value, message):
     """One bad pixel would spread through every filter."""
     with h5py.File(acquisition_file, "r+") as file:
         views = file["views"][()]
         views[1, 3, 4] = value
         file["views"][...] = views
-    bad(["reconstruct", acquisition_file, "-o", "out.vtp"], "acquisition.h5", message)
+    check(["reconstruct", acquisition_file, "-o", "out.vtp"], "acquisition.h5", message)
 
 
 @pytest.mark.parametrize("value", [0.0, -2.0, np.nan])
-def test_pixel_size_that_is_none(bad, acquisition_file, value):
+def test_pixel_size_that_is_none(check, acquisition_file, value):
     """Every length in the result follows from it."""
     with h5py.File(acquisition_file, "r+") as file:
         file.attrs["pixel_nm"] = value
-    bad(["reconstruct", acquisition_file, "-o", "out.vtp"], "acquisition.h5", "pixel_nm")
+    check(["reconstruct", acquisition_file, "-o", "out.vtp"], "acquisition.h5", "pixel_nm")
 
 
-def test_a_file_of_another_kind(bad, simulated, tmp_path):
+def test_a_file_of_another_kind(check, simulated, tmp_path):
     """A truth is no acquisition, text is no HDF5, a network is no reconstruction."""
-    bad(["reconstruct", simulated / "truth.h5", "-o", "out.vtp"], "veristem-truth 1 found, veristem-acquisition 1")
+    check(["reconstruct", simulated / "truth.h5", "-o", "out.vtp"], "veristem-truth 1 found, veristem-acquisition 1")
     (tmp_path / "text.h5").write_text("hello\n", encoding="utf-8")
-    bad(["reconstruct", "text.h5", "-o", "out.vtp"], "text.h5")
-    bad(["score", simulated / "truth.h5", simulated / "truth.vtp"], "a network found, reconstructed curves allowed")
+    check(["reconstruct", "text.h5", "-o", "out.vtp"], "text.h5")
+    check(["score", simulated / "truth.h5", simulated / "truth.vtp"], "a network found, reconstructed curves allowed")
 
 
 @pytest.fixture
@@ -120,16 +120,16 @@ def data_file(network, tmp_path) -> Path:
     return path
 
 
-def test_data_file_with_dangling_arms(bad, data_file):
+def test_data_file_with_dangling_arms(check, data_file):
     """A line that ends within the crystal without a pin is no dislocation; the node is named."""
     lines = data_file.read_text(encoding="utf-8").splitlines(keepends=True)
     first = next(i for i, line in enumerate(lines) if line.startswith(" 0,1 "))
     lines[first] = lines[first].replace(" 7\n", " 0\n")
     data_file.write_text("".join(lines), encoding="utf-8")
-    bad(["convert", data_file, "out.vtp", "--burgers-magnitude-nm", "0.25"], "net.data, line", "node 0,1", "pin it")
+    check(["convert", data_file, "out.vtp", "--burgers-magnitude-nm", "0.25"], "net.data, line", "node 0,1", "pin it")
 
 
-def test_data_file_with_burgers_vectors_that_do_not_sum(bad, data_file):
+def test_data_file_with_burgers_vectors_that_do_not_sum(check, data_file):
     """Both ends of one arm agree on a vector that the node does not conserve."""
     lines = data_file.read_text(encoding="utf-8").splitlines(keepends=True)
     node = ""
@@ -140,15 +140,15 @@ def test_data_file_with_burgers_vectors_that_do_not_sum(bad, data_file):
         elif len(words) == 4 and {node, words[0]} == {"0,0", "0,1"}:
             lines[i] = " ".join([words[0], "9.0" if node == "0,0" else "-9.0", *words[2:]]) + "\n"
     data_file.write_text("".join(lines), encoding="utf-8")
-    bad(["convert", data_file, "out.vtp", "--burgers-magnitude-nm", "0.25"], "net.data, line", "node 0,0: Burgers")
+    check(["convert", data_file, "out.vtp", "--burgers-magnitude-nm", "0.25"], "net.data, line", "node 0,0: Burgers")
 
 
-def test_data_file_cut_within_a_line(bad, data_file):
+def test_data_file_cut_within_a_line(check, data_file):
     """Cut anywhere, within a number or between two lines, it is an error that names the line."""
     whole = data_file.read_text(encoding="utf-8")
     for share in (0.2, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97):
         data_file.write_text(whole[: int(share * len(whole))], encoding="utf-8")
-        bad(["convert", data_file, "out.vtp", "--burgers-magnitude-nm", "0.25"], "net.data, line")
+        check(["convert", data_file, "out.vtp", "--burgers-magnitude-nm", "0.25"], "net.data, line")
 
 
 @pytest.mark.parametrize(
@@ -171,11 +171,11 @@ def test_data_file_cut_within_a_line(bad, data_file):
         ("[scan]", "[microscope]\ndetector = { kind = 'virtual', pair_angle_deg = 0 }\n[scan]", ["pair_angle_deg"]),
     ],
 )
-def test_recipe_file(bad, tmp_path, old, new, parts):
+def test_recipe_file(check, tmp_path, old, new, parts):
     """The message names the file and the key."""
     assert old in RECIPE
     (tmp_path / "mine.toml").write_text(RECIPE.replace(old, new), encoding="utf-8")
-    bad(["simulate", "mine.toml", "-o", "out"], "mine.toml", *parts)
+    check(["simulate", "mine.toml", "-o", "out"], "mine.toml", *parts)
 
 
 @pytest.mark.parametrize(
@@ -199,9 +199,9 @@ def test_recipe_file(bad, tmp_path, old, new, parts):
         ('specimen.network={"file": "none.data"}', ["none.data", "o such file"]),
     ],
 )
-def test_set(bad, value, parts):
+def test_set(check, value, parts):
     """Each --set is checked like the file, physics included, and nothing is written."""
-    bad(["simulate", "cantor-stereo", "-o", "out", "--set", value], *parts)
+    check(["simulate", "cantor-stereo", "-o", "out", "--set", value], *parts)
 
 
 @pytest.mark.parametrize(
@@ -223,9 +223,9 @@ def test_set(bad, value, parts):
         (["convert", "a.txt", "out.vtp"], [".txt to .vtp found, allowed are"]),
     ],
 )
-def test_unknown_names_and_missing_options(bad, arguments, parts):
+def test_unknown_names_and_missing_options(check, arguments, parts):
     """What is not known is told with what is."""
-    bad(arguments, *parts)
+    check(arguments, *parts)
 
 
 @pytest.mark.parametrize(
@@ -245,32 +245,32 @@ def test_unknown_names_and_missing_options(bad, arguments, parts):
         ("[recipe]\nname='s'\n", ["tables recipe found, only [study] allowed"]),
     ],
 )
-def test_study_file(bad, tmp_path, text, parts):
+def test_study_file(check, tmp_path, text, parts):
     """A condition that is not allowed is told before the first cell is run."""
     (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
-    bad(["study", "mine.toml", "-o", "out"], *parts)
+    check(["study", "mine.toml", "-o", "out"], *parts)
     assert not list(tmp_path.rglob("*.parquet"))
 
 
 @pytest.mark.parametrize("tolerance", ["0", "-1", "nan", "inf"])
-def test_tolerance(bad, simulated, tmp_path, tolerance):
+def test_tolerance(check, simulated, tmp_path, tolerance):
     """A tolerance that is no length would score anything."""
     write_vtp(tmp_path / "curves.vtp", CurveSet(()))
-    bad(["score", simulated / "truth.h5", "curves.vtp", "--tolerance-nm", tolerance], "tolerance")
+    check(["score", simulated / "truth.h5", "curves.vtp", "--tolerance-nm", tolerance], "tolerance")
 
 
-def test_output_that_cannot_be_written(bad, simulated, small, tmp_path):
+def test_output_that_cannot_be_written(check, simulated, small, tmp_path):
     """A file where the folder should be, or a folder where the file should be, is told and left alone."""
     (tmp_path / "taken").write_text("mine\n", encoding="utf-8")
     (tmp_path / "folder.vtp").mkdir()
     inside = tmp_path / "taken" / "deep"
-    bad(["simulate", "cantor-stereo", "-o", "taken", *small], "taken")
-    bad(["simulate", "cantor-stereo", "-o", inside, *small], "taken")
-    bad(["study", "demo", "-o", "taken", *small], "taken")
-    bad(["recipe", "cantor-stereo", "-o", inside], "taken")
-    bad(["demo", "-o", "taken", *small], "taken")
+    check(["simulate", "cantor-stereo", "-o", "taken", *small], "taken")
+    check(["simulate", "cantor-stereo", "-o", inside, *small], "taken")
+    check(["study", "demo", "-o", "taken", *small], "taken")
+    check(["recipe", "cantor-stereo", "-o", inside], "taken")
+    check(["demo", "-o", "taken", *small], "taken")
     for out in (inside, "folder.vtp", tmp_path / "none" / "out.vtp"):
-        bad(["reconstruct", simulated / "acquisition.h5", "--method", "constant", "-o", out], str(out))
+        check(["reconstruct", simulated / "acquisition.h5", "--method", "constant", "-o", out], str(out))
 
 
 @pytest.mark.parametrize(
@@ -284,20 +284,20 @@ def test_output_that_cannot_be_written(bad, simulated, small, tmp_path):
         (["--pair-angle-deg", "eight", "--pixel-nm", "1"], "--pair-angle-deg"),
     ],
 )
-def test_stereo_pair(bad, tmp_path, options, part):
+def test_stereo_pair(check, tmp_path, options, part):
     """The geometry of a real pair is known to the user alone; a slip there is a slip in every depth."""
     from skimage.io import imsave
 
     for name in ("left.png", "right.png"):
         imsave(tmp_path / name, np.full((20, 24), 90, np.uint8), check_contrast=False)
-    bad(["convert", "left.png", "right.png", "out.h5", *options], part)
+    check(["convert", "left.png", "right.png", "out.h5", *options], part)
 
 
-def test_network_without_a_unit(bad, data_file, simulated):
+def test_network_without_a_unit(check, data_file, simulated):
     """ParaDiS lengths mean nothing without |b|, in either direction."""
-    bad(["convert", data_file, "out.vtp"], "net.data: no unit of length found", "--burgers-magnitude-nm")
-    bad(["convert", simulated / "truth.vtp", "out.data"], "--burgers-magnitude-nm")
-    bad(["convert", data_file, "out.vtp", "--burgers-magnitude-nm", "-1"], "burgers_magnitude_nm: -1.0 found")
+    check(["convert", data_file, "out.vtp"], "net.data: no unit of length found", "--burgers-magnitude-nm")
+    check(["convert", simulated / "truth.vtp", "out.data"], "--burgers-magnitude-nm")
+    check(["convert", data_file, "out.vtp", "--burgers-magnitude-nm", "-1"], "burgers_magnitude_nm: -1.0 found")
 
 
 def test_errors_in_a_process_of_its_own(tmp_path):

@@ -72,7 +72,7 @@ def command(*arguments, cwd, **environment) -> subprocess.CompletedProcess:
     )
 
 
-def failed(ended, *parts: str) -> None:
+def check_failed(ended, *parts: str) -> None:
     """Exit 2, nothing on stdout, one line on stderr that holds the parts."""
     code, out, err = ended
     assert code == 2
@@ -152,7 +152,7 @@ def test_executable_that_fails(cli, given, tmp_path, text, reason):
     """A program's failure is told by its last words, and by what is missing when it says none."""
     mine = program(tmp_path / "mine", text)
     out = tmp_path / "c.vtp"
-    failed(cli("reconstruct", given, "--method", mine, "-o", out), reason)
+    check_failed(cli("reconstruct", given, "--method", mine, "-o", out), reason)
     assert not out.exists()
 
 
@@ -160,8 +160,8 @@ def test_file_that_is_not_executable(cli, given, tmp_path):
     """The commonest slip with a script of one's own, and how to mend it."""
     path = tmp_path / "mine"
     path.write_text("#!/bin/sh\n", encoding="utf-8")
-    failed(cli("reconstruct", given, "--method", path, "-o", tmp_path / "c.vtp"), "not executable", "chmod +x")
-    failed(cli("reconstruct", given, "--method", tmp_path / "none", "-o", tmp_path / "c.vtp"), "no such file")
+    check_failed(cli("reconstruct", given, "--method", path, "-o", tmp_path / "c.vtp"), "not executable", "chmod +x")
+    check_failed(cli("reconstruct", given, "--method", tmp_path / "none", "-o", tmp_path / "c.vtp"), "no such file")
 
 
 @pytest.mark.parametrize(
@@ -177,14 +177,14 @@ def test_file_that_is_not_executable(cli, given, tmp_path):
 )
 def test_function_that_fails(cli, given, module, tmp_path, function, reason):
     """Whatever somebody's method does, the user sees one line, and no file."""
-    failed(cli("reconstruct", given, "--method", f"{module}:{function}", "-o", "c.vtp"), reason)
+    check_failed(cli("reconstruct", given, "--method", f"{module}:{function}", "-o", "c.vtp"), reason)
     assert not (tmp_path / "c.vtp").exists()
 
 
 @pytest.mark.parametrize("name", ["no-such", "no_such_module:reconstruct", ":", "a:b:c", ""])
 def test_unknown_method(cli, given, tmp_path, name):
     """A name that leads nowhere is told with what is allowed."""
-    failed(cli("reconstruct", given, "--method", name, "-o", tmp_path / "c.vtp"), "method")
+    check_failed(cli("reconstruct", given, "--method", name, "-o", tmp_path / "c.vtp"), "method")
 
 
 def test_debug_shows_the_traceback(given, tmp_path):
@@ -192,7 +192,7 @@ def test_debug_shows_the_traceback(given, tmp_path):
     (tmp_path / "mine.py").write_text(GOOD, encoding="utf-8")
     arguments = ("reconstruct", given, "--method", "mine:raising", "-o", "c.vtp")
     plain, debug = command(*arguments, cwd=tmp_path), command(*arguments, "--debug", cwd=tmp_path)
-    failed((plain.returncode, plain.stdout, plain.stderr), "ZeroDivisionError")
+    check_failed((plain.returncode, plain.stdout, plain.stderr), "ZeroDivisionError")
     assert debug.returncode != 0
     assert "Traceback" in debug.stderr
     assert 'mine.py", line 9, in raising' in debug.stderr
