@@ -28,7 +28,7 @@ pixel_nm = 4.0
 
 @pytest.fixture
 def check(cli, tmp_path, monkeypatch):
-    """Run a command that must fail: check(arguments, parts of the message); nothing in the working folder may change."""
+    """Run a command that must fail: check(arguments, parts of the message); nothing in the folder may change."""
     monkeypatch.chdir(tmp_path)
 
     def listing() -> dict[Path, bytes]:
