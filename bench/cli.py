@@ -83,7 +83,8 @@ def simulate(
 
     Example: veristem simulate cantor-stereo -o run --set recipe.seed=3
     """
-    from veristem.bench.demo import make_folder, save_simulation
+    from veristem.bench.demo import save_simulation
+    from veristem.bench.store import make_folder
     from veristem.bench.study import simulate as run
     from veristem.datasets.recipe import load_recipe
 

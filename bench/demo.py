@@ -6,16 +6,15 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
 
 from veristem.bench.pages import headline, make_scene, run_facts, save_page
+from veristem.bench.store import make_folder
 from veristem.bench.study import run_study, simulate
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.crystal import load_material
-from veristem.datasets.errors import InputError
 from veristem.datasets.formats.acquisition_h5 import write_acquisition
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.formats.truth_h5 import write_truth
@@ -26,22 +25,6 @@ from veristem.recon.methods import run_method
 from veristem.sim.networks.from_file import guess_material, read_bulk
 
 _METHOD = "stereo-classical"
-
-
-def make_folder(folder: Path) -> None:
-    """Make an output folder and see that it can be written, before long work begins.
-
-    Raises
-    ------
-    InputError
-        When it cannot.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(f"{folder}: {error.strerror or error}; choose a folder that can be written") from None
 
 
 def save_simulation(folder: Path, truth: LineTruth, acquisition: Acquisition) -> list[Path]:

@@ -16,10 +16,9 @@ from veristem.datasets.formats import read_curves, read_network
 from veristem.datasets.formats.acquisition_h5 import read_acquisition
 from veristem.datasets.formats.truth_h5 import read_truth
 from veristem.datasets.formats.vtp import read_vtp
-from veristem.datasets.geometry import pair_angle_rad
+from veristem.datasets.geometry import pair_angle_rad, widest_pair
 from veristem.datasets.reconstruction import CurveSet
 from veristem.datasets.truth import LineTruth
-from veristem.recon.stereo.classical import widest_pair
 from veristem.reports import Scene, write_page
 
 
@@ -117,7 +116,7 @@ def headline(scene: Scene) -> str:
     found, wanted = scene.scores.get("f_score_visible"), scene.scores.get("depth_rmse_nm")
     if found is None:
         return "No line is visible in this field with this reflection."
-    depth = "" if wanted is None else f", with a depth error of {wanted:.1f} nm rms where it was found"
+    depth = "" if wanted is None else f", with a depth error of {wanted:.1f} nm rms where they were found"
     directions = scene.acquisition.directions_rad
     angle = np.degrees(pair_angle_rad(*directions[list(widest_pair(directions))]))
     return (

@@ -8,6 +8,7 @@ import numpy as np
 
 from veristem.bench.metrics import metric_modules
 from veristem.datasets import CurveSet, DislocationNetwork, InputError, LineTruth
+from veristem.datasets.geometry import widest_pair
 from veristem.datasets.results import CURVE_SCORES
 from veristem.datasets.shapes import as_array
 
@@ -102,9 +103,8 @@ def _epipolar(directions_rad) -> np.ndarray | None:
     """Direction (2,) in the image along which the widest pair of views shifts what lies deeper; None without a pair."""
     if directions_rad is None:
         return None
-    shift = np.tan(as_array("directions_rad", directions_rad, (None, 2)))
-    if not len(shift):
+    directions = as_array("directions_rad", directions_rad, (None, 2))
+    if not len(directions) or np.ptp(directions, axis=0).max() < 1e-6:
         return None
-    between = (shift[:, None] - shift[None]).reshape(-1, 2)
-    widest = between[np.argmax(np.linalg.norm(between, axis=1))]
-    return widest if np.linalg.norm(widest) > 1e-9 else None
+    first, second = np.tan(directions[list(widest_pair(directions))])
+    return first - second

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from veristem.datasets.errors import InputError
 from veristem.datasets.results import schema
+
+
+def make_folder(folder: Path) -> None:
+    """Make an output folder and see that it can be written, before long work begins.
+
+    Raises
+    ------
+    InputError
+        When it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror or error}; choose a folder that can be written") from None
 
 
 class Store:
@@ -27,11 +44,8 @@ class Store:
         self.folder = Path(folder)
         self.parts = self.folder / "parts"
         self.logs = self.folder / "logs"
-        try:
-            self.parts.mkdir(parents=True, exist_ok=True)
-            self.logs.mkdir(exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{self.folder}: {error.strerror or error}; choose a folder that can be written") from None
+        for folder in (self.folder, self.parts, self.logs):
+            make_folder(folder)
 
     @property
     def table_path(self) -> Path:

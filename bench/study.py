@@ -18,10 +18,9 @@ import numpy as np
 from veristem.bench.scoring import score_curves
 from veristem.bench.store import Store
 from veristem.datasets.errors import InputError
-from veristem.datasets.geometry import pair_angle_rad
+from veristem.datasets.geometry import pair_angle_rad, widest_pair
 from veristem.datasets.recipe import FromFile, Recipe, Study
 from veristem.recon.methods import load_method, run_method
-from veristem.recon.stereo.classical import widest_pair
 from veristem.sim.acquire import acquire
 from veristem.sim.specimen import Specimen, make_specimen
 

@@ -129,3 +129,25 @@ def pair_angle_rad(first_rad, second_rad) -> float:
     """Angle between two ray directions (2,) [rad]."""
     a, b = (np.append(np.tan(np.asarray(t, float)), 1.0) for t in (first_rad, second_rad))
     return float(np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b))
+
+
+def widest_pair(directions_rad: np.ndarray) -> tuple[int, int]:
+    """The two views farthest apart, in the order of the views.
+
+    Parameters
+    ----------
+    directions_rad : (V, 2) float
+        Mean direction of each view [rad].
+
+    Raises
+    ------
+    InputError
+        With fewer than two directions.
+    """
+    if len(directions_rad) < 2:
+        raise InputError(f"views: {len(directions_rad)} found, at least 2 allowed for stereo")
+    distance = np.linalg.norm(directions_rad[:, None] - directions_rad[None], axis=2)
+    i, j = np.unravel_index(distance.argmax(), distance.shape)
+    if distance[i, j] < 1e-6:
+        raise InputError("directions_rad: all views share one direction, at least two different ones allowed")
+    return int(i), int(j)

@@ -138,7 +138,7 @@ class Recipe(_Table):
         return Recipe.from_table(table, self.recipe.name)
 
     @property
-    def specimen_kikuchi_azimuth_rad(self) -> float:
+    def kikuchi_azimuth_rad(self) -> float:
         """Direction in the image along which the excitation error stays the same: perpendicular to g [rad]."""
         return float(np.radians(self.specimen.g_azimuth_deg - 90.0))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from veristem.datasets import Acquisition, InputError
-from veristem.datasets.geometry import project
+from veristem.datasets.geometry import project, widest_pair
 from veristem.reports import studies, style
 from veristem.reports.scenes import Scene
 
@@ -40,15 +40,12 @@ def pair(acquisition: Acquisition) -> tuple[int, int] | None:
 
     The rays of the left eye come from the left: its theta_x is the larger one (theta_y for a pair along y).
     """
-    tangents = np.tan(acquisition.directions_rad)
-    distance = np.linalg.norm(tangents[:, None] - tangents[None], axis=2)
-    first, second = np.unravel_index(np.argmax(distance), distance.shape)
-    if distance[first, second] == 0:
+    directions = acquisition.directions_rad
+    if np.ptp(directions, axis=0).max() < 1e-6:
         return None
-    across = tangents[first] - tangents[second]
-    if across[np.argmax(np.abs(across))] < 0:
-        first, second = second, first
-    return int(first), int(second)
+    first, second = widest_pair(directions)
+    across = directions[first] - directions[second]
+    return (second, first) if across[np.argmax(np.abs(across))] < 0 else (first, second)
 
 
 @_styled

@@ -102,7 +102,7 @@ def acquire(specimen: Specimen, recipe: Recipe, rng: np.random.Generator) -> tup
     """
     microscope, scan = recipe.microscope, recipe.scan
     alpha = 1e-3 * microscope.convergence_mrad
-    regions = microscope.detector.regions(recipe.specimen_kikuchi_azimuth_rad)
+    regions = microscope.detector.regions(recipe.kikuchi_azimuth_rad)
     directions = np.array([region.mean_direction_rad(alpha) for region in regions])
     dose = electrons_per_pixel(microscope.current_nA, scan.dwell_us)
     expected = np.stack([dose * region_image(specimen, r, microscope, scan.pixel_nm, scan.shape) for r in regions])

@@ -12,11 +12,11 @@ from veristem.bench.oracles import true_contours
 from veristem.bench.study import streams
 from veristem.datasets import Acquisition, DislocationNetwork, InputError, LineTruth
 from veristem.datasets.detectors import DETECTORS
-from veristem.datasets.geometry import project
+from veristem.datasets.geometry import project, widest_pair
 from veristem.datasets.intermediate import Contours, Matches
 from veristem.datasets.recipe import load_recipe
 from veristem.recon.frames import crystal_from_specimen
-from veristem.recon.stereo.classical import reconstruct, widest_pair
+from veristem.recon.stereo.classical import reconstruct
 from veristem.recon.stereo.matching import epipolar_axes, match_contours
 from veristem.sim.specimen import make_specimen
 

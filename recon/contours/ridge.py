@@ -71,7 +71,7 @@ def ridge_contours(
     low: float = 4.0,
     lobe_fraction: float = 0.4,
 ) -> Contours:
-    """Dark lines of every view.
+    """Centrelines of the dislocation images of every view.
 
     Parameters
     ----------
@@ -140,6 +140,13 @@ def line_disturbance(view: np.ndarray, scale: float) -> tuple[np.ndarray, np.nda
 
     A dislocation is dark on the whole, but inclined ones show dark and bright lobes to both sides in turn: their
     outline wanders, the middle of what is disturbed does not.
+
+    Parameters
+    ----------
+    view : (Y, X) float
+        Image, in any linear grey scale.
+    scale : float
+        Half the width of a line's image [px].
 
     Returns
     -------

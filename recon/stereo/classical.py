@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
+from veristem.datasets.geometry import widest_pair
 from veristem.datasets.intermediate import Contours, Matches
 from veristem.datasets.reconstruction import CurveSet
 from veristem.recon.contours.ridge import default_scale_nm, ridge_contours
@@ -66,20 +65,3 @@ def reconstruct(
         matches = refine(matches, epipolar, scale_nm)
     curves, sigma = triangulate(matches, acquisition.directions_rad, acquisition.focus_nm)
     return CurveSet(tuple(curves), tuple(sigma), crystal_from_specimen(acquisition))
-
-
-def widest_pair(directions_rad: np.ndarray) -> tuple[int, int]:
-    """The two views farthest apart; the first is the one with the larger angle along the pair.
-
-    Raises
-    ------
-    InputError
-        With fewer than two directions.
-    """
-    if len(directions_rad) < 2:
-        raise InputError(f"views: {len(directions_rad)} found, at least 2 allowed for stereo")
-    distance = np.linalg.norm(directions_rad[:, None] - directions_rad[None], axis=2)
-    i, j = np.unravel_index(distance.argmax(), distance.shape)
-    if distance[i, j] < 1e-6:
-        raise InputError("directions_rad: all views share one direction, at least two different ones allowed")
-    return int(i), int(j)
