@@ -25,9 +25,14 @@ CURVE_SCORES = (  # the plain keys; each also stands with the suffixes below
 )
 SUFFIXES = ("", "_visible", "_psi_above_25")
 
-_TEXT = ("study", "cell", "recipe", "method", "conditions", "error", "version")
+FAILURES = ("method", "simulation", "machine")  # whose failure an error is; a machine's is tried again
+TIMES = ("simulate_s", "reconstruct_s", "score_s")  # all else in a row is the same however often it is run
+SCHEMA_VERSION = "2"
+
+_TEXT = ("study", "cell", "recipe", "method", "method_version", "conditions", "failure", "error", "version")
 _WHOLE = ("seed",)
-_NUMBER = ("tolerance_nm", "pair_angle_deg", "electrons_per_pixel", "counts_per_pixel", "simulate_s", "reconstruct_s")
+# depth_limit_nm: the smallest depth error any unbiased method can have; null where it is not known
+_NUMBER = ("tolerance_nm", "pair_angle_deg", "electrons_per_pixel", "counts_per_pixel", "depth_limit_nm", *TIMES)
 
 
 def score_columns() -> list[str]:
@@ -36,10 +41,14 @@ def score_columns() -> list[str]:
 
 
 def schema():
-    """The pyarrow schema of the table; ``conditions`` is a JSON object of dotted recipe paths."""
+    """The pyarrow schema of the table; ``conditions`` is a JSON object of dotted recipe paths.
+
+    ``cell`` names a row: the hash of everything it depends on. ``failure`` is one of `FAILURES` where ``error`` is
+    set. The version of the schema stands in its metadata.
+    """
     import pyarrow as pa
 
     fields = [pa.field(n, pa.string()) for n in _TEXT]
     fields += [pa.field(n, pa.int64()) for n in _WHOLE]
     fields += [pa.field(n, pa.float64()) for n in (*_NUMBER, *score_columns())]
-    return pa.schema(fields)
+    return pa.schema(fields, metadata={"veristem_results": SCHEMA_VERSION})

@@ -128,18 +128,17 @@ def _joined(lines: Lines):
     )
 
     def reached(node) -> dict:
-        return nx.single_source_dijkstra_path_length(graph, node, cutoff=2 * tolerance, weight="length")
+        # a little less than twice the tolerance: a link may lead exactly there
+        return nx.single_source_dijkstra_path_length(graph, node, cutoff=2 * tolerance - 1e-6, weight="length")
 
     feet: list[np.ndarray] = []
     links = []  # (distance, end, foot)
     on_edge: dict[tuple[int, int], list[tuple[float, int]]] = {}
     for end in [n for n, degree in graph.degree if degree == 1]:
         near = lines.near(points[end], tolerance)
-        foot, distance = lines.feet(points[end], near)
         paths = reached(end)
-        to_foot = [np.linalg.norm(foot - side[near], axis=1) for side in (lines.start_nm, lines.stop_nm)]
         known = np.array([[paths.get(n, np.inf) for n in ids[s].tolist()] for s in near]).reshape(-1, 2)
-        distance[np.minimum(known[:, 0] + to_foot[0], known[:, 1] + to_foot[1]) <= 2 * tolerance] = np.inf
+        foot, distance = lines.feet(points[end], near, np.maximum(2 * tolerance - known, 0))
         if distance.min(initial=np.inf) <= tolerance:
             best = int(np.argmin(distance))
             u, v = sorted(ids[near[best]].tolist())

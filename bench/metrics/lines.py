@@ -106,12 +106,17 @@ class Lines:
         points = self.start_nm[segment] + at[:, None] * (self.stop_nm - self.start_nm)[segment]
         return points, (self.lengths_nm / counts)[segment], segment
 
-    def feet(self, point_nm: np.ndarray, segment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Nearest point (K, 3) of each of some segments (K,) to a point (3,), and its distance (K,) [nm]."""
+    def feet(self, point_nm: np.ndarray, segment: np.ndarray, without_nm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Nearest point (K, 3) of each of some segments (K,) to a point (3,), and its distance (K,) [nm].
+
+        Each segment counts without a length at its start and at its stop, `without_nm` (K, 2) [nm]; where nothing is
+        left the distance is infinite.
+        """
         a, d = self.start_nm[segment], (self.stop_nm - self.start_nm)[segment]
+        low, high = (without_nm / self.lengths_nm[segment, None] * [1, -1] + [0, 1]).T
         at = ((point_nm - a) * d).sum(axis=1) / (d**2).sum(axis=1)
-        foot = a + np.clip(at, 0, 1)[:, None] * d
-        return foot, np.linalg.norm(point_nm - foot, axis=1)
+        foot = a + np.maximum(np.minimum(at, high), low)[:, None] * d
+        return foot, np.where(low <= high, np.linalg.norm(point_nm - foot, axis=1), np.inf)
 
     def near(self, point_nm: np.ndarray, radius_nm: float) -> np.ndarray:
         """Indices of the segments that may come closer to a point (3,) than a radius; no other one does."""
