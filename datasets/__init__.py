@@ -2,6 +2,7 @@
 
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.crystal import Material, load_material
+from veristem.datasets.dispersion import ParticleDispersion
 from veristem.datasets.errors import InputError
 from veristem.datasets.intermediate import Contours, Matches
 from veristem.datasets.network import DislocationNetwork
@@ -20,5 +21,6 @@ __all__ = [
     "LineTruth",
     "Matches",
     "Material",
+    "ParticleDispersion",
     "load_material",
 ]

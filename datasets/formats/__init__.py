@@ -7,11 +7,12 @@ from pathlib import Path
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.ovito_ca import read_ca
 from veristem.datasets.formats.paradis import read_data
+from veristem.datasets.formats.particles_csv import read_particles
 from veristem.datasets.formats.vtp import read_vtp
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.reconstruction import CurveSet
 
-__all__ = ["read_curves", "read_network"]
+__all__ = ["read_curves", "read_network", "read_particles"]
 
 
 def read_network(path: str | Path, burgers_magnitude_nm: float | None = None) -> DislocationNetwork:

@@ -1,0 +1,44 @@
+"""A dispersion of particles: the truth of a specimen of spheres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from veristem.datasets.errors import InputError
+from veristem.datasets.shapes import as_array
+
+
+@dataclass(frozen=True, eq=False)
+class ParticleDispersion:
+    """Spheres in the specimen frame (docs/conventions.md).
+
+    Parameters
+    ----------
+    centers_nm : (N, 3) float
+        Centres (x, y, z) [nm].
+    radii_nm : (N,) float
+        Radii [nm], all positive.
+    box_nm : (3,) float
+        Width, height and thickness [nm] of the foil, which begins at the origin.
+
+    Raises
+    ------
+    InputError
+        On a wrong shape, a value that is not finite, or a radius or length that is not positive.
+    """
+
+    centers_nm: np.ndarray
+    radii_nm: np.ndarray
+    box_nm: np.ndarray
+
+    def __post_init__(self):
+        set_ = object.__setattr__
+        set_(self, "centers_nm", as_array("centers_nm", self.centers_nm, (None, 3)))
+        set_(self, "radii_nm", as_array("radii_nm", self.radii_nm, (len(self.centers_nm),)))
+        set_(self, "box_nm", as_array("box_nm", self.box_nm, (3,)))
+        for name, values in (("radii_nm", self.radii_nm), ("box_nm", self.box_nm)):
+            bad = np.flatnonzero(values <= 0)
+            if len(bad):
+                raise InputError(f"{name}: {values[bad[0]]:g} found at index {bad[0]}, positive numbers allowed")
