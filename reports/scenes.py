@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -48,11 +48,17 @@ class Scene:
         Score by name (datasets/results.py); None where a score does not exist.
     method : str
         Name of the method that made the curves.
+    about : str
+        Conditions and seed in words.
+    residuals_px : tuple of (K,) float or None
+        Without a truth: distance of each projected vertex to the nearest contour of an image [pixels].
+    residuals : list of dict
+        The same summed up, one dictionary a view: ``view``, ``rms_px``, ``median_px``, ``within_3px``, ``explained``.
 
     Raises
     ------
     InputError
-        When ``errors_nm`` does not hold one value a vertex.
+        When ``errors_nm`` or ``residuals_px`` does not hold one value a vertex.
     """
 
     acquisition: Acquisition
@@ -61,12 +67,15 @@ class Scene:
     errors_nm: tuple[np.ndarray, ...] | None = None
     scores: dict[str, float | None] = field(default_factory=dict)
     method: str = ""
+    about: str = ""
+    residuals_px: tuple[np.ndarray, ...] | None = None
+    residuals: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self):
-        if self.errors_nm is not None:
-            found, allowed = [len(e) for e in self.errors_nm], [len(c) for c in self.curves.curves_nm]
-            if found != allowed:
-                raise InputError("errors_nm: one value a vertex of each curve allowed")
+        allowed = [len(c) for c in self.curves.curves_nm]
+        for name, values in (("errors_nm", self.errors_nm), ("residuals_px", self.residuals_px)):
+            if values is not None and [len(v) for v in values] != allowed:
+                raise InputError(f"{name}: one value a vertex of each curve allowed")
 
     @property
     def tolerance_nm(self) -> float:
@@ -84,7 +93,7 @@ class Scene:
     @property
     def shade(self) -> style.Shade:
         """Colours of the reconstruction."""
-        return style.shade(self.curves, self.errors_nm, self.tolerance_nm, self.size_nm[2])
+        return style.shade(self.curves, self.errors_nm, self.tolerance_nm, self.size_nm[2], self.residuals_px)
 
 
 def truth_plotter(scene: Scene):

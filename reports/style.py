@@ -14,6 +14,7 @@ INVISIBLE = "#E69F00"
 TRUTH = "#8a8a8a"
 FOIL = "#666666"
 MARKERS = "osD^v"
+RESIDUAL_PX = 5.0  # where the colours of residuals end
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,19 +39,24 @@ class Shade:
     limits: tuple[float, float]
 
 
-def shade(curves: CurveSet, errors_nm, tolerance_nm: float, thickness_nm: float | None) -> Shade:
-    """Colours of a reconstruction: its error up to the tolerance, or its depth when there is no truth."""
+def shade(curves: CurveSet, errors_nm, tolerance_nm: float, thickness_nm: float | None, residuals_px=None) -> Shade:
+    """Colours of a reconstruction: its error up to the tolerance; without a truth its residual, else its depth."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
+    # plasma without its pale end, which is lost on white paper
+    plasma = ListedColormap(colormaps["plasma"](np.linspace(0, 0.85, 256))).with_extremes(bad=TRUTH)
     if errors_nm is not None:
-        # plasma without its pale end, which is lost on white paper
-        plasma = ListedColormap(colormaps["plasma"](np.linspace(0, 0.85, 256)))
-        values = tuple(np.minimum(np.asarray(e, float), 1e6) for e in errors_nm)
-        return Shade(values, "error (nm)", plasma, (0.0, tolerance_nm))
+        return Shade(_below(errors_nm), "error (nm)", plasma, (0.0, tolerance_nm))
+    if residuals_px is not None:
+        return Shade(_below(residuals_px), "residual (pixels)", plasma, (0.0, RESIDUAL_PX))
     values = tuple(c[:, 2] for c in curves.curves_nm)
     deepest = thickness_nm or max((float(v.max()) for v in values), default=1.0)
     return Shade(values, "depth z (nm)", colormaps["viridis"], (0.0, max(deepest, 1e-9)))
+
+
+def _below(values) -> tuple[np.ndarray, ...]:
+    return tuple(np.minimum(np.asarray(v, float), 1e6) for v in values)  # VTK draws no infinity
 
 
 def spread(count: int) -> list:
