@@ -83,9 +83,9 @@ def simulate(
 
     Example: veristem simulate cantor-stereo -o run --set recipe.seed=3
     """
+    from veristem.bench.cell import simulate as run
     from veristem.bench.demo import save_simulation
     from veristem.bench.store import make_folder
-    from veristem.bench.study import simulate as run
     from veristem.datasets.recipe import load_recipe
 
     loaded = load_recipe(recipe).with_values(_values(sets))
@@ -158,25 +158,51 @@ def score(
 
 @app.command()
 def study(
-    study: Annotated[str, typer.Argument(help="study file or name")],
+    study: Annotated[str, typer.Argument(help="study file or name; `veristem list studies` shows the names")],
     out: Out,
-    method: Annotated[Optional[list[str]], typer.Option(help="instead of the study's own; repeatable")] = None,  # noqa: UP045
+    method: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="instead of the study's own; repeatable; KEY=VALUE parameters may follow the name"),
+    ] = None,
     sets: Sets = None,
+    seeds: Annotated[Optional[int], typer.Option(min=1, help="specimens, instead of the study's number")] = None,  # noqa: UP045
+    workers: Annotated[int, typer.Option(min=1, help="processes on this machine")] = 1,
+    scheduler: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="address of a Dask scheduler instead, tcp://HOST:PORT; its workers must see the same files"),
+    ] = None,
+    method_version: Annotated[
+        str,
+        typer.Option(
+            help="state of methods from outside: another text runs their cells again, where a change cannot be "
+            "seen in their module, package or program itself"
+        ),
+    ] = "",
 ) -> None:
     """Run all conditions, seeds and methods; resumes.
 
-    Example: veristem study demo -o results --method stereo-classical --method constant
+    What is finished is kept and never run again, however the study was stopped, unless what it depends on has changed:
+    recipe, sources, parameters, weights. A failure of a method is a result; a failure of the machine (a killed worker,
+    a full memory) is tried again by the next run. `veristem report` makes a page of the folder.
+
+    Example: veristem study conditions -o results --workers 2 --method stereo-classical --method my_package:reconstruct
     """
-    from veristem.bench.demo import save_example
+    from veristem.bench.examples import save_examples
     from veristem.bench.study import run_study
     from veristem.datasets.recipe import load_recipe, load_study
+    from veristem.reports.studies import summary_lines
 
-    loaded = load_study(study)
-    if method:
-        loaded = loaded.model_copy(update={"methods": list(method)})
+    changes = {"methods": list(method)} if method else {}
+    changes |= {"seeds": seeds} if seeds else {}
+    loaded = load_study(study).changed(changes)
     base = load_recipe(loaded.recipe).with_values(_values(sets))
-    table = run_study(loaded, base, out, progress)
-    save_example(base, loaded.methods, out)
+    table = run_study(
+        loaded, base, out, progress,
+        workers=workers, scheduler=scheduler, method_version=method_version, command=_command(),
+    )  # fmt: skip
+    save_examples(table, base, out)
+    for line in summary_lines(table):
+        typer.echo(line)
     failed = int(table["error"].notna().sum())
     typer.echo(f"{len(table)} rows, {failed} failed: {out / 'results.parquet'}")
 
@@ -197,17 +223,31 @@ def report(
 
 @app.command()
 def view(
-    files: Annotated[list[Path], typer.Argument(help="networks, curves, acquisitions")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="networks (.vtp, .data, .ca), truths (.h5), curves (.vtp), particles (.csv), images (.h5)"),
+    ],
     png: Annotated[Optional[Path], typer.Option(help="write a picture instead of a window")] = None,  # noqa: UP045
-    html: Annotated[Optional[Path], typer.Option(help="write a 3D page instead of a window")] = None,  # noqa: UP045
+    html: Annotated[Optional[Path], typer.Option(help="write a page to turn in a browser, no window")] = None,  # noqa: UP045
+    burgers_magnitude_nm: Annotated[Optional[float], typer.Option(help="unit of length of a .data file")] = None,  # noqa: UP045
 ) -> None:
-    """Show files in 3D."""
+    """Show files in 3D, together in one box with axes in nm.
+
+    One file is coloured by what it holds: a truth.h5 by which lines are visible, curves and particles by depth. Several
+    get a colour each, with a legend. The beam runs down, along z.
+
+    Example: veristem view run/truth.vtp run/mine.vtp --html both.html
+    """
     from veristem.bench.pages import read_any
     from veristem.reports import view as show
 
     _check_suffix(png, ".png")
     _check_suffix(html, ".html")
-    show([read_any(f) for f in files], png=png, html=html)
+    same = len({f.name for f in files}) < len(files)
+    names = [str(f) if same else f.name for f in files]
+    objects = [read_any(f, burgers_magnitude_nm) for f in files]
+    for note in show(objects, names=names, png=png, html=html):
+        typer.echo(note, err=True)
 
 
 @app.command()
@@ -275,28 +315,28 @@ def _check_suffix(path: Path | None, suffix: str) -> None:
 
 
 def _values(sets: list[str] | None) -> dict[str, Any]:
-    """KEY=VALUE pairs; a value is read as JSON, else as text."""
-    values = {}
-    for text in sets or []:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise InputError(f"--set {text}: no '=' found, KEY=VALUE allowed")
-        try:
-            values[key.strip()] = json.loads(value)
-        except json.JSONDecodeError:
-            values[key.strip()] = value
-    return values
+    from veristem.datasets.recipe import key_value
+
+    return dict(key_value(text) for text in sets or [])
 
 
 def progress(items, total: int):
     """Go through the items with a bar and the time left on a terminal, with plain lines otherwise."""
-    if not total:
-        return
     if sys.stderr.isatty():
         from rich.console import Console
-        from rich.progress import track
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import TimeRemainingColumn as Left
 
-        yield from track(items, total=total, description="cells", console=Console(stderr=True))
+        columns = (
+            TextColumn("cells"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            Left(),
+            TextColumn("left"),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            yield from bar.track(items, total=total)
         return
     import time
 
@@ -320,10 +360,10 @@ def main() -> None:
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     command = typer.main.get_command(app)
     try:
-        sys.exit(command.main(arguments, prog_name="veristem", standalone_mode=False) or 0)
-    except (KeyboardInterrupt, typer.Abort):
-        print("stopped; what was finished is kept", file=sys.stderr)
-        sys.exit(130)
+        code = command.main(arguments, prog_name="veristem", standalone_mode=False) or 0
+        if code == 130:  # typer's word for Ctrl-C
+            print("stopped; what was finished is kept", file=sys.stderr)
+        sys.exit(code)
     except Exception as error:
         usage = getattr(error, "format_message", None)  # typer brings its own copy of click: known by its methods
         if debug or (usage is None and not isinstance(error, InputError | OSError)):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from veristem.bench.cell import simulate
 from veristem.bench.pages import headline, make_scene, run_facts, save_page
 from veristem.bench.store import make_folder
-from veristem.bench.study import run_study, simulate
+from veristem.bench.study import run_study
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.crystal import load_material
 from veristem.datasets.formats.acquisition_h5 import write_acquisition
@@ -35,18 +35,6 @@ def save_simulation(folder: Path, truth: LineTruth, acquisition: Acquisition) ->
     labels = {"g_dot_b": truth.g_dot_b, "g_dot_bu": truth.g_dot_bu, "visible": truth.visible.astype(np.uint8)}
     write_vtp(paths[2], truth.network, labels)
     return paths
-
-
-def save_example(recipe: Recipe, methods: list[str], folder: Path) -> None:
-    """Files of a study's base condition beside its table, with the first method that does not fail: for the page."""
-    if (folder / "acquisition.h5").is_file():
-        return
-    truth, acquisition, _ = simulate(recipe)
-    save_simulation(folder, truth, acquisition)
-    for method in methods:
-        with suppress(Exception):  # a failure is a row of the table already
-            write_vtp(folder / "reconstruction.vtp", run_method(method, acquisition))
-            return
 
 
 def network_recipe(recipe: Recipe, network: Path, material: str | None) -> tuple[Recipe, list[str]]:

@@ -12,7 +12,7 @@ from veristem.bench.scoring import metrics, score_curves, vertex_errors_nm
 from veristem.bench.store import read_table
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
-from veristem.datasets.formats import read_curves, read_network
+from veristem.datasets.formats import read_curves, read_network, read_particles
 from veristem.datasets.formats.acquisition_h5 import read_acquisition
 from veristem.datasets.formats.truth_h5 import read_truth
 from veristem.datasets.formats.vtp import read_vtp
@@ -29,15 +29,23 @@ def read_truth_file(path: Path, burgers_magnitude_nm: float | None = None):
     return read_vtp(path) if path.suffix == ".vtp" else read_network(path, burgers_magnitude_nm)
 
 
-def read_any(path: Path):
+def read_any(path: Path, burgers_magnitude_nm: float | None = None):
     """Whatever `veristem view` can show, by suffix and content.
 
     Raises
     ------
     InputError
-        When it is neither an acquisition, a truth, a network nor curves.
+        When it is neither an acquisition, a truth, a network, curves nor particles.
     """
-    if path.suffix == ".h5":
+    suffix = path.suffix.lower()
+    if suffix not in (".h5", ".vtp", ".data", ".ca", ".csv"):
+        raise InputError(
+            f"{path}: suffix {path.suffix!r} found; images or a truth as .h5, a network as .vtp, .data or .ca, curves "
+            "as .vtp or particles as .csv allowed"
+        )
+    if suffix == ".csv":
+        return read_particles(path)
+    if suffix == ".h5":
         try:
             return read_acquisition(path)
         except InputError as error:
@@ -45,7 +53,7 @@ def read_any(path: Path):
                 return read_truth(path)
             except InputError:
                 raise error from None
-    return read_truth_file(path)
+    return read_truth_file(path, burgers_magnitude_nm)
 
 
 def make_scene(

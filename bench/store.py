@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from veristem.datasets.errors import InputError
+from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.results import schema
 
 
@@ -27,7 +30,7 @@ def make_folder(folder: Path) -> None:
 
 
 class Store:
-    """A results folder.
+    """A results folder; several processes may put rows into it at once.
 
     Parameters
     ----------
@@ -44,38 +47,78 @@ class Store:
         self.folder = Path(folder)
         self.parts = self.folder / "parts"
         self.logs = self.folder / "logs"
-        for folder in (self.folder, self.parts, self.logs):
-            make_folder(folder)
-
-    @property
-    def table_path(self) -> Path:
-        """The compacted table."""
-        return self.folder / "results.parquet"
+        self.table_path = self.folder / "results.parquet"
+        for path in (self.folder, self.parts, self.logs):
+            make_folder(path)
 
     def has(self, cell: str) -> bool:
-        """Whether a cell is finished."""
+        """Whether a cell has a part, be it of a failure."""
         return (self.parts / f"{cell}.parquet").is_file()
 
-    def put(self, cell: str, row: dict, log: str | None = None) -> None:
-        """Store one finished row; it appears whole or not at all. A failure's log is kept beside."""
-        if log:
-            (self.logs / f"{cell}.log").write_text(log, encoding="utf-8")
-        _write(self.parts / f"{cell}.parquet", [row])
+    def drop(self, cell: str) -> None:
+        """Forget the part of a cell, so that it is run again."""
+        (self.parts / f"{cell}.parquet").unlink(missing_ok=True)
 
-    def compact(self, cells: list[str]):
-        """Write the rows of these cells, in this order, as one table, and return it as a DataFrame.
+    def put(self, cell: str, row: dict, log: str | None = None) -> None:
+        """Store one row; it appears whole or not at all. A failure's log is kept beside."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if log:
+            with atomic_path(self.logs / f"{cell}.log") as partial:
+                partial.write_text(log, encoding="utf-8")
+        with atomic_path(self.parts / f"{cell}.parquet") as partial:
+            pq.write_table(pa.Table.from_pylist([row], schema=schema()), partial)
+
+    def rows(self, cells: Iterable[str]):
+        """The rows there are of these cells, in this order, as a pyarrow Table; without those that cannot be read.
 
         Raises
         ------
         InputError
-            Naming a part that is damaged.
+            For results of another version.
         """
         import pyarrow as pa
 
-        tables = [_read(self.parts / f"{cell}.parquet", "delete it, and its cell is run again") for cell in cells]
-        table = pa.concat_tables(tables) if tables else schema().empty_table()
-        _write(self.table_path, table)
+        cells = list(cells)
+        table = (_read(self.table_path) if self.table_path.is_file() else None) or schema().empty_table()
+        # a failure of the machine may have been made good since: its part is looked at again
+        known = {c for c, failure in zip(*(table[k].to_pylist() for k in ("cell", "failure"))) if failure != "machine"}
+        with os.scandir(self.parts) as entries:
+            parts = {entry.name.removesuffix(".parquet") for entry in entries}
+        read = [_read(self.parts / f"{cell}.parquet") for cell in cells if cell in parts and cell not in known]
+        table = pa.concat_tables([table, *(part for part in read if part is not None)])
+        at = {cell: i for i, cell in enumerate(table["cell"].to_pylist())}
+        return table.take(pa.array([at[cell] for cell in cells if cell in at], pa.int64()))
+
+    def finished(self, cells: Iterable[str]) -> set[str]:
+        """Those of these cells that need not be run again: all with a row, but those that a machine has failed."""
+        rows = self.rows(cells)
+        return {c for c, failure in zip(rows["cell"].to_pylist(), rows["failure"].to_pylist()) if failure != "machine"}
+
+    def compact(self, labels: Sequence[dict[str, str]]):
+        """Write the rows of some cells as one table, and return it as a DataFrame.
+
+        ``labels`` holds, in the order of the table, "cell" and other columns that take the place of what a row was
+        stored with: the same row may serve another study.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = self.rows(label["cell"] for label in labels)
+        by_cell = {label["cell"]: label for label in labels}
+        mine = [by_cell[cell] for cell in table["cell"].to_pylist()]
+        for name in labels[0] if labels else ():
+            at = table.schema.get_field_index(name)
+            table = table.set_column(at, table.field(at), pa.array([label[name] for label in mine], pa.string()))
+        with atomic_path(self.table_path) as partial:
+            pq.write_table(table, partial)
         return table.to_pandas()
+
+    def describe(self, facts: dict) -> None:
+        """Write study.json: what is, or was, run here."""
+        with atomic_path(self.folder / "study.json") as partial:
+            partial.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_table(folder: str | Path):
@@ -84,33 +127,31 @@ def read_table(folder: str | Path):
     Raises
     ------
     InputError
-        When there are none, or the file is damaged.
+        When there are none, or the file is damaged or of another version.
     """
     path = Path(folder, "results.parquet")
     if not path.is_file():
         raise InputError(f"{path}: no such file; `veristem study` writes it")
-    return _read(path, "a results table of this version allowed").to_pandas()
+    table = _read(path)
+    if table is None:
+        raise InputError(f"{path}: not a readable parquet table; run its `veristem study` again, which rebuilds it")
+    return table.to_pandas()
 
 
-def _read(path: Path, hint: str):
+def _read(path: Path):
+    """The table in a file; None when it is damaged."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path, schema=schema())
-    except (pa.ArrowInvalid, OSError, KeyError) as error:
-        raise InputError(f"{path}: {str(error).splitlines()[0]}; {hint}") from None
-
-
-def _write(path: Path, rows) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pa.Table.from_pylist(rows, schema=schema()) if isinstance(rows, list) else rows
-    partial = path.with_suffix(".partial")
-    try:
-        pq.write_table(table, partial)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"{path}: {error.strerror or error}; free space or choose another folder") from None
+        with pq.ParquetFile(path) as file:
+            table = file.read(use_threads=False)
+    except (pa.ArrowException, OSError, EOFError):
+        return None
+    found, allowed = set(table.schema.names), set(schema().names)
+    if missing := [*(allowed - found), *(found - allowed)]:
+        how = "without" if missing[0] in allowed else "with"
+        raise InputError(
+            f"{path}: results {how} the column {min(missing)!r} found, which another version wrote; choose a new folder"
+        )
+    return table.select(schema().names).cast(schema())

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
-import traceback
-from collections.abc import Callable, Iterable
-from functools import cache
-from importlib import import_module
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from veristem.bench.scoring import score_curves
+from veristem.bench.cell import Cell, Made, cell_key, run_batch
+from veristem.bench.facts import machine, versions
 from veristem.bench.store import Store
 from veristem.datasets.errors import InputError
-from veristem.datasets.geometry import pair_angle_rad, widest_pair
-from veristem.datasets.recipe import FromFile, Recipe, Study
-from veristem.recon.methods import load_method, run_method
-from veristem.sim.acquire import acquire
-from veristem.sim.specimen import Specimen, make_specimen
-
-
-def streams(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
-    """The generators of the specimen and of the noise of a seed."""
-    specimen, noise = np.random.SeedSequence(seed).spawn(2)
-    return np.random.default_rng(specimen), np.random.default_rng(noise)
-
-
-def simulate(recipe: Recipe, specimen: Specimen | None = None):
-    """Truth, acquisition and specimen of a recipe; a specimen already made is used again."""
-    specimen_rng, noise_rng = streams(recipe.recipe.seed)
-    if specimen is None:
-        specimen = make_specimen(recipe, specimen_rng)
-    return *acquire(specimen, recipe, noise_rng), specimen
+from veristem.datasets.recipe import Recipe, Study
+from veristem.recon.methods import load_method
 
 
 def run_study(
@@ -44,6 +21,11 @@ def run_study(
     recipe: Recipe,
     folder: str | Path,
     progress: Callable[[Iterable, int], Iterable] = lambda cells, _: cells,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    method_version: str = "",
+    command: str = "",
 ):
     """Run what is not finished yet, and return the whole table.
 
@@ -57,97 +39,112 @@ def run_study(
         Results folder; a finished cell in it is not run again.
     progress : callable
         Wraps the loop over (cells, number of cells).
+    workers : int
+        Processes: one runs in this process, more on a Dask cluster of this machine. A script that asks for more needs
+        an ``if __name__ == "__main__":`` around it.
+    scheduler : str, optional
+        Address of a Dask scheduler, whose workers see the same files, instead.
+    method_version : str
+        Tells states of methods from outside apart where `cell_key` cannot.
+    command : str
+        Kept beside the results.
 
     Returns
     -------
     DataFrame
-        One row a cell and method; a method that fails is a row with its error.
+        One row a cell and method; what fails is a row with its error.
 
     Raises
     ------
     InputError
-        For a condition or method that is not allowed, before anything is run.
+        For a condition or method that is not allowed, before anything is run; a folder of another version or in use;
+        a scheduler that does not answer; a full disk. What was finished is kept.
     """
+    cells = list_cells(study, recipe, method_version)
     store = Store(folder)
+    with _alone(store.folder):
+        finished = store.finished(cell.key for cell in cells)
+        todo = [cell for cell in cells if cell.key not in finished]
+        if todo:
+            _run(todo, store, progress, study, recipe, workers, scheduler, command)
+        return store.compact([
+            {"cell": cell.key, "study": cell.study, "conditions": json.dumps(cell.conditions, sort_keys=True)}
+            for cell in cells
+        ])  # fmt: skip
+
+
+def list_cells(study: Study, recipe: Recipe, method_version: str = "") -> list[Cell]:
+    """All cells of a study, each checked: seeds slowest, methods fastest."""
     for method in study.methods:
         load_method(method)
-    work = []
+    cells = []
     for seed in range(recipe.recipe.seed, recipe.recipe.seed + study.seeds):
         for conditions in study.cells():
             changed = recipe.with_values({**conditions, "recipe.seed": seed})
             for method in study.methods:
-                work.append((cell_key(changed, method, study.tolerance_nm), changed, conditions, method))
-    todo = [w for w in work if not store.has(w[0])]
-    made: dict[str, Any] = {}  # the specimen and the acquisition last made, by what they depend on
-    for cell, changed, conditions, method in progress(todo, len(todo)):
-        row, log = _run_cell(changed, method, study.tolerance_nm, made)
-        row |= {"study": study.name, "cell": cell, "conditions": json.dumps(conditions, sort_keys=True)}
-        store.put(cell, row, log)
-    return store.compact([w[0] for w in work])
+                key = cell_key(changed, method, study.tolerance_nm, method_version)
+                cells.append(Cell(key, changed, conditions, method, study.tolerance_nm, study.name, method_version))
+    return cells
 
 
-def _run_cell(recipe: Recipe, method: str, tolerance_nm: float, made: dict[str, Any]) -> tuple[dict, str | None]:
-    row: dict[str, Any] = {
-        "recipe": recipe.recipe.name,
-        "method": method,
-        "seed": recipe.recipe.seed,
-        "tolerance_nm": tolerance_nm,
-        "version": version("veristem"),
+def batches(cells: Iterable[Cell], workers: int) -> list[list[Cell]]:
+    """Cells in the order and the portions in which they cost least.
+
+    Cells of one specimen follow each other, and those that differ in dose or method alone come as one batch; a batch
+    is small enough that every worker gets several.
+    """
+    specimens: dict[str, dict[str, list[Cell]]] = {}
+    for cell in cells:
+        specimens.setdefault(cell.recipe.specimen_key, {}).setdefault(cell.recipe.images_key, []).append(cell)
+    groups = [group for images in specimens.values() for group in images.values()]
+    most = max(1, sum(map(len, groups)) // (8 * workers))
+    return [group[i : i + most] for group in groups for i in range(0, len(group), most)]
+
+
+def _run(todo, store: Store, progress, study: Study, recipe: Recipe, workers: int, scheduler, command: str) -> None:
+    facts = {
+        "command": command,
+        "study": study.model_dump(mode="json", by_alias=True),
+        "recipe": recipe.model_dump(mode="json"),
+        "versions": versions(),
+        "machine": machine(),
+        "workers": scheduler or workers,
     }
-    specimen_key = json.dumps([recipe.recipe.seed, recipe.specimen.model_dump(mode="json")], sort_keys=True)
-    recipe_key = recipe.model_dump_json()
+    store.describe(facts)
+    for cell in todo:
+        store.drop(cell.key)  # a failure of the machine, or a part that cannot be read
     start = time.perf_counter()
-    if made.get("recipe_key") != recipe_key:
-        specimen = made["specimen"] if made.get("specimen_key") == specimen_key else None
-        try:
-            truth, acquisition, specimen = simulate(recipe, specimen)
-        except InputError as error:  # a condition that cannot be imaged costs its own row only
-            return row | {"error": f"simulation: {error}"}, traceback.format_exc()
-        made.update(recipe_key=recipe_key, specimen_key=specimen_key, specimen=specimen, pair=(truth, acquisition))
-    truth, acquisition = made["pair"]
-    simulated = time.perf_counter()
-    first, second = widest_pair(acquisition.directions_rad)
-    row |= {
-        "pair_angle_deg": np.degrees(pair_angle_rad(*acquisition.directions_rad[[first, second]])),
-        "electrons_per_pixel": float(acquisition.electrons_per_pixel.mean()),
-        "counts_per_pixel": float(acquisition.views.mean()),
-        "simulate_s": simulated - start,
-    }
+    if workers == 1 and scheduler is None:
+        made = Made()
+        done: Iterable[str] = (key for batch in batches(todo, 1) for key in run_batch(batch, store, made))
+        _exhaust(progress(done, len(todo)))
+    else:
+        from veristem.bench.cluster import connect, run_on
+
+        with connect(workers, scheduler) as (client, count):
+            _exhaust(progress(run_on(client, batches(todo, count), store), len(todo)))
+    store.describe({**facts, "cells": len(todo), "wall_s": round(time.perf_counter() - start, 1)})
+
+
+def _exhaust(items: Iterable) -> None:
+    for _ in items:
+        pass
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder, so that no second study runs in it; clear what a killed one left half-written."""
+    import locket
+
+    lock = locket.lock_file(str(folder / ".lock"), timeout=0)
     try:
-        curves = run_method(method, acquisition)
-        row["reconstruct_s"] = time.perf_counter() - simulated
-        row |= score_curves(truth, curves, tolerance_nm=tolerance_nm)
-    except Exception as error:  # a method may fail in any way; the failure is a result
-        row["error"] = f"{type(error).__name__}: {error}".splitlines()[0]
-        return row, traceback.format_exc()
-    return row, None
-
-
-def cell_key(recipe: Recipe, method: str, tolerance_nm: float) -> str:
-    """SHA-256 of everything a row depends on: recipe, network file, sources of sim and datasets, method."""
-    digest = hashlib.sha256(f"{recipe.model_dump_json()} {method} {tolerance_nm}".encode())
-    network = recipe.specimen.network
-    if isinstance(network, FromFile):
-        for path in (Path(network.file), Path(network.file).with_suffix(".ctrl")):
-            digest.update(path.read_bytes() if path.is_file() else b"")
-    for package in ("veristem.sim", "veristem.datasets", "veristem.bench"):
-        digest.update(_source_hash(package))
-    digest.update(Path(method).read_bytes() if Path(method).is_file() else _source_hash(_method_package(method)))
-    return digest.hexdigest()[:24]
-
-
-def _method_package(method: str) -> str:
-    top = load_method(method).__module__.partition(".")[0]
-    return "veristem.recon" if top == "veristem" else top
-
-
-@cache
-def _source_hash(package: str) -> bytes:
-    """Hash of the sources of a package or module."""
-    module = import_module(package)
-    roots = [Path(p) for p in getattr(module, "__path__", None) or [module.__file__ or ""]]
-    digest = hashlib.sha256()
-    for root in roots:
-        for file in sorted(f for f in (root.rglob("*") if root.is_dir() else [root]) if f.suffix in (".py", ".toml")):
-            digest.update(file.read_bytes())
-    return digest.digest()
+        lock.acquire()
+    except locket.LockError:
+        raise InputError(f"{folder}: another study is running in it; wait for it or choose a new folder") from None
+    try:
+        for part in ("parts", "logs"):
+            for partial in (folder / part).glob(".*"):
+                partial.unlink(missing_ok=True)
+        yield
+    finally:
+        lock.release()

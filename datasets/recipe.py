@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
+from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -125,17 +129,33 @@ class Recipe(_Table):
         return self
 
     def with_values(self, values: dict[str, Any]) -> Recipe:
-        """A copy with values set at dotted paths, checked again; an unknown path is an error."""
+        """A copy with values set at dotted paths, checked again; an unknown path is an error that names the nearest."""
+        known = recipe_paths()
         table = self.model_dump(mode="json")
         for path, value in values.items():
+            if path not in known:
+                nearest = "".join(f"; the nearest is {p}" for p in get_close_matches(path, known, n=1))
+                raise InputError(f"{path}: no such key in a recipe{nearest}; `veristem recipe --schema` lists them")
             *parents, last = path.split(".")
             level = table
             for key in parents:
-                level = level.get(key) if isinstance(level, dict) else None
+                level = level[key] if isinstance(level, dict) and key in level else None
             if not isinstance(level, dict):
-                raise InputError(f"{path}: no such key in a recipe; `veristem recipe --schema` lists them")
+                raise InputError(f"{path}: {parents[-1]} is not a table in this recipe, so it has no key {last}")
             level[last] = value
         return Recipe.from_table(table, self.recipe.name)
+
+    @property
+    def images_key(self) -> str:
+        """What the expected images depend on, up to their dose; acquisitions that share it are cheap together."""
+        table = self.model_dump(mode="json")
+        del table["recipe"]["name"], table["microscope"]["current_nA"], table["scan"]["dwell_us"]
+        return json.dumps(table, sort_keys=True)
+
+    @property
+    def specimen_key(self) -> str:
+        """What the specimen depends on."""
+        return json.dumps([self.recipe.seed, self.specimen.model_dump(mode="json")], sort_keys=True)
 
     @property
     def kikuchi_azimuth_rad(self) -> float:
@@ -146,6 +166,25 @@ class Recipe(_Table):
     def from_table(table: dict, where: str) -> Recipe:
         """A recipe from a parsed table; errors name ``where`` and the key."""
         return _validated(Recipe, table, where)
+
+
+@cache
+def recipe_paths() -> tuple[str, ...]:
+    """All dotted paths into a recipe, those of every kind of network and detector."""
+
+    def below(model: type[BaseModel], prefix: str) -> Iterator[str]:
+        for key, field in model.model_fields.items():
+            yield prefix + key
+            for table in tables(field.annotation):
+                yield from below(table, f"{prefix}{key}.")
+
+    def tables(annotation) -> Iterator[type[BaseModel]]:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield annotation
+        for part in get_args(annotation):
+            yield from tables(part)
+
+    return tuple(dict.fromkeys(below(Recipe, "")))
 
 
 class Axis(_Table):
@@ -169,24 +208,70 @@ class Axis(_Table):
 
 
 class Study(_Table):
-    """A product of conditions over a recipe."""
+    """Conditions over a recipe: the product of the axes, those of ``zip`` taken together."""
 
     name: str
     recipe: str = Field(description="recipe file or name")
-    methods: list[str] = ["stereo-classical"]
+    methods: Annotated[list[str], Field(min_length=1)] = Field(
+        default=["stereo-classical"],
+        description="name, or name and KEY=VALUE parameters: 'stereo-classical scale_nm=6'",
+    )
     seeds: Annotated[int, Field(ge=1)] = 8
     tolerance_nm: Positive = Field(default=10.0, description="a point within this distance is matched")
-    axes: dict[str, list[Any] | Axis] = {}
+    axes: dict[str, list[Any] | Axis] = Field(default={}, description="values by dotted path into the recipe")
+    zip: list[str] = Field(default=[], description="axes that change together instead of in all combinations")
+
+    @model_validator(mode="after")
+    def _axes_are_sound(self):
+        for path, values in self._values().items():
+            if path in ("recipe.seed", "recipe.name", "recipe.version"):
+                raise ValueError(f"axes: {path} found, a key of specimen, microscope or scan allowed")
+            if not values or any(value in values[:i] for i, value in enumerate(values)):
+                raise ValueError(f"axes: {path}: {values} found, one or more values that differ allowed")
+        if unknown := [path for path in self.zip if path not in self.axes]:
+            raise ValueError(f"zip: {unknown[0]} found, allowed are the axes {', '.join(self.axes) or '(none)'}")
+        if len({len(self._values()[path]) for path in self.zip}) > 1:
+            found = ", ".join(f"{len(self._values()[path])} of {path}" for path in self.zip)
+            raise ValueError(f"zip: {found} values found, equally many allowed")
+        if len(set(self.methods)) < len(self.methods):
+            raise ValueError("methods: one of them twice found, each once allowed")
+        return self
+
+    def _values(self) -> dict[str, list[Any]]:
+        return {path: axis.values() if isinstance(axis, Axis) else axis for path, axis in self.axes.items()}
+
+    def changed(self, values: dict[str, Any]) -> Study:
+        """A copy with other values of its keys, checked again."""
+        return _validated(Study, self.model_dump(by_alias=True) | values, self.name)
 
     def cells(self) -> list[dict[str, Any]]:
-        """One dictionary of dotted paths a condition, the first axis slowest."""
+        """One dictionary of dotted paths a condition, the first axis slowest; zipped axes where their first stands."""
+        values = self._values()
         cells: list[dict[str, Any]] = [{}]
-        for path, axis in self.axes.items():
-            values = axis.values() if isinstance(axis, Axis) else axis
-            if not values:
-                raise InputError(f"study.axes.{path}: no values found, at least one allowed")
-            cells = [{**cell, path: value} for cell in cells for value in values]
+        for path in self.axes:
+            if path in self.zip and path != next(p for p in self.axes if p in self.zip):
+                continue
+            together = [p for p in self.axes if p in self.zip] if path in self.zip else [path]
+            steps = [dict(zip(together, step)) for step in zip(*(values[p] for p in together))]
+            cells = [{**cell, **step} for cell in cells for step in steps]
         return cells
+
+
+def key_value(text: str, where: str = "--set") -> tuple[str, Any]:
+    """KEY=VALUE as a pair; the value is read as JSON, else as text.
+
+    Raises
+    ------
+    InputError
+        When there is no "=".
+    """
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"{where} {text}: no '=' found, KEY=VALUE allowed")
+    try:
+        return key.strip(), json.loads(value)
+    except json.JSONDecodeError:
+        return key.strip(), value
 
 
 def _validated(model, table, where: str):

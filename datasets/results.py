@@ -27,7 +27,6 @@ SUFFIXES = ("", "_visible", "_psi_above_25")
 
 FAILURES = ("method", "simulation", "machine")  # whose failure an error is; a machine's is tried again
 TIMES = ("simulate_s", "reconstruct_s", "score_s")  # all else in a row is the same however often it is run
-SCHEMA_VERSION = "2"
 
 _TEXT = ("study", "cell", "recipe", "method", "method_version", "conditions", "failure", "error", "version")
 _WHOLE = ("seed",)
@@ -44,11 +43,11 @@ def schema():
     """The pyarrow schema of the table; ``conditions`` is a JSON object of dotted recipe paths.
 
     ``cell`` names a row: the hash of everything it depends on. ``failure`` is one of `FAILURES` where ``error`` is
-    set. The version of the schema stands in its metadata.
+    set.
     """
     import pyarrow as pa
 
     fields = [pa.field(n, pa.string()) for n in _TEXT]
     fields += [pa.field(n, pa.int64()) for n in _WHOLE]
     fields += [pa.field(n, pa.float64()) for n in (*_NUMBER, *score_columns())]
-    return pa.schema(fields, metadata={"veristem_results": SCHEMA_VERSION})
+    return pa.schema(fields)

@@ -6,25 +6,31 @@ A method is a function
 
 It is found by its registered name, by the entry-point group ``veristem.methods`` of another package, as
 ``module:function``, or as the path of an executable that is called with an acquisition file and the .vtp file to write.
+Parameters follow the name as words KEY=VALUE: ``"stereo-classical scale_nm=6"``.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
+from veristem.datasets.recipe import key_value
 from veristem.datasets.reconstruction import CurveSet
 
 Method = Callable[..., CurveSet]
+_STAGES = ("acquisition", "alignment", "contours", "matches", "parameters")  # not to be given as text
 
 METHODS = {
     "stereo-classical": "veristem.recon.stereo.classical:reconstruct",
@@ -38,14 +44,34 @@ def method_names() -> list[str]:
     return sorted({*METHODS, *(point.name for point in entry_points(group="veristem.methods"))})
 
 
-def load_method(name: str) -> Method:
-    """The method of that name, ``module:function`` or executable.
+def split_method(text: str) -> tuple[str, dict[str, Any]]:
+    """Name and parameters of a method as it is asked for: ``"stereo-classical scale_nm=6"``."""
+    found = re.fullmatch(r"(.*?)((?:\s+[A-Za-z_]\w*=\S+)*)", text.strip())
+    assert found is not None  # every text has this form
+    return found[1], dict(key_value(word) for word in found[2].split())
+
+
+def load_method(text: str) -> Method:
+    """The method of that name, ``module:function`` or executable, with its parameters.
 
     Raises
     ------
     InputError
-        When there is none, or its module cannot be imported.
+        When there is none, its module cannot be imported, or it has no such parameter.
     """
+    name, parameters = split_method(text)
+    method = _found(name)
+    if not parameters:
+        return method
+    try:
+        inspect.signature(method).bind(None, **parameters)
+    except TypeError as error:
+        known = [p for p in inspect.signature(method).parameters if p not in _STAGES]
+        raise InputError(f"method {text}: {error}; allowed are {', '.join(known) or 'none'}") from None
+    return partial(method, **parameters)
+
+
+def _found(name: str) -> Method:
     if name in METHODS:
         return _imported(METHODS[name])
     for point in entry_points(group="veristem.methods"):
@@ -96,13 +122,11 @@ def _executable(path: str) -> Method:
     if not os.access(program, os.X_OK):
         raise InputError(f"method {path}: not executable; `chmod +x` makes it so")
 
-    def reconstruct(acquisition: Acquisition, **parameters) -> CurveSet:
+    def reconstruct(acquisition: Acquisition) -> CurveSet:
         """Write the acquisition, call the program as ``program IN.h5 OUT.vtp``, read its curves."""
         from veristem.datasets.formats import read_curves
         from veristem.datasets.formats.acquisition_h5 import write_acquisition
 
-        if parameters:
-            raise InputError(f"method {path}: {', '.join(parameters)} given, an executable takes none")
         with tempfile.TemporaryDirectory() as folder:
             given, wanted = Path(folder, "acquisition.h5"), Path(folder, "reconstruction.vtp")
             write_acquisition(given, acquisition)

@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from veristem.bench.cell import streams
 from veristem.bench.oracles import true_contours
-from veristem.bench.study import streams
 from veristem.datasets import Acquisition, DislocationNetwork, InputError, LineTruth
 from veristem.datasets.detectors import DETECTORS
 from veristem.datasets.geometry import project, widest_pair

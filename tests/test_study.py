@@ -9,12 +9,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from veristem.bench import study as bench_study
+from veristem.bench import cell as bench_cell
+from veristem.bench.cell import cell_key
 from veristem.bench.store import Store, read_table
-from veristem.bench.study import cell_key, run_study
+from veristem.bench.study import run_study
 from veristem.datasets import InputError
 from veristem.datasets.recipe import Recipe, Study
-from veristem.datasets.results import schema
+from veristem.datasets.results import TIMES, schema
 
 RECIPE = Recipe.from_table(
     {
@@ -45,7 +46,7 @@ def results(tmp_path_factory):
 
 def timeless(table: pd.DataFrame) -> pd.DataFrame:
     """A table without its times."""
-    return table.drop(columns=["simulate_s", "reconstruct_s"])
+    return table.drop(columns=list(TIMES))
 
 
 def test_a_row_for_everything(results):
@@ -86,10 +87,8 @@ def test_a_second_run_starts_nothing(results, monkeypatch):
     """What is finished stays finished, failures too, and the table is the same to the last byte."""
     folder, table = results
     before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in (folder / "parts").iterdir()}
-    monkeypatch.setattr(bench_study, "simulate", lambda *_: pytest.fail("simulated again"))
-    asked = []
-    again = run_study(STUDY, RECIPE, folder, lambda cells, total: asked.append(total) or cells)
-    assert asked == [0]
+    monkeypatch.setattr(bench_cell, "simulate", lambda *_: pytest.fail("simulated again"))
+    again = run_study(STUDY, RECIPE, folder, lambda *_: pytest.fail("something was run"))
     assert before == {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in (folder / "parts").iterdir()}
     pd.testing.assert_frame_equal(again, table)
 
@@ -99,7 +98,7 @@ def test_a_stopped_study_goes_on(results, tmp_path):
     _, table = results
 
     def stopping(cells, total):
-        for done, cell in enumerate(cells):
+        for done, cell in enumerate(cells, 1):
             if done == 3:
                 raise KeyboardInterrupt
             yield cell
