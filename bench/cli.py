@@ -362,8 +362,11 @@ def main() -> None:
     try:
         code = command.main(arguments, prog_name="veristem", standalone_mode=False) or 0
         if code == 130:  # typer's word for Ctrl-C
-            print("stopped; what was finished is kept", file=sys.stderr)
+            raise KeyboardInterrupt
         sys.exit(code)
+    except (KeyboardInterrupt, typer.Abort):
+        print("stopped; what was finished is kept", file=sys.stderr)
+        sys.exit(130)
     except Exception as error:
         usage = getattr(error, "format_message", None)  # typer brings its own copy of click: known by its methods
         if debug or (usage is None and not isinstance(error, InputError | OSError)):

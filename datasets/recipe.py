@@ -343,7 +343,7 @@ def load_recipe(name_or_path: str) -> Recipe:
 
 
 def load_study(name_or_path: str) -> Study:
-    """A study by name or from a file.
+    """A study by name or from a file, whose recipe may lie beside it.
 
     Raises
     ------
@@ -353,4 +353,6 @@ def load_study(name_or_path: str) -> Study:
     table = _load_table(name_or_path, "study")
     if set(table) != {"study"}:
         raise InputError(f"{name_or_path}: tables {', '.join(sorted(table)) or 'none'} found, only [study] allowed")
-    return _validated(Study, table["study"], name_or_path)
+    study: Study = _validated(Study, table["study"], name_or_path)
+    beside = Path(name_or_path).parent / study.recipe
+    return study.changed({"recipe": str(beside)}) if beside.suffix == ".toml" and beside.is_file() else study

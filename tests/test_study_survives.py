@@ -1,0 +1,245 @@
+"""Whatever happens to a study, it ends with the same table: killed, resumed, on one worker or many, on a full disk.
+
+VERISTEM_CELLS sets the number of cells (60 if not set); the figure of record is for 1000.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import psutil
+import pytest
+
+from veristem.bench.store import read_table
+from veristem.bench.study import run_study
+from veristem.datasets.recipe import load_recipe, load_study
+from veristem.datasets.results import TIMES
+
+CELLS = int(os.environ.get("VERISTEM_CELLS", "60"))
+PROGRAM = [sys.executable, "-c", "from veristem.bench.cli import main; main()"]
+RECIPE = """
+[recipe]
+name = "tiny"
+[specimen]
+thickness_nm = 60.0
+field_nm = [96.0, 96.0]
+network = { density_per_m2 = 3.0e14 }
+[scan]
+shape = [24, 24]
+pixel_nm = 4.0
+[microscope]
+detector = { kind = "virtual", radius_mrad = 4.0 }
+"""
+STUDY = """
+[study]
+name = "tiny"
+recipe = "tiny.toml"
+methods = ["slow:nap"]
+seeds = 2
+[study.axes]
+"scan.dwell_us" = { from = 1, to = 1000, steps = STEPS, scale = "log" }
+"""
+METHOD = """
+import os, signal, time
+from pathlib import Path
+from veristem.recon.constant import reconstruct
+
+def nap(acquisition, *, seconds=0.03):
+    time.sleep(seconds)
+    return reconstruct(acquisition)
+
+def fragile(acquisition, *, marker):
+    # the first call takes its process with it
+    if not Path(marker).exists():
+        Path(marker).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return nap(acquisition)
+
+def deadly(acquisition):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A working directory with recipe, study and method."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / "tiny.toml").write_text(RECIPE, encoding="utf-8")
+    (folder / "study.toml").write_text(STUDY.replace("STEPS", str(CELLS // 2)), encoding="utf-8")
+    (folder / "slow.py").write_text(METHOD, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(place, tmp_path_factory) -> pd.DataFrame:
+    """The table of a study that nobody has stopped."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setattr(sys, "path", [*sys.path, str(place)])
+        study = load_study("study.toml")
+        return run_study(study, load_recipe(study.recipe), tmp_path_factory.mktemp("undisturbed"))
+
+
+@pytest.fixture
+def start(place):
+    """Start `veristem study` as its own process group in the place; whatever is left at the end is killed."""
+    started = []
+
+    def run(*arguments, **how) -> subprocess.Popen:
+        command = [*PROGRAM, "study", *map(str, arguments)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+        started.append(subprocess.Popen(command, cwd=place, **pipes, **how))
+        return started[-1]
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def ended(process: subprocess.Popen) -> SimpleNamespace:
+    """Exit code and output of a process that is to end by itself."""
+    out, err = process.communicate(timeout=300 + CELLS)
+    return SimpleNamespace(code=process.returncode, out=out, err=err)
+
+
+def parts(folder: Path) -> int:
+    """Number of stored rows."""
+    return len([p for p in (folder / "parts").glob("*.parquet") if not p.name.startswith(".")])
+
+
+def wait_for(process: subprocess.Popen, folder: Path, count: int) -> None:
+    """Wait until so many rows are stored, or the process has ended."""
+    while process.poll() is None and parts(folder) < count:
+        time.sleep(0.01)
+
+
+def same(folder: Path, table: pd.DataFrame) -> None:
+    """The stored table is another one to the last bit, times aside."""
+    one, two = (t.drop(columns=list(TIMES)) for t in (read_table(folder), table))
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+def test_killed_five_times(start, undisturbed, tmp_path):
+    """kill -9 of the study at random moments, on one worker and on two; its workers end with it."""
+    moments = random.Random(0)
+    for workers in (2, 1, 2, 1, 2):
+        process = start("study.toml", "-o", tmp_path, "--workers", workers)
+        wait_for(process, tmp_path, parts(tmp_path) + moments.randint(1, CELLS // 8))
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        _, alive = psutil.wait_procs(children, timeout=20)
+        assert not alive
+    assert 0 < parts(tmp_path) < CELLS
+    assert ended(start("study.toml", "-o", tmp_path, "--workers", "2")).code == 0
+    same(tmp_path, undisturbed)
+    assert not list(tmp_path.glob("*/.*"))
+
+
+def test_workers_make_no_difference(start, undisturbed, tmp_path):
+    """Two processes, and a cluster that was there before and stays, give what one process gives."""
+    from distributed import LocalCluster
+
+    assert ended(start("study.toml", "-o", tmp_path / "two", "--workers", "2")).code == 0
+    same(tmp_path / "two", undisturbed)
+    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address="", memory_limit=0) as cluster:
+        address = ("--scheduler", cluster.scheduler_address)
+        assert ended(start("study.toml", "-o", tmp_path / "cluster", *address)).code == 0
+        assert len(cluster.scheduler_info["workers"]) == 1
+    same(tmp_path / "cluster", undisturbed)
+
+
+def test_a_killed_worker_is_replaced(start, undisturbed, tmp_path):
+    """Its cell is done again by another, and nothing in the table tells."""
+    method = f"slow:fragile marker={tmp_path / 'marker'}"
+    done = ended(start("study.toml", "-o", tmp_path / "out", "--workers", "2", "--method", method))
+    assert done.code == 0, done.err
+    assert (tmp_path / "marker").exists()
+    table = read_table(tmp_path / "out")
+    assert table["error"].isna().all()
+    pd.testing.assert_series_equal(table["f_score"], undisturbed["f_score"], check_exact=True)
+
+
+def test_a_method_that_kills_its_worker(start, tmp_path):
+    """Rows say that the machine failed, the other method is unharmed, and the next run tries those rows again."""
+    (tmp_path / "few.toml").write_text(STUDY.replace("STEPS", "2"), encoding="utf-8")
+    methods = ("--method", "slow:deadly", "--method", "constant")
+    arguments = (tmp_path / "few.toml", "-o", tmp_path, "--seeds", "1", "--workers", "2", *methods)
+    first = ended(start(*arguments))
+    assert first.code == 0, first.err
+    table = read_table(tmp_path).set_index("method")
+    assert set(table.loc["slow:deadly", "failure"]) == {"machine"}
+    assert all("worker died" in e for e in table.loc["slow:deadly", "error"])
+    assert table.loc["constant", "error"].isna().all()
+    again = ended(start(*arguments))
+    assert "2 of 2 cells" in again.err
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_interrupt_ends_cleanly(start, tmp_path, workers):
+    """Ctrl-C: one line, exit 130, no process left; what was finished is kept."""
+    process = start("study.toml", "-o", tmp_path, "--workers", workers, "--method", "slow:nap seconds=2")
+    wait_for(process, tmp_path, 1)
+    children = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=5)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "stopped; what was finished is kept"
+    assert "Traceback" not in out + err
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive
+    assert parts(tmp_path) >= 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_full_disk_loses_nothing(start, undisturbed, tmp_path, workers):
+    """A row that cannot be written ends the study with one line; what was stored before is there for the next run."""
+    process = start("study.toml", "-o", tmp_path, "--workers", workers)
+    wait_for(process, tmp_path, 3)
+    process.kill()
+    process.wait()
+    kept = parts(tmp_path)
+    full = ended(
+        start(
+            "study.toml", "-o", tmp_path, "--workers", workers,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+        )
+    )  # fmt: skip
+    assert full.code == 2
+    assert full.err.splitlines()[-1].startswith("error: ")
+    assert "File too large; choose a folder" in full.err.splitlines()[-1]
+    assert parts(tmp_path) == kept
+    assert ended(start("study.toml", "-o", tmp_path)).code == 0
+    same(tmp_path, undisturbed)
+
+
+def test_two_at_once(start, place, tmp_path):
+    """A second study in the same folder is told to wait, and the first goes on."""
+    process = start("study.toml", "-o", tmp_path)
+    wait_for(process, tmp_path, 1)
+    second = ended(start("study.toml", "-o", tmp_path))
+    assert (second.code, "another study is running in it" in second.err) == (2, True)
+    assert ended(process).code == 0
+
+
+def test_scheduler_that_does_not_answer(cli, place, tmp_path, monkeypatch):
+    """Nobody there, or no address at all: one line."""
+    from veristem.bench import cluster
+
+    monkeypatch.setattr(cluster, "_ANSWER_S", 1)
+    monkeypatch.chdir(place)
+    for address in ("tcp://127.0.0.1:1", "nonsense", "quic://somewhere"):
+        done = cli("study", "study.toml", "-o", tmp_path, "--scheduler", address)
+        assert done.code == 2
+        assert done.err.startswith(f"error: --scheduler {address}: no answer")
+        assert len(done.err.splitlines()) == 1
