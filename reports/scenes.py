@@ -1,4 +1,4 @@
-"""3D scenes: lines, reconstructions and images in the foil, on screen, as a picture or as a page to turn.
+"""3D scenes: lines, reconstructions, particles and images in the foil, as a picture or as a scene to turn.
 
 The beam enters from above: x points right, y towards the reader, z (depth) down, so that a scene seen along the beam
 has the handedness of the image.
@@ -7,18 +7,17 @@ has the handedness of the image.
 from __future__ import annotations
 
 import base64
-import io
 import re
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from veristem.datasets import Acquisition, CurveSet, DislocationNetwork, InputError, LineTruth
+from veristem.datasets import Acquisition, CurveSet, DislocationNetwork, InputError, LineTruth, ParticleDispersion
 from veristem.reports import style
+from veristem.reports.png import png
 
 Camera = Literal["tilted", "beam", "edge"]
 # direction from the scene to the eye, and what is up
@@ -27,7 +26,9 @@ CAMERAS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]
     "beam": ((0, 0, -1), (0, -1, 0)),
     "edge": ((-1, 0, 0), (0, 0, -1)),
 }
-MOST_TUBES = 8_000  # vertices; beyond, plain lines keep a page small
+MOST_TUBES = 5_000  # vertices; beyond, plain lines keep a page small
+MOST_VERTICES = 40_000  # of the lines, or of the spheres, of one object: half a megabyte of a page
+MOST_SPHERES = 2_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +100,7 @@ class Scene:
 def truth_plotter(scene: Scene):
     """The lines of the truth in their foil, coloured by whether they can be seen."""
     assert scene.truth is not None
-    plotter = _plotter()
+    plotter = new_plotter()
     add_network(plotter, scene.truth.network, scene.truth.visible, size_nm=scene.size_nm)
     add_foil(plotter, scene.size_nm)
     return plotter
@@ -107,7 +108,7 @@ def truth_plotter(scene: Scene):
 
 def reconstruction_plotter(scene: Scene):
     """The reconstruction, coloured, over the truth as thin grey lines when there is one."""
-    plotter = _plotter()
+    plotter = new_plotter()
     if scene.truth is not None:
         add_network(plotter, scene.truth.network, size_nm=scene.size_nm, thin=True)
     add_curves(plotter, scene.curves, scene.shade, size_nm=scene.size_nm)
@@ -115,38 +116,59 @@ def reconstruction_plotter(scene: Scene):
     return plotter
 
 
-def add_network(plotter, network: DislocationNetwork, visible=None, *, size_nm, thin: bool = False) -> None:
-    """Add the lines of a network; ``visible`` (M,) bool colours its segments."""
+def add_network(plotter, network: DislocationNetwork, visible=None, *, size_nm, thin: bool = False, color=None) -> int:
+    """Add the lines of a network; ``visible`` (M,) bool colours its segments. Returns how many lines were left out."""
     import pyvista as pv
 
     count = len(network.segments)
     seen = np.ones(count, bool) if visible is None else np.asarray(visible, bool)
     first, second = network.ends_nm()
+    left_out = 0
     for mask, colour in ((seen, style.TRUTH if thin else style.VISIBLE), (~seen, style.INVISIBLE)):
         pairs = np.stack([first[mask], second[mask]], axis=1).reshape(-1, 3)
         if len(pairs):
             lines = np.insert(np.arange(len(pairs)).reshape(-1, 2), 0, 2, axis=1)
             mesh = pv.PolyData(pairs, lines=lines.ravel()).clean(tolerance=1e-6, absolute=True)
-            _add_lines(plotter, mesh.strip(), size_nm, thin, color=colour)
+            left_out += _add_lines(plotter, mesh.strip(), size_nm, thin, color=color or colour)
+    return left_out
 
 
-def add_curves(plotter, curves: CurveSet, shade: style.Shade, *, size_nm) -> None:
-    """Add a reconstruction with the colours of its vertices and their scale."""
+def add_curves(plotter, curves: CurveSet, shade: style.Shade | None, *, size_nm, color=None) -> int:
+    """Add a reconstruction with the colours of its vertices and their scale, or all of it in one colour.
+
+    Returns how many curves were left out.
+    """
     import pyvista as pv
 
     if not curves.curves_nm:
-        return
+        return 0
     starts = np.cumsum([0, *(len(c) for c in curves.curves_nm)])
     lines = [np.concatenate([[len(c)], s + np.arange(len(c))]) for c, s in zip(curves.curves_nm, starts[:-1])]
     mesh = pv.PolyData(np.concatenate(curves.curves_nm), lines=np.concatenate(lines))
+    if shade is None:
+        return _add_lines(plotter, mesh, size_nm, False, color=color)
     mesh[shade.label] = np.concatenate(shade.values)
-    bar = {
-        "title": shade.label + "\n", "vertical": True, "position_x": 0.91, "position_y": 0.15, "height": 0.7,
-        "width": 0.05, "fmt": "%.0f", "n_labels": 6, "title_font_size": 24, "label_font_size": 22,
-    }  # fmt: skip
-    _add_lines(
-        plotter, mesh, size_nm, False, scalars=shade.label, cmap=shade.colours, clim=shade.limits, scalar_bar_args=bar
-    )
+    return _add_lines(plotter, mesh, size_nm, False, **_scale(shade.label, shade.colours, shade.limits))
+
+
+def add_particles(plotter, particles: ParticleDispersion, *, color=None) -> int:
+    """Add spheres, coloured by depth unless a colour is given. Returns how many, the smallest, were left out."""
+    import pyvista as pv
+
+    count = len(particles.radii_nm)
+    if not count:
+        return 0
+    shown = np.argsort(-particles.radii_nm, kind="stable")[:MOST_SPHERES]
+    cloud = pv.PolyData(particles.centers_nm[shown].astype(np.float32))
+    cloud["diameter"], cloud["depth z (nm)"] = 2 * particles.radii_nm[shown], particles.centers_nm[shown, 2]
+    sides = int(np.clip(np.sqrt(MOST_VERTICES / len(shown)), 6, 24))
+    ball = pv.Sphere(theta_resolution=sides, phi_resolution=sides)
+    spheres = cloud.glyph(orient=False, scale="diameter", geom=ball, color_mode="scalar")
+    assert isinstance(spheres, pv.PolyData)
+    spheres["depth z (nm)"] = np.repeat(cloud["depth z (nm)"], ball.n_points).astype(np.float32)
+    colour = _scale("depth z (nm)", "viridis", (0.0, float(particles.box_nm[2]))) if color is None else {"color": color}
+    plotter.add_mesh(spheres, smooth_shading=True, ambient=0.3, diffuse=0.8, **colour)
+    return count - len(shown)
 
 
 def add_images(plotter, acquisition: Acquisition, depth_nm: float) -> None:
@@ -165,18 +187,21 @@ def add_images(plotter, acquisition: Acquisition, depth_nm: float) -> None:
         plotter.add_mesh(plane, texture=pv.Texture(np.repeat(grey[::-1, :, None], 3, axis=2)), lighting=False)
 
 
-def add_foil(plotter, size_nm) -> None:
+def add_foil(plotter, size_nm, origin_nm=(0.0, 0.0, 0.0)) -> None:
     """Add the edges of the foil with axes in nm."""
     import pyvista as pv
 
-    x, y, z = size_nm
-    plotter.add_mesh(pv.Box((0, x, 0, y, 0, z)).extract_all_edges(), color=style.FOIL, line_width=2)
-    ends, labels = zip(*(_round_axis(length) for length in size_nm))
+    low, high = np.asarray(origin_nm, float), np.add(origin_nm, size_nm)
+    bounds = np.stack([low, high], axis=1).ravel()
+    plotter.add_mesh(pv.Box(bounds).extract_all_edges(), color=style.FOIL, line_width=2)
     axes = plotter.show_bounds(
-        bounds=(0, ends[0], 0, ends[1], 0, ends[2]), xtitle="x (nm)", ytitle="y (nm)", ztitle="z (nm)", fmt="%g",
-        n_xlabels=labels[0], n_ylabels=labels[1], n_zlabels=labels[2], color="black", font_size=20, location="outer",
-        use_3d_text=False,
+        bounds=bounds, xtitle="x (nm)", ytitle="y (nm)", ztitle="z (nm)", fmt="%.4g", n_xlabels=4, n_ylabels=4,
+        n_zlabels=4, color="black", font_size=20, location="outer", use_3d_text=False,
     )  # fmt: skip
+    for number, length in enumerate(size_nm):
+        leading = length / 10.0 ** np.floor(np.log10(length))  # VTK's steps are 0.2, 0.5 and 1 of this decade
+        if leading / (0.2 if leading < 2 else 0.5 if leading < 5 else 1) < 6:
+            axes.SetAxisLabels(number, None)  # its round values; where they would crowd, even parts of the length
     for lines in (axes.GetXAxesLinesProperty(), axes.GetYAxesLinesProperty(), axes.GetZAxesLinesProperty()):
         lines.SetColor(0.75, 0.75, 0.75)
 
@@ -191,19 +216,16 @@ def aim(plotter, camera: Camera) -> None:
 
 def picture(plotter, camera: Camera = "tilted") -> bytes:
     """A plotter as PNG; only the tilted camera shows the scale of colours."""
-    from matplotlib import image
-
     for bar in plotter.scalar_bars.values():
         bar.SetVisibility(camera == "tilted")
     aim(plotter, camera)
+    plotter.render()  # a second screenshot would show the first camera again
     pixels = np.asarray(plotter.screenshot(return_img=True))
     inked = np.any(pixels < 255, axis=2)
     rows, columns = np.flatnonzero(np.any(inked, axis=1)), np.flatnonzero(np.any(inked, axis=0))
     if len(rows):  # cut the white margins
         pixels = pixels[max(rows[0] - 12, 0) : rows[-1] + 13, max(columns[0] - 12, 0) : columns[-1] + 13]
-    buffer = io.BytesIO()
-    image.imsave(buffer, np.ascontiguousarray(pixels), format="png")
-    return buffer.getvalue()
+    return png(pixels)
 
 
 def packed(plotter) -> str:
@@ -228,47 +250,8 @@ def viewer_html(scene: str | None = None) -> str:
     return f"{before}<script>{load}</script></body>{after}"
 
 
-def view(objects: Iterable, *, png: str | Path | None = None, html: str | Path | None = None) -> None:
-    """Show networks, truths, curves and acquisitions together: in a window, or written as a picture or a page.
-
-    Parameters
-    ----------
-    objects : iterable of DislocationNetwork, LineTruth, CurveSet or Acquisition
-        What to show; all in nm in the specimen frame.
-    png, html : path, optional
-        Where to write; a window opens when neither is given.
-
-    Raises
-    ------
-    InputError
-        On an object of another kind.
-    """
-    objects = list(objects)
-    plotter = _plotter(off_screen=png is not None or html is not None)
-    size = _extent_nm(objects)
-    for item in objects:
-        if isinstance(item, LineTruth):
-            add_network(plotter, item.network, item.visible, size_nm=size)
-        elif isinstance(item, DislocationNetwork):
-            add_network(plotter, item, size_nm=size)
-        elif isinstance(item, CurveSet):
-            add_curves(plotter, item, style.shade(item, None, 1.0, size[2]), size_nm=size)
-        elif isinstance(item, Acquisition):
-            add_images(plotter, item, size[2])
-        else:
-            raise InputError(f"view: {type(item).__name__} found; a network, curves or an acquisition allowed")
-    add_foil(plotter, size)
-    if png is not None:
-        Path(png).write_bytes(picture(plotter))
-    if html is not None:
-        Path(html).write_text(viewer_html(packed(plotter)), encoding="utf-8")
-    if png is None and html is None:
-        aim(plotter, "tilted")
-        plotter.show()
-    plotter.close()
-
-
-def _plotter(off_screen: bool = True):
+def new_plotter(off_screen: bool = True):
+    """An empty white scene."""
     import pyvista as pv
 
     with pv.vtk_verbosity("off"):  # without a display VTK says so before it goes on without
@@ -278,7 +261,17 @@ def _plotter(off_screen: bool = True):
     return plotter
 
 
-def _add_lines(plotter, mesh, size_nm, thin: bool, **colour) -> None:
+def _scale(label: str, colours, limits: tuple[float, float]) -> dict[str, Any]:
+    """How a mesh is coloured by its values, with the scale beside it."""
+    bar = {
+        "title": label + "\n", "vertical": True, "position_x": 0.91, "position_y": 0.15, "height": 0.7,
+        "width": 0.05, "fmt": "%.0f", "n_labels": 6, "title_font_size": 24, "label_font_size": 22,
+    }  # fmt: skip
+    return {"scalars": label, "cmap": colours, "clim": limits, "scalar_bar_args": bar}
+
+
+def _add_lines(plotter, mesh, size_nm, thin: bool, **colour) -> int:
+    mesh, left_out = _thinned(mesh)
     if mesh.n_points > MOST_TUBES:
         plotter.add_mesh(mesh, line_width=1 if thin else 3, **colour)
     else:
@@ -287,27 +280,37 @@ def _add_lines(plotter, mesh, size_nm, thin: bool, **colour) -> None:
             radius=radius, n_sides=12 if mesh.n_points < MOST_TUBES // 4 and not thin else 6, capping=True
         )
         plotter.add_mesh(tubes, smooth_shading=True, ambient=0.45, diffuse=0.65, **colour)
+    return left_out
 
 
-def _round_axis(length: float) -> tuple[float, int]:
-    """Last round value within a length and the number of labels from 0 to it, three to six."""
-    decade = 10.0 ** np.floor(np.log10(length))
-    step = next(f * decade for f in (0.1, 0.2, 0.5, 1.0, 2.0) if length / (f * decade) < 6)
-    count = int(length / step + 1e-9)
-    return count * step, count + 1
+def _thinned(mesh):
+    """The polylines of a mesh in float32 and with at most MOST_VERTICES, and how many of them were left out.
 
+    Each keeps its ends and every k-th vertex between them; where even the ends are too many, the longest are kept.
+    """
+    import pyvista as pv
+    from vtkmodules.util.numpy_support import vtk_to_numpy
 
-def _extent_nm(objects) -> tuple[float, float, float]:
-    corners = [np.ones(3)]
-    for item in objects:
-        if isinstance(item, Acquisition):
-            corners.append(np.array([*item.field_nm, item.thickness_nm or 0.0]))
-        if isinstance(item, LineTruth):
-            corners.append(np.array([*item.field_nm, item.thickness_nm]))
-        points = getattr(item, "nodes_nm", None)
-        if isinstance(item, CurveSet) and item.curves_nm:
-            points = np.concatenate(item.curves_nm)
-        if points is not None and len(points):
-            corners.append(points.max(axis=0))
-    x, y, z = np.max(corners, axis=0)
-    return float(x), float(y), float(z)
+    offsets = vtk_to_numpy(mesh.GetLines().GetOffsetsArray())
+    counts, index = np.diff(offsets), vtk_to_numpy(mesh.GetLines().GetConnectivityArray())
+    line = np.repeat(np.arange(len(counts)), counts)
+    rank = np.arange(len(index)) - np.repeat(offsets[:-1], counts)
+    last, step, keep = rank == counts[line] - 1, 1, np.ones(len(index), bool)
+    while keep.sum() > MOST_VERTICES and step < counts.max():
+        step += 1
+        keep = last | (rank % step == 0)
+    size = np.bincount(line[keep], minlength=len(counts))
+    if keep.sum() > MOST_VERTICES:
+        steps = np.linalg.norm(np.diff(mesh.points[index], axis=0), axis=1)
+        length = np.bincount(line[1:], np.where(rank[1:] > 0, steps, 0.0), minlength=len(counts))
+        longest = np.argsort(-length, kind="stable")
+        size[longest[np.cumsum(size[longest]) > MOST_VERTICES]] = 0
+        keep &= size[line] > 0
+    kept = index[keep]
+    size = size[size > 0]
+    ends = np.cumsum(size)
+    lines = np.insert(np.arange(len(kept)), ends - size, size)
+    thinned = pv.PolyData(mesh.points[kept].astype(np.float32), lines=lines)
+    for name, values in mesh.point_data.items():
+        thinned[name] = values[kept].astype(np.float32)
+    return thinned, len(counts) - len(size)
