@@ -17,6 +17,7 @@ from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.geometry import pair_angle_rad
 from veristem.datasets.results import CURVE_SCORES, SUFFIXES
 from veristem.reports import figures, scenes, studies
+from veristem.reports.png import png
 from veristem.reports.scenes import Scene
 
 if TYPE_CHECKING:
@@ -185,10 +186,14 @@ def _number(value: float | None) -> str:
 
 
 def _drawn(figure: Figure, kind: str = "png") -> str:
+    from PIL import Image
+
     buffer = io.BytesIO()
-    # no date in the file: the same results give the same page
-    figure.savefig(buffer, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
-    return _address(buffer.getvalue(), "svg+xml" if kind == "svg" else kind)
+    if kind == "svg":
+        figure.savefig(buffer, format=kind, metadata={"Date": None})  # the same results give the same page
+        return _address(buffer.getvalue(), "svg+xml")
+    figure.savefig(buffer, format="png", dpi=200)
+    return _address(png(np.asarray(Image.open(buffer).convert("RGB"))))
 
 
 def _address(content: bytes, kind: str = "png") -> str:
