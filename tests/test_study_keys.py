@@ -1,0 +1,111 @@
+"""What a change runs again: exactly the cells that depend on it, each time by a fresh process on changed files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOMS = ("datasets", "sim", "recon", "bench", "reports")
+RECIPE = """
+[recipe]
+name = "tiny"
+[specimen]
+thickness_nm = 60.0
+field_nm = [96.0, 96.0]
+network = { density_per_m2 = 3.0e14 }
+[scan]
+shape = [24, 24]
+pixel_nm = 4.0
+[microscope]
+detector = { kind = "virtual", radius_mrad = 4.0 }
+"""
+STUDY = """
+[study]
+name = "tiny"
+recipe = "tiny.toml"
+methods = ["constant", "one:reconstruct weights=one.weights", "two:reconstruct", "PROGRAM"]
+seeds = 1
+[study.axes]
+"scan.dwell_us" = [10, 500]
+"""
+METHOD = """
+from veristem.recon.constant import reconstruct as constant
+
+def reconstruct(acquisition, *, weights=None, half=1):
+    return constant(acquisition)
+"""
+PROGRAM = f"""#!{sys.executable}
+import sys
+from veristem.datasets.formats.acquisition_h5 import read_acquisition
+from veristem.datasets.formats.vtp import write_vtp
+from veristem.recon.constant import reconstruct
+write_vtp(sys.argv[2], reconstruct(read_acquisition(sys.argv[1])))
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A copy of the code, first on the path, and beside it methods from outside: two modules and a program."""
+    folder = tmp_path_factory.mktemp("place")
+    root = Path(__file__).parents[1]
+    for room in ROOMS:
+        ignored = shutil.ignore_patterns("__pycache__", "published")
+        shutil.copytree(root / room, folder / "veristem" / room, ignore=ignored)
+    (folder / "tiny.toml").write_text(RECIPE, encoding="utf-8")
+    (folder / "study.toml").write_text(STUDY.replace("PROGRAM", "./program"), encoding="utf-8")
+    (folder / "one.weights").write_bytes(b"1")
+    for name in ("one.py", "two.py"):
+        (folder / name).write_text(METHOD, encoding="utf-8")
+    (folder / "program").write_text(PROGRAM, encoding="utf-8")
+    (folder / "program").chmod(0o755)
+    return folder
+
+
+def runs(place: Path, *options: str) -> int:
+    """How many of the eight rows a run of the study makes anew."""
+    before = set((place / "out" / "parts").glob("*.parquet"))
+    code = "import veristem.sim as s; from veristem.bench.cli import main; print(s.__file__, flush=True); main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "study", "study.toml", "-o", "out", *options],
+        cwd=place, env={**os.environ, "PYTHONPATH": str(place)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "8 rows, 0 failed" in done.stdout
+    assert done.stdout.startswith(str(place))
+    return len(set((place / "out" / "parts").glob("*.parquet")) - before)
+
+
+def append(path: Path, text: str) -> None:
+    """Change one line of a file."""
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+def test_exactly_what_depends_on_a_change_is_run_again(place):
+    """One line or one number at a time, and nothing twice; back again costs nothing."""
+    assert runs(place) == 8
+    assert runs(place) == 0
+    append(place / "one.py", "# another line\n")
+    assert runs(place) == 2
+    (place / "one.weights").write_bytes(b"2")
+    assert runs(place) == 2
+    (place / "one.weights").write_bytes(b"1")
+    assert runs(place) == 0
+    text = (place / "study.toml").read_text(encoding="utf-8")
+    (place / "study.toml").write_text(text.replace("two:reconstruct", "two:reconstruct half=2"), encoding="utf-8")
+    assert runs(place) == 2
+    append(place / "program", "# another line\n")
+    assert runs(place) == 2
+    append(place / "veristem/recon/constant.py", "# another line\n")
+    assert runs(place) == 2
+    assert runs(place, "--method-version", "2") == 6
+    assert runs(place) == 0
+    append(place / "veristem/reports/figures.py", "# another line\n")
+    assert runs(place) == 0
+    for changed in ("sim/noise.py", "datasets/crystal.py", "bench/metrics/recall.py"):
+        append(place / "veristem" / changed, "# another line\n")
+        assert runs(place) == 8
