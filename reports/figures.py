@@ -1,4 +1,4 @@
-"""Figures as matplotlib objects, without global state: images, overlays and curves of error.
+"""Figures as matplotlib objects, without global state: images and overlays.
 
 Image axes run as on the microscope's screen: x to the right, y down, in nm.
 """
@@ -13,7 +13,7 @@ import numpy as np
 
 from veristem.datasets import Acquisition, InputError
 from veristem.datasets.geometry import project, widest_pair
-from veristem.reports import studies, style
+from veristem.reports import style
 from veristem.reports.scenes import Scene
 
 if TYPE_CHECKING:
@@ -24,15 +24,17 @@ _STYLE: dict[Any, Any] = {
     "legend.title_fontsize": 8}  # fmt: skip
 
 
-def _styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Draw with the style of the house."""
+
     @wraps(draw)
-    def styled(*args, **kwargs):
+    def drawn(*args, **kwargs):
         from matplotlib import rc_context
 
         with rc_context(_STYLE):
             return draw(*args, **kwargs)
 
-    return styled
+    return drawn
 
 
 def pair(acquisition: Acquisition) -> tuple[int, int] | None:
@@ -48,12 +50,12 @@ def pair(acquisition: Acquisition) -> tuple[int, int] | None:
     return (second, first) if across[np.argmax(np.abs(across))] < 0 else (first, second)
 
 
-@_styled
+@styled
 def stereo_pair(acquisition: Acquisition) -> Figure:
     """The two views side by side on one grey scale, with scale bar, direction of g and view angles."""
     chosen = pair(acquisition) or (0,)
     limits = np.percentile(acquisition.views[list(chosen)], [0.2, 99.8])
-    figure, axes = _figure((3.3 * len(chosen) + 0.5, 3.5), len(chosen))
+    figure, (axes,) = new_figure((3.3 * len(chosen) + 0.5, 3.5), len(chosen))
     shown = None
     for ax, index, side in zip(axes, chosen, ("left", "right")):
         shown = _show(ax, acquisition, acquisition.views[index], cmap="gray", vmin=limits[0], vmax=limits[1])
@@ -67,7 +69,7 @@ def stereo_pair(acquisition: Acquisition) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def anaglyph(acquisition: Acquisition) -> Figure:
     """The pair for red-cyan glasses, turned so that the parallax is horizontal.
 
@@ -87,7 +89,7 @@ def anaglyph(acquisition: Acquisition) -> Figure:
     grey = np.clip((acquisition.views[list(chosen)] - low) / max(high - low, 1e-9), 0, 1)
     if abs(angle) > 1:
         grey = np.clip(rotate(grey, angle, axes=(2, 1), order=1, cval=1.0), 0, 1)
-    figure, (ax,) = _figure((3.4, 3.3), 1)
+    figure, ((ax,),) = new_figure((3.4, 3.3), 1)
     _show(ax, acquisition, np.stack([grey[0], grey[1], grey[1]], axis=-1))
     if abs(angle) > 1:
         ax.set_axis_off()
@@ -96,13 +98,13 @@ def anaglyph(acquisition: Acquisition) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def overlay_plan(scene: Scene) -> Figure:
     """Reconstruction and truth projected onto the left image."""
     acquisition, shade = scene.acquisition, scene.shade
     index = (pair(acquisition) or (0,))[0]
     low, high = np.percentile(acquisition.views[index], [0.2, 99.8])
-    figure, (ax,) = _figure((4.4, 3.5), 1)
+    figure, ((ax,),) = new_figure((4.4, 3.5), 1)
     # a darker image than the pair's, so that white lines show on it
     _show(ax, acquisition, acquisition.views[index], cmap="gray", vmin=low, vmax=high + 0.6 * (high - low))
     if scene.truth is not None:
@@ -115,12 +117,12 @@ def overlay_plan(scene: Scene) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def overlay_depth(scene: Scene) -> Figure:
     """Reconstruction and truth seen edge-on, x against depth z, the depth stretched when the foil is thin."""
     width, _, thickness = scene.size_nm
     stretch = max(1.0, round(2 * 0.45 * width / thickness) / 2)
-    figure, (ax,) = _figure((6.2, 0.9 + min(5.2 * thickness * stretch / width, 4.0)), 1)
+    figure, ((ax,),) = new_figure((6.2, 0.9 + min(5.2 * thickness * stretch / width, 4.0)), 1)
     if scene.truth is not None:
         first, second = scene.truth.network.ends_nm()
         _truth_lines(ax, scene, first[:, [0, 2]], second[:, [0, 2]], "0.55")
@@ -140,84 +142,14 @@ def overlay_depth(scene: Scene) -> Figure:
     return figure
 
 
-@_styled
-def score_curves(study: studies.StudyResult) -> Figure:
-    """Scores against every varied axis, with 95 % bootstrap bands over seeds: columns are axes, rows are scores.
-
-    Lines are methods when several ran, else the values of another axis; further axes are averaged over.
-
-    Raises
-    ------
-    InputError
-        When no axis takes more than one value.
-    """
-    if not study.axes:
-        raise InputError("score curves: no axis with more than one value found, at least one allowed")
-    count = len(study.axes)
-    figure, grid = _figure((2.7 * count + 0.9, 2.0 * len(studies.SCORES) + 0.9), count, len(studies.SCORES))
-    for column, axis in enumerate(study.axes):
-        split_by = _line_axis(study, axis)
-        for row, score in enumerate(studies.SCORES):
-            ax = grid[row][column]
-            _curves(ax, study, axis, split_by, score)
-            if score != "depth_rmse_nm":
-                ax.set_ylim(-0.03, 1.03)
-            else:
-                ax.set_ylim(bottom=0)
-            if score == "f_score":
-                ax.axhline(studies.F_ENOUGH, color="0.5", lw=0.8, ls=(0, (4, 3)), zorder=0)
-            if column == 0:
-                over = ", visible lines" if study.suffix and score != "depth_rmse_nm" else ""
-                ax.set_ylabel(studies.SCORES[score] + over)
-            if row < len(studies.SCORES) - 1:
-                ax.tick_params(labelbottom=False)
-            else:
-                ax.set_xlabel(studies.label(axis))
-                if split_by:
-                    title = "method" if split_by == "method" else studies.label(split_by)
-                    handles, names = ax.get_legend_handles_labels()
-                    place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.3), "ncols": min(3, len(names))}
-                    ax.legend(handles, names, title=title, **place)
-    return figure
-
-
-def _curves(ax, study: studies.StudyResult, axis: str, split_by: str | None, score: str) -> None:
-    values = sorted(set(study.rows[axis].dropna()), key=lambda v: (isinstance(v, str), v))
-    numeric = all(isinstance(v, (int, float, np.number)) for v in values)
-    at = [float(v) for v in values] if numeric else list(range(len(values)))
-    groups = [("", study.rows)] if split_by is None else list(study.rows.groupby(split_by))
-    for (name, rows), colour, marker in zip(groups, style.spread(len(groups)), style.MARKERS * len(groups)):
-        # the other axes are averaged within a seed, so that the band is over independent specimens
-        by_seed = rows.pivot_table(score, index=axis, columns="seed", aggfunc="mean").reindex(values)
-        mean, low, high = np.array([studies.mean_interval(v) for v in by_seed.to_numpy()]).T
-        text = f"{name:g}" if isinstance(name, (int, float)) else str(name)
-        ax.plot(at, mean, color=colour, marker=marker, ms=4, lw=1.4, label=text)
-        ax.fill_between(at, low, high, color=colour, alpha=0.2, lw=0)
-    if numeric and studies.is_geometric(at):
-        ax.set_xscale("log")
-    if len(at) <= 6 or not numeric:
-        ax.set_xticks(at, [f"{v:g}" if numeric else str(v) for v in values])
-        ax.minorticks_off()
-    ax.grid(color="0.9", lw=0.5)
-    ax.spines[["top", "right"]].set_visible(False)
-
-
-def _line_axis(study: studies.StudyResult, axis: str) -> str | None:
-    if len(set(study.rows["method"])) > 1:
-        return "method"
-    counts = {a: len(set(study.rows[a])) for a in study.axes if a != axis}
-    return min((a for a in counts if counts[a] <= 5), key=counts.__getitem__, default=None)
-
-
-def _figure(size_in, columns: int, rows: int = 1):
-    """A figure and its axes: a row of them, or a list of rows."""
+def new_figure(size_in, columns: int, rows: int = 1, **how):
+    """A figure and its axes, an array of rows."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size_in, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, squeeze=False, sharey="row" if rows > 1 else False)
-    return figure, (axes if rows > 1 else list(axes[0]))
+    return figure, figure.subplots(rows, columns, squeeze=False, **how)
 
 
 def _show(ax, acquisition: Acquisition, image: np.ndarray, **how):

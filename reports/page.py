@@ -16,8 +16,9 @@ import numpy as np
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.geometry import pair_angle_rad
 from veristem.datasets.results import CURVE_SCORES, SUFFIXES
-from veristem.reports import figures, scenes, studies
+from veristem.reports import charts, figures, scenes, studies, words
 from veristem.reports.png import png
+from veristem.reports.rows import StudyResult, split
 from veristem.reports.scenes import Scene
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def write_page(
     """
     from jinja2 import Environment
 
-    results = studies.split(table)
+    results = split(table)
     found = [text for text in map(studies.best_sentence, results) if text]
     if len(found) > 1:
         found = [f"Study {r.name}: {t}" for r in results if (t := studies.best_sentence(r))]
@@ -99,17 +100,17 @@ def _pictures(scene: Scene) -> tuple[dict[str, str], dict[str, str]]:
     return pictures, packs
 
 
-def _study(result: studies.StudyResult) -> dict:
+def _study(result: StudyResult) -> dict:
     seeds = len(set(result.rows["seed"]))
     return {
         "name": result.name,
-        "picture": _drawn(figures.score_curves(result), "svg") if result.axes else None,
+        "picture": _drawn(charts.score_curves(result), "svg") if result.axes else None,
         "width": 7 * (2.7 * len(result.axes) + 0.9),  # rem: letters as large as in the text
         "visible": bool(result.suffix),
         "failed": sum(isinstance(e, str) for e in result.rows["error"]),
         "runs": len(result.rows),
         "seeds": f"{seeds} seed" + ("s" if seeds != 1 else ""),
-        "axes": [studies.label(axis) for axis in result.axes],
+        "axes": [words.label(axis) for axis in result.axes],
     }
 
 
@@ -173,7 +174,7 @@ def _failures(table: pd.DataFrame | None) -> list[dict]:
     columns = ("study", "method", "conditions", "seed", "error")
     rows = [dict(zip(columns, values)) for values in zip(*(table[c] for c in columns))]
     return [
-        {**row, "conditions": studies.conditions_text(json.loads(row["conditions"] or "{}"))}
+        {**row, "conditions": words.conditions_text(json.loads(row["conditions"] or "{}"))}
         for row in rows
         if isinstance(row["error"], str)
     ]

@@ -1,103 +1,68 @@
-"""What a results table says: its conditions as columns, means over seeds with their intervals, the best condition."""
+"""What a results table says in sentences: the best condition, how methods compare, the runs worth looking at."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from veristem.datasets.results import CURVE_SCORES, FAILURES
+from veristem.reports.comparison import compare, mean_interval
+from veristem.reports.rows import StudyResult, split
+from veristem.reports.words import conditions_text, counted, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
 F_ENOUGH = 0.8
-SCORES = {"f_score": "F", "recall": "recall", "depth_rmse_nm": "depth RMSE (nm)"}
-_UNITS = {
-    "deg": "deg", "us": "µs", "nm": "nm", "mrad": "mrad", "nA": "nA", "keV": "keV", "per_m2": "m⁻²"
-}  # fmt: skip
-_NAMES = {
-    "pair_angle": "stereo angle", "radius": "detector radius", "dwell": "dwell time", "pixel": "pixel size",
-    "thickness": "foil thickness", "density": "line density", "current": "beam current", "energy": "beam energy",
-    "convergence": "convergence semi-angle", "inner": "inner detector radius", "outer": "outer detector radius",
-}  # fmt: skip
+CHIEF = ("f_score", "precision", "recall", "depth_rmse_nm", "lateral_rmse_nm")
+OTHERS = tuple(score for score in CURVE_SCORES if score not in CHIEF)
 
 
-@dataclass(frozen=True, eq=False)
-class StudyResult:
-    """The rows of one study.
+def best_and_worst(table: pd.DataFrame) -> tuple[str | None, str | None]:
+    """The cells with the highest and the lowest F (of the visible lines where known) among the runs without error.
 
-    Parameters
-    ----------
-    name : str
-        Name of the study.
-    rows : DataFrame
-        One row a run: ``method``, ``seed``, ``error``, one column a varied axis and one a score of ``SCORES``. A failed
-        run has found nothing: F and recall 0, no depth.
-    axes : tuple of str
-        Dotted recipe paths that take more than one value.
-    suffix : str
-        "_visible" when the scores are over the visible truth, else "".
+    Equal F is decided by depth RMSE, then by name of the cell. None where there is no such run; the only run is the
+    best one.
     """
-
-    name: str
-    rows: pd.DataFrame
-    axes: tuple[str, ...]
-    suffix: str
-
-
-def split(table: pd.DataFrame | None) -> list[StudyResult]:
-    """The studies of a results table (datasets/results.py), each with its conditions spread into columns."""
     import pandas as pd
 
-    if table is None or not len(table):
-        return []
-    results = []
-    for name, part in table.groupby("study", sort=False, dropna=False):
-        conditions = pd.DataFrame([_hashable(json.loads(c or "{}")) for c in part["conditions"]], index=part.index)
-        suffix = "_visible" if _has(part, "f_score_visible") or _has(part, "depth_rmse_nm_visible") else ""
-        scores = pd.DataFrame({s: pd.to_numeric(part.get(s + suffix), errors="coerce") for s in SCORES}, part.index)
-        scores.loc[part["error"].notna(), ["f_score", "recall"]] = 0.0
-        axes = tuple(str(c) for c in conditions if len(set(conditions[c].dropna())) > 1)
-        rows = pd.concat([part[["method", "seed", "error"]], conditions[list(axes)], scores], axis=1)
-        results.append(StudyResult(str(name), rows, axes, suffix))
-    return results
+    def known(score: str) -> np.ndarray:
+        seen, plain = (np.asarray(table[score + suffix], float) for suffix in ("_visible", ""))
+        return np.where(np.isnan(seen), plain, seen)
+
+    runs = pd.DataFrame({"cell": table["cell"], "f": known("f_score"), "depth": known("depth_rmse_nm")})
+    runs = runs.fillna({"depth": np.inf}).loc[np.asarray(table["error"].isna()) & np.isfinite(known("f_score"))]
+    if runs.empty:
+        return None, None
+    best = runs.assign(f=-runs["f"]).sort_values(["f", "depth", "cell"])["cell"].iloc[0]
+    worst = runs.sort_values(["f", "depth", "cell"])["cell"].iloc[0]
+    return best, (worst if worst != best else None)
 
 
-def label(path: str) -> str:
-    """Words and unit of a dotted recipe path: ``scan.dwell_us`` is "dwell time (µs)"."""
-    words, unit = _parts(path)
-    return f"{words} ({unit})" if unit else words
+def summary_lines(table: pd.DataFrame) -> list[str]:
+    """What a results table says, in lines for a terminal: each method's scores and failures, and the findings."""
+    lines = []
+    for result in split(table):
+        lines.append(f"study {result.name}: {result.size_text()}")
+        methods = dict(list(result.rows.groupby("method", sort=False)))
+        width = max(map(len, map(str, methods)))
+        for method, rows in methods.items():
+            f, depth = (with_interval(*seed_mean(rows, s), s) for s in ("f_score", "depth_rmse_nm"))
+            lines.append(f"  {method:{width}s}  F {f:24s}  depth RMSE {depth} nm{_failed(rows)}")
+        lines += ["  " + text for text in findings(result)]
+    return lines
 
 
-def conditions_text(conditions: dict[str, Any]) -> str:
-    """Conditions in words: "stereo angle 8°, dwell time 10 µs"."""
-    texts = []
-    for path, value in conditions.items():
-        words, unit = _parts(path)
-        number = f"{value:g}" if isinstance(value, (int, float)) else str(value)
-        texts.append(f"{words} {number}°" if unit == "deg" else f"{words} {number} {unit}".rstrip())
-    return ", ".join(texts)
+def findings(result: StudyResult) -> list[str]:
+    """The best condition and how the methods compare, in sentences."""
+    compared = [c.sentence() for score in ("f_score", "depth_rmse_nm") for c in compare(result, score)]
+    return [text for text in (best_sentence(result), *compared) if text]
 
 
-def is_geometric(values) -> bool:
-    """Whether sorted values are spaced by factors rather than by steps, over at least a factor of 8."""
-    v = np.asarray(values, float)
-    if len(v) < 3 or v.min() <= 0 or v.max() < 8 * v.min():
-        return False
-    steps, factors = np.diff(v), np.diff(np.log(v))
-    return bool(factors.std() / factors.mean() < steps.std() / steps.mean())
-
-
-def mean_interval(by_seed: np.ndarray, draws: int = 2000) -> tuple[float, float, float]:
-    """Mean over seeds with its 95 % bootstrap interval; NaN seeds are left out, and one seed has no interval."""
-    values = np.asarray(by_seed, float)
-    values = values[np.isfinite(values)]
-    if len(values) < 2:
-        return (float(values[0]) if len(values) else np.nan), np.nan, np.nan
-    picks = np.random.default_rng(0).integers(0, len(values), (draws, len(values)))
-    low, high = np.percentile(values[picks].mean(axis=1), [2.5, 97.5])
-    return float(values.mean()), float(low), float(high)
+def seed_mean(rows: pd.DataFrame, score: str) -> tuple[float, float, float]:
+    """Mean and 95 % interval of a score; what a seed has is averaged first, so that specimens are what varies."""
+    return mean_interval(rows.pivot_table(score, index="seed", aggfunc="mean").to_numpy(float).ravel())
 
 
 def best_sentence(study: StudyResult) -> str:
@@ -143,18 +108,10 @@ def best_sentence(study: StudyResult) -> str:
     return text
 
 
-def _parts(path: str) -> tuple[str, str]:
-    key = path.rsplit(".", 1)[-1]
-    for suffix, unit in _UNITS.items():
-        if key.endswith("_" + suffix):
-            name = key.removesuffix("_" + suffix)
-            return _NAMES.get(name, name.replace("_", " ")), unit
-    return _NAMES.get(key, key.replace("_", " ")), ""
-
-
-def _hashable(conditions: dict) -> dict:
-    return {k: json.dumps(v) if isinstance(v, (list, dict)) else v for k, v in conditions.items()}
-
-
-def _has(part: pd.DataFrame, column: str) -> bool:
-    return column in part and bool(part[column].notna().any())
+def _failed(rows: pd.DataFrame) -> str:
+    failed = rows[rows["error"].notna()]
+    if failed.empty:
+        return ""
+    kinds = list(failed["failure"])
+    text = ", ".join(f"{kinds.count(kind)} by the {kind}" for kind in FAILURES if kind in kinds)
+    return f"  {len(failed)} of {counted(len(rows), 'run')} failed" + (f" ({text})" if text else "")

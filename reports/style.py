@@ -13,7 +13,8 @@ VISIBLE = "#0072B2"
 INVISIBLE = "#E69F00"
 TRUTH = "#8a8a8a"
 FOIL = "#666666"
-MARKERS = "osD^v"
+MARKERS = "osD^vP*X"
+METHODS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8a8a8a")
 RESIDUAL_PX = 5.0  # where the colours of residuals end
 
 

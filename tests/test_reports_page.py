@@ -14,7 +14,8 @@ import pytest
 from veristem.datasets import Acquisition, CurveSet, DislocationNetwork, InputError, LineTruth
 from veristem.datasets.geometry import project
 from veristem.datasets.results import schema
-from veristem.reports import Scene, figures, scenes, studies, view, write_page
+from veristem.reports import Scene, charts, figures, scenes, studies, view, words, write_page
+from veristem.reports.rows import is_geometric, split
 
 SECTIONS = ("numbers", "truth", "images", "reconstruction", "curves", "scores", "failures", "run")
 FIELD, THICKNESS, PIXEL = 512.0, 200.0, 4.0
@@ -198,7 +199,7 @@ def test_figures_have_labelled_axes(scene):
         assert all(ax.get_xlabel().endswith("(nm)") and ax.get_ylabel().endswith("(nm)") for ax in figure.axes)
     pair_axes = shown[0].axes[0]
     assert pair_axes.get_ylim()[0] > pair_axes.get_ylim()[1]  # y runs down
-    curves = figures.score_curves(studies.split(make_table())[0])
+    curves = charts.score_curves(split(make_table())[0])
     bottom = [ax.get_xlabel() for ax in curves.axes if ax.get_xlabel()]
     assert bottom == ["stereo angle (deg)", "detector radius (mrad)", "dwell time (µs)"]
     assert [ax.get_xscale() for ax in curves.axes[-3:]] == ["linear", "linear", "log"]
@@ -230,12 +231,12 @@ def test_best_condition_needs_enough_lines_found():
 
     rows = [row(2, s, 0.9, 8.0 + s) for s in range(2)] + [row(4, s, 0.9, 4.0 + s) for s in range(2)]
     rows += [row(8, 0, 0.95, 1.0), row(8, 1, None, None, "ValueError: nothing")]  # survived once: F is 0.475
-    study = studies.split(pd.DataFrame(rows))[0]
+    study = split(pd.DataFrame(rows))[0]
     text = studies.best_sentence(study)
     assert "Choose stereo angle 4°" in text
     assert "2 of 3 conditions" in text
     assert "4.5 nm" in text
-    low = studies.split(pd.DataFrame(rows).assign(f_score_visible=0.3))[0]
+    low = split(pd.DataFrame(rows).assign(f_score_visible=0.3))[0]
     assert "None of 3 conditions reaches F = 0.8" in studies.best_sentence(low)
 
 
@@ -244,12 +245,12 @@ def test_best_condition_needs_enough_lines_found():
     [([2, 4, 6, 8], False), ([1, 4, 16], True), ([1, 3, 10, 30, 100], True), ([5, 15], False), ([0, 10, 100], False)],
 )
 def test_geometric_values_get_a_log_axis(values, geometric):
-    assert studies.is_geometric(values) == geometric
+    assert is_geometric(values) == geometric
 
 
 def test_unknown_paths_still_get_a_label():
-    assert studies.label("specimen.some_length_nm") == "some length (nm)"
-    assert studies.label("specimen.kind") == "kind"
+    assert words.label("specimen.some_length_nm") == "some length (nm)"
+    assert words.label("specimen.kind") == "kind"
 
 
 def test_view_writes_picture_and_page(scene, tmp_path):

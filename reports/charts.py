@@ -1,0 +1,301 @@
+"""Charts of a study: scores against every varied axis, and maps over pairs of axes.
+
+Drawn 7.2 inches wide with letters of 8 points or more: printed 17 cm wide, the smallest are above 7 points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from veristem.datasets import InputError
+from veristem.reports import style
+from veristem.reports.comparison import mean_interval
+from veristem.reports.figures import new_figure, styled
+from veristem.reports.rows import StudyResult, is_geometric
+from veristem.reports.studies import CHIEF, F_ENOUGH, OTHERS
+from veristem.reports.words import counted, fixed, label, value_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH_IN = 7.2
+MAPPED = ("f_score", "depth_rmse_nm")
+MOST_PAIRS = 6
+_SHARES = ("f_score", "precision", "recall", "apls")
+_WANTED = {"f_score": F_ENOUGH, "length_ratio": 1.0, "calibration": 1.0, "depth_bias_nm": 0.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """A figure for a page or a file.
+
+    Parameters
+    ----------
+    name : str
+        For a file, without a suffix.
+    figure : Figure
+        7.2 inches wide.
+    alt, caption : str
+        What it shows, in short and at length.
+    fold : str
+        Heading under which a page folds it away; empty when it stands open.
+    """
+
+    name: str
+    figure: Figure
+    alt: str
+    caption: str
+    fold: str = ""
+
+
+def study_charts(result: StudyResult) -> Iterator[Chart]:
+    """All charts of a study, the chief ones first; none where nothing was varied."""
+    seeds = len(set(result.rows["seed"]))
+    bars = f"Means over {counted(seeds, 'seed')}" + (", bars: 95 % bootstrap intervals over seeds" if seeds > 1 else "")
+    bars += " (of so few they are too narrow)" if 1 < seeds < 6 else ""
+    bars += "; axes that are not shown are averaged over." if len(result.axes) > 1 else "."
+    if result.suffix:
+        bars += " Scores are over the visible lines."
+    for fold, scores in (("", CHIEF), ("All other scores", OTHERS)):
+        known = [score for score in scores if result.knows(score)]
+        for axes in _portions(result.axes, 3):
+            for part in _portions(known, 6):
+                text = bars + _chief_caption(result, part) if not fold else bars
+                name = f"curves-{'other' if fold else 'chief'}-{part[0]}-{axes[0]}"
+                alt = f"Scores against {', '.join(map(label, axes))}"
+                yield Chart(_file_name(result, name), score_curves(result, part, axes), alt, text, fold)
+    yield from _map_charts(result)
+
+
+@styled
+def score_curves(result: StudyResult, scores: Sequence[str] = CHIEF, axes: Sequence[str] = ()) -> Figure:
+    """Scores (rows) against varied axes (columns), with 95 % bootstrap bars over seeds; one axis alone fills rows.
+
+    Lines are methods when several ran, else the values of another axis. The smallest possible depth error, where
+    known, is dashed.
+
+    Raises
+    ------
+    InputError
+        When no axis takes more than one value.
+    """
+    axes = tuple(axes) or result.axes
+    if not axes:
+        raise InputError("score curves: no axis with more than one value found, at least one allowed")
+    if len(axes) == 1:
+        cells = [[(score, axes[0]) for score in part] for part in _portions(scores, min(3, len(scores)))]
+    else:
+        cells = [[(score, axis) for axis in axes] for score in scores]
+    columns = len(cells[0])
+    size = (WIDTH_IN if columns > 1 else 4.2, (1.55 if columns > 1 else 2.6) * len(cells) + 1.0)
+    figure, grid = new_figure(size, columns, len(cells), sharey="row" if len(axes) > 1 else False)
+    for row, line in enumerate(cells):
+        for column, (score, axis) in enumerate(line):
+            ax, lines_are = grid[row][column], _line_axis(result, axis)
+            _curves(ax, result, axis, lines_are, score)
+            _dress(ax, score)
+            if column == 0 or len(axes) == 1:
+                ax.set_ylabel(_wrapped(label(score)))
+            last = row == len(cells) - 1
+            if len(axes) == 1 or last:
+                ax.set_xlabel(label(axis))
+            else:
+                ax.tick_params(labelbottom=False)
+            if last and lines_are not in (None, "method"):
+                ax.legend(title=label(lines_are), loc="upper center", bbox_to_anchor=(0.5, -0.42), ncols=3)
+        for ax in grid[row][len(line) :]:
+            ax.set_axis_off()
+    if len(set(result.rows["method"])) > 1:
+        handles, names = grid[0][0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside upper left", ncols=max(1, 90 // (max(map(len, names)) + 8)))
+    return figure
+
+
+@styled
+def heat_maps(result: StudyResult, method: str, pairs) -> Figure:
+    """F and depth RMSE of a method over pairs of axes: means over seeds and the other axes.
+
+    The best cell of each map is framed; a cell without a value is hatched.
+    """
+    rows = result.rows[result.rows["method"] == method]
+    figure, grid = new_figure((WIDTH_IN, 2.3 * len(pairs) + 0.8), 2, len(pairs))
+    for column, score in enumerate(MAPPED):
+        tables = [_pair_table(rows, score, pair) for pair in pairs]
+        known = np.concatenate([table.ravel() for _, _, table in tables])
+        known = known[np.isfinite(known)]
+        limits = (known.min(), known.max()) if len(known) else (0.0, 1.0)
+        shown = None
+        for ax, pair, table in zip(grid[:, column], pairs, tables):
+            shown = _map(ax, score, pair, *table, limits)
+        assert shown is not None
+        bar = figure.colorbar(shown, ax=list(grid[:, column]), location="top", aspect=30, label=label(score))
+        bar.outline.set_linewidth(0.4)
+    return figure
+
+
+def axis_pairs(result: StudyResult) -> list[tuple[str, str]]:
+    """Pairs of axes that change independently, the one with more values first; zipped ones have no map."""
+    pairs = []
+    for pair in combinations(result.axes, 2):
+        together = len(result.rows[list(pair)].drop_duplicates())
+        a, b = sorted(pair, key=lambda axis: -len(_values(result.rows, axis)))
+        if together > len(_values(result.rows, a)):
+            pairs.append((a, b))
+    return pairs
+
+
+def _map_charts(result: StudyResult) -> Iterator[Chart]:
+    pairs = axis_pairs(result)
+    for place, method in enumerate(_best_first(result)):
+        for part in _portions(pairs[:MOST_PAIRS], 3):
+            text = (
+                f"F and depth RMSE of {method} over pairs of conditions: means over seeds and the other axes. Light is "
+                "better; framed: the best cell of each map; hatched grey: no value."
+            )
+            if len(pairs) > MOST_PAIRS:
+                text += f" {MOST_PAIRS} of {len(pairs)} pairs of axes are drawn."
+            name = _file_name(result, f"maps-{place + 1}-{'-'.join(part[0])}")
+            alt = f"Maps of F and depth RMSE over {' and over '.join(f'{label(a)} and {label(b)}' for a, b in part)}"
+            yield Chart(name, heat_maps(result, method, part), alt, text, f"Maps of {method}" if place else "")
+
+
+def _best_first(result: StudyResult) -> list[str]:
+    means = {str(method): rows["f_score"].mean() for method, rows in result.rows.groupby("method")}
+    return sorted(means, key=lambda method: -np.nan_to_num(means[method]))
+
+
+def _chief_caption(result: StudyResult, scores) -> str:
+    text = f" Dashed: F = {F_ENOUGH:g}." if "f_score" in scores else ""
+    if "depth_rmse_nm" in scores and result.knows("depth_limit_nm"):
+        text += " Dashed under the depth error: its limit, the smallest error any unbiased method can have."
+    return text + _failure_text(result)
+
+
+def _failure_text(result: StudyResult) -> str:
+    failed = result.failed
+    if not failed:
+        return ""
+    return (
+        f" A run in which the method fails counts as F = recall = 0 and has no other score; one in which the "
+        f"simulation or the machine fails is left out ({failed:,} of {len(result.rows):,} failed)."
+    )
+
+
+def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: str) -> None:
+    from matplotlib.transforms import ScaledTranslation
+
+    values = _values(result.rows, axis)
+    numeric = all(isinstance(v, (int, float, np.number)) for v in values)
+    at = [float(v) for v in values] if numeric else list(range(len(values)))
+    groups: list[tuple[Any, Any]] = [("", result.rows)] if lines_are is None else list(result.rows.groupby(lines_are))
+    of_methods = lines_are in (None, "method")
+    colours = list(style.METHODS) * len(groups) if of_methods else style.spread(len(groups))
+    for i, ((name, rows), colour) in enumerate(zip(groups, colours)):
+        # the other axes are averaged within a seed, so that the bars are over independent specimens
+        by_seed = rows.pivot_table(score, index=axis, columns="seed", aggfunc="mean").reindex(values)
+        mean, low, high = np.array([mean_interval(v) for v in by_seed.to_numpy(float)]).T
+        # side by side, a few points apart, or bars would hide each other
+        beside = ScaledTranslation(3.0 * (i - (len(groups) - 1) / 2) / 72, 0, ax.figure.dpi_scale_trans)
+        bars = np.nan_to_num([mean - low, high - mean])
+        how = {"color": colour, "marker": style.MARKERS[i % len(style.MARKERS)], "ms": 3.5, "lw": 1.2}
+        how |= {"capsize": 1.8, "elinewidth": 0.9, "transform": ax.transData + beside}
+        ax.errorbar(at, mean, bars, label=value_text(name), **how)
+        if score == "depth_rmse_nm" and (not of_methods or i == 0):
+            _limit(ax, rows if not of_methods else result.rows, axis, values, at, colour if not of_methods else "0.2")
+    if numeric and is_geometric(at):
+        ax.set_xscale("log")
+    if len(at) <= 6 or not numeric:
+        ax.set_xticks(at, list(map(value_text, values)))
+        ax.minorticks_off()
+    if not numeric:
+        ax.set_xlim(-0.4, len(at) - 0.6)
+
+
+def _limit(ax, rows, axis: str, values, at, colour) -> None:
+    if not rows["depth_limit_nm"].notna().any():
+        return
+    limit = rows.pivot_table("depth_limit_nm", index=axis, aggfunc="mean").reindex(values)["depth_limit_nm"]
+    ax.plot(at, limit, color=colour, lw=1.0, ls=(0, (4, 2)))
+    if not ax.texts:
+        last = limit.last_valid_index()
+        where = (at[values.index(last)], limit[last])
+        ax.annotate("limit", where, (0, 2), textcoords="offset points", ha="right", va="bottom", fontsize=8)
+
+
+def _dress(ax, score: str) -> None:
+    if score in _SHARES:
+        ax.set_ylim(-0.04, 1.04)
+        ax.set_yticks([0, 0.5, 1])
+    elif score != "depth_bias_nm":
+        ax.set_ylim(bottom=0)
+    if score in _WANTED:
+        ax.axhline(_WANTED[score], color="0.5", lw=0.8, ls=(0, (4, 3)), zorder=0)
+    ax.grid(color="0.9", lw=0.5)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.margins(x=0.08)
+
+
+def _pair_table(rows, score: str, pair) -> tuple[list, list, np.ndarray]:
+    """Values of both axes, and the means (second axis, first axis)."""
+    across, down = (_values(rows, axis) for axis in pair)
+    by_seed = rows.pivot_table(score, index=[pair[1], pair[0]], columns="seed", aggfunc="mean")
+    table = np.full((len(down), len(across)), np.nan)
+    for (y, x), value in by_seed.mean(axis=1).items():
+        table[down.index(y), across.index(x)] = value
+    return across, down, table
+
+
+def _map(ax, score: str, pair, across, down, table, limits):
+    from matplotlib.patches import Rectangle
+
+    colours = "viridis" if score in _SHARES else "viridis_r"
+    ax.patch.set(facecolor="0.92", hatch="////", edgecolor="0.65")
+    shown = ax.imshow(table, cmap=colours, vmin=limits[0], vmax=limits[1], origin="lower", aspect="auto")
+    for values, ticks in ((across, ax.set_xticks), (down, ax.set_yticks)):
+        step = -(-len(values) // 8)
+        ticks(range(0, len(values), step), list(map(value_text, values[::step])))
+    ax.tick_params(length=0)
+    ax.set_xlabel(label(pair[0]))
+    ax.set_ylabel(_wrapped(label(pair[1])))
+    known = np.argwhere(np.isfinite(table))
+    if len(across) <= 7 and len(down) <= 8:
+        for y, x in known:
+            pale = np.dot(shown.to_rgba(table[y, x])[:3], (0.3, 0.59, 0.11)) > 0.5
+            ax.text(x, y, fixed(table[y, x], score), ha="center", va="center", fontsize=8, color="k" if pale else "w")
+    if len(known):
+        best = np.nanargmax(table if score in _SHARES else -table)
+        y, x = np.unravel_index(best, table.shape)
+        for colour, width in (("white", 4.0), ("black", 1.8)):
+            ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, ec=colour, lw=width, clip_on=False, zorder=3))
+    return shown
+
+
+def _line_axis(result: StudyResult, axis: str) -> str | None:
+    if len(set(result.rows["method"])) > 1:
+        return "method"
+    counts = {a: len(_values(result.rows, a)) for a in result.axes if a != axis}
+    return min((a for a in counts if counts[a] <= 5), key=counts.__getitem__, default=None)
+
+
+def _values(rows, axis: str) -> list:
+    return sorted(set(rows[axis].dropna()), key=lambda v: (isinstance(v, str), v))
+
+
+def _portions(items, most: int) -> list:
+    """Items in as few groups as fit, of even size."""
+    count = -(-len(items) // most)
+    size = -(-len(items) // max(count, 1))
+    return [items[i : i + size] for i in range(0, len(items), size)] if size else []
+
+
+def _wrapped(text: str) -> str:
+    return text.replace(" (", "\n(") if len(text) > 14 else text
+
+
+def _file_name(result: StudyResult, name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in f"{result.name}-{name}")

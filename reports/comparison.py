@@ -1,0 +1,179 @@
+"""Statistics over seeds: means with intervals, and methods compared on the same specimens and the same noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from veristem.datasets import InputError
+from veristem.reports.rows import StudyResult
+from veristem.reports.words import counted, fixed, parts
+
+LEVEL = 0.05  # a chance up to this is called a difference
+HIGHER = ("f_score", "precision", "recall", "apls")
+LOWER = (
+    "accuracy_nm", "completeness_nm", "chamfer_nm", "hausdorff95_nm", "depth_rmse_nm", "depth_spread_nm",
+    "lateral_rmse_nm", "betti0_error", "betti1_error",
+)  # fmt: skip
+_BETTER = {
+    "f_score": "recovers the lines better than",
+    "recall": "finds more than",
+    "precision": "invents less than",
+    "depth_rmse_nm": "is more exact in depth than",
+    "lateral_rmse_nm": "is more exact across the beam than",
+}
+_EXACT_SEEDS = 14  # up to here all 2^n signs are tried, beyond as many random ones
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How far two methods differ in one score, paired: same conditions, same specimens, same noise.
+
+    Parameters
+    ----------
+    score : str
+        Name of the score.
+    first, second : str
+        Methods.
+    difference, low, high : float
+        First minus second, mean over seeds, with its 95 % bootstrap interval over seeds, in units of the score; NaN
+        where there is none.
+    p_value : float
+        Chance of a difference at least this large, in either direction, were the methods alike (exact sign-flip test
+        over seeds), multiplied for ``tests`` comparisons after Holm.
+    seeds, pairs : int
+        Seeds, and pairs of runs, in which both methods have the score.
+    tests : int
+        Comparisons made at once.
+    """
+
+    score: str
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    seeds: int
+    pairs: int
+    tests: int = 1
+
+    @property
+    def seeds_needed(self) -> int:
+        """The fewest seeds with which any difference could be shown: the chance is never below 2 / 2^n."""
+        return 1 + int(np.ceil(np.log2(self.tests / LEVEL)))
+
+    def sentence(self) -> str:
+        """Which is better, by how much, how sure; or that it cannot be told."""
+        words, unit = parts(self.score)
+        if not self.seeds:
+            return (
+                f"{words} of {self.first} and {self.second} cannot be compared: there is no run in which both have one."
+            )
+        over = f"over {counted(self.seeds, 'seed')}, {counted(self.pairs, 'pair')} of runs"
+        if self.difference == 0 and not (self.low < 0 or self.high > 0):
+            return f"{self.first} and {self.second} have the same {words} {over}."
+        gap = f"{fixed(abs(self.difference), self.score)} {unit}".rstrip()
+        way = "higher" if self.difference > 0 else "lower"
+        if self.seeds < self.seeds_needed:
+            return (
+                f"No difference in {words} between {self.first} and {self.second} that {counted(self.seeds, 'seed')} "
+                f"could show (at least {self.seeds_needed} are needed for {100 * (1 - LEVEL):g} % confidence); "
+                f"measured: {self.first} {way} by {gap}."
+            )
+        ends = sorted([self.low, self.high] if self.difference > 0 else [-self.low, -self.high])
+        low, high = (fixed(end, self.score) for end in ends)
+        sure = f"95 % interval {low} to {high} {over}; chance of this without a difference {_percent(self.p_value)}"
+        if self.tests > 1:
+            sure += f", corrected for {self.tests} comparisons"
+        if self.p_value > LEVEL:
+            between = f"{self.first} and {self.second}"
+            return f"No clear difference in {words} between {between}: {self.first} {way} by {gap} ({sure})."
+        first_is_better = (self.difference > 0) == (self.score in HIGHER)
+        better, worse = (self.first, self.second) if first_is_better else (self.second, self.first)
+        way = "higher" if self.score in HIGHER else "lower"
+        phrase = _BETTER.get(self.score, "does better than")
+        return f"{better} {phrase} {worse}: {words} {way} by {gap} ({sure})."
+
+
+def mean_interval(by_seed: np.ndarray, draws: int = 2000) -> tuple[float, float, float]:
+    """Mean over seeds with its 95 % bootstrap interval; NaN seeds are left out, and one seed has no interval."""
+    values = np.asarray(by_seed, float)
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        return (float(values[0]) if len(values) else np.nan), np.nan, np.nan
+    mean = float(values.mean())
+    low, high = np.percentile(values[_picks(len(values), draws)].mean(axis=1), [2.5, 97.5])
+    return mean, min(float(low), mean), max(float(high), mean)
+
+
+def compare_two(result: StudyResult, score: str, first: str, second: str) -> Comparison:
+    """Two methods, paired by condition and seed: differences are averaged within a seed, then over seeds.
+
+    Only conditions count in which both have the score.
+
+    Raises
+    ------
+    InputError
+        For a score of which neither more nor less is better.
+    """
+    import pandas as pd
+
+    if score not in (*HIGHER, *LOWER):
+        raise InputError(f"compare: {score!r} found, allowed are {', '.join((*HIGHER, *LOWER))}")
+    table = result.rows.pivot_table(score, index=["condition", "seed"], columns="method", aggfunc="mean")
+    paired = table.reindex(columns=[first, second]).dropna()
+    gaps = pd.Series(paired.iloc[:, 0] - paired.iloc[:, 1], paired.index)
+    by_seed = np.asarray(gaps.groupby(level="seed").mean(), float)
+    found = mean_interval(by_seed)
+    return Comparison(score, first, second, *found, _sign_flip(by_seed), len(by_seed), len(paired))
+
+
+def compare(result: StudyResult, score: str) -> list[Comparison]:
+    """The best method against every other one; with more than two, chances are corrected after Holm.
+
+    Raises
+    ------
+    InputError
+        For a score of which neither more nor less is better.
+    """
+    methods = list(dict.fromkeys(result.rows["method"]))
+    if len(methods) < 2:
+        return []
+    means = [result.rows.loc[result.rows["method"] == method, score].mean() for method in methods]
+    best = methods[int(np.argmax(np.nan_to_num(means if score in HIGHER else np.negative(means), nan=-np.inf)))]
+    return _holm([compare_two(result, score, best, method) for method in methods if method != best])
+
+
+def _holm(comparisons: list[Comparison]) -> list[Comparison]:
+    """Chances multiplied so that the risk of any false finding stays that of a single test."""
+    tests = sum(c.seeds > 0 for c in comparisons)
+    order = np.argsort([c.p_value for c in comparisons], kind="stable")
+    corrected, least = list(comparisons), 0.0
+    for rank, i in enumerate(order):
+        least = max(least, min(1.0, (tests - rank) * comparisons[i].p_value))
+        corrected[i] = replace(comparisons[i], p_value=least, tests=tests)
+    return corrected
+
+
+def _sign_flip(differences: np.ndarray) -> float:
+    """Share of all choices of signs whose mean is at least as far from zero as the mean found."""
+    count = len(differences)
+    if count <= _EXACT_SEEDS:
+        signs = 1 - 2 * ((np.arange(2**count)[:, None] >> np.arange(count)) & 1)
+    else:
+        signs = np.random.default_rng(0).choice([-1, 1], (2**_EXACT_SEEDS, count))
+        signs[0] = 1  # what was found is one of them, so that the chance is never 0
+    rounding = 1e-12 * np.abs(differences).sum()
+    return float((np.abs(signs @ differences) >= abs(differences.sum()) - rounding).mean())
+
+
+@lru_cache(maxsize=64)
+def _picks(count: int, draws: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, count, (draws, count))
+
+
+def _percent(chance: float) -> str:
+    return "below 0.1 %" if chance < 0.001 else f"{100 * chance:.2g} %"

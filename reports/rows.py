@@ -1,0 +1,92 @@
+"""The rows of a study as reports use them: its conditions as columns, failures as what they count for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from veristem.datasets.results import CURVE_SCORES
+from veristem.reports.words import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class StudyResult:
+    """The rows of one study.
+
+    Parameters
+    ----------
+    name : str
+        Name of the study.
+    rows : DataFrame
+        One row a run: ``cell``, ``method``, ``seed``, ``error``, ``failure``, ``condition`` (JSON), ``depth_limit_nm``,
+        one column a varied axis and one a score of ``CURVE_SCORES``. A method that failed has found nothing: F and
+        recall 0, no other score. A failure of the simulation or the machine says nothing of the method: no score.
+    axes : tuple of str
+        Dotted recipe paths that take more than one value.
+    suffix : str
+        "_visible" when the scores are over the visible truth, else "".
+    """
+
+    name: str
+    rows: pd.DataFrame
+    axes: tuple[str, ...]
+    suffix: str
+
+    @property
+    def failed(self) -> int:
+        """Number of runs that failed."""
+        return sum(isinstance(error, str) for error in self.rows["error"])
+
+    def knows(self, column: str) -> bool:
+        """Whether any run has a value in a column."""
+        return _has(self.rows, column)
+
+    def size_text(self) -> str:
+        """How much was run: "54 runs, 18 conditions, 3 seeds"."""
+        seeds, conditions = len(set(self.rows["seed"])), len(set(self.rows["condition"]))
+        texts = [counted(len(self.rows), "run"), counted(conditions, "condition"), counted(seeds, "seed")]
+        return ", ".join(texts)
+
+
+def split(table: pd.DataFrame | None) -> list[StudyResult]:
+    """The studies of a results table (datasets/results.py), each with its conditions spread into columns."""
+    import pandas as pd
+
+    if table is None or not len(table):
+        return []
+    results = []
+    for name, part in table.groupby("study", sort=False, dropna=False):
+        conditions = pd.DataFrame([_hashable(json.loads(c or "{}")) for c in part["conditions"]], index=part.index)
+        suffix = "_visible" if _has(part, "f_score_visible") or _has(part, "depth_rmse_nm_visible") else ""
+        plain = part.reindex(columns=["cell", "method", "seed", "error", "failure", "conditions", "depth_limit_nm"])
+        plain = plain.rename(columns={"conditions": "condition"})
+        scores = {score: pd.to_numeric(part.get(score + suffix), errors="coerce") for score in CURVE_SCORES}
+        scores = pd.DataFrame(scores, part.index)
+        blamed = part["error"].notna() & ~plain["failure"].isin(["simulation", "machine"])
+        scores.loc[blamed, ["f_score", "recall"]] = 0.0
+        axes = tuple(str(c) for c in conditions if len(set(conditions[c].dropna())) > 1)
+        results.append(StudyResult(str(name), pd.concat([plain, conditions[list(axes)], scores], axis=1), axes, suffix))
+    return results
+
+
+def is_geometric(values) -> bool:
+    """Whether sorted values are spaced by factors rather than by steps, over at least a factor of 8."""
+    v = np.asarray(values, float)
+    if len(v) < 3 or v.min() <= 0 or v.max() < 8 * v.min():
+        return False
+    steps, factors = np.diff(v), np.diff(np.log(v))
+    return bool(factors.std() / factors.mean() < steps.std() / steps.mean())
+
+
+def _hashable(conditions: dict) -> dict:
+    return {k: json.dumps(v) if isinstance(v, (list, dict)) else v for k, v in conditions.items()}
+
+
+def _has(part: pd.DataFrame, column: str) -> bool:
+    return column in part and bool(part[column].notna().any())

@@ -1,0 +1,74 @@
+"""Words, units and numbers as people read them: "dwell time 10 µs" for ``scan.dwell_us``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+_UNITS = {
+    "deg": "deg", "us": "µs", "nm": "nm", "mrad": "mrad", "nA": "nA", "keV": "keV", "per_m2": "m⁻²"
+}  # fmt: skip
+_NAMES = {
+    "pair_angle": "stereo angle", "radius": "detector radius", "dwell": "dwell time", "pixel": "pixel size",
+    "thickness": "foil thickness", "density": "line density", "current": "beam current", "energy": "beam energy",
+    "convergence": "convergence semi-angle", "inner": "inner detector radius", "outer": "outer detector radius",
+    "f_score": "F", "depth_rmse": "depth RMSE", "lateral_rmse": "lateral RMSE", "hausdorff95": "Hausdorff 95 %",
+    "apls": "APLS", "betti0_error": "Betti-0 error", "betti1_error": "Betti-1 error", "chamfer": "Chamfer distance",
+}  # fmt: skip
+
+
+def label(path: str) -> str:
+    """Words and unit of a dotted recipe path or a score: ``scan.dwell_us`` is "dwell time (µs)"."""
+    words, unit = parts(path)
+    return f"{words} ({unit})" if unit else words
+
+
+def parts(path: str) -> tuple[str, str]:
+    """Words and unit of a dotted recipe path or a score; the unit is empty when there is none."""
+    key = path.rsplit(".", 1)[-1]
+    for suffix, unit in _UNITS.items():
+        if key.endswith("_" + suffix):
+            name = key.removesuffix("_" + suffix)
+            return _NAMES.get(name, name.replace("_", " ")), unit
+    return _NAMES.get(key, key.replace("_", " ")), ""
+
+
+def value_text(value: Any) -> str:
+    """A value of a condition: numbers without needless digits."""
+    return f"{value:g}" if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) else str(value)
+
+
+def conditions_text(conditions: dict[str, Any]) -> str:
+    """Conditions in words: "stereo angle 8°, dwell time 10 µs"."""
+    texts = []
+    for path, value in conditions.items():
+        words, unit = parts(path)
+        text = value_text(value)
+        texts.append(f"{words} {text}°" if unit == "deg" else f"{words} {text} {unit}".rstrip())
+    return ", ".join(texts)
+
+
+def number(value: float | None) -> str:
+    """Three digits, with a true minus; a dash where there is no value."""
+    if value is None or not np.isfinite(value):
+        return "–"
+    return (f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}").replace("-", "−")
+
+
+def fixed(value: float, score: str) -> str:
+    """A score with the digits that mean something: two after the point without a unit, one with."""
+    if not np.isfinite(value):
+        return "–"
+    return (f"{value:.1f}" if parts(score)[1] else f"{value:.2f}").replace("-", "−")
+
+
+def with_interval(mean: float, low: float, high: float, score: str) -> str:
+    """A mean and its interval: "4.1 (3.0 to 5.3)"."""
+    text = fixed(mean, score)
+    return f"{text} ({fixed(low, score)} to {fixed(high, score)})" if np.isfinite(low) else text
+
+
+def counted(count: int, thing: str) -> str:
+    """A number and its noun: "1 run", "5,000 runs"."""
+    return f"{count:,} {thing}" + ("" if count == 1 else "s")
