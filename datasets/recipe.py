@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from veristem.datasets.detectors import DETECTORS, AnyDetector
 from veristem.datasets.errors import InputError
@@ -130,12 +139,10 @@ class Recipe(_Table):
 
     def with_values(self, values: dict[str, Any]) -> Recipe:
         """A copy with values set at dotted paths, checked again; an unknown path is an error that names the nearest."""
-        known = recipe_paths()
         table = self.model_dump(mode="json")
         for path, value in values.items():
-            if path not in known:
-                nearest = "".join(f"; the nearest is {p}" for p in get_close_matches(path, known, n=1))
-                raise InputError(f"{path}: no such key in a recipe{nearest}; `veristem recipe --schema` lists them")
+            if path not in recipe_paths():
+                raise InputError(_unknown(path))
             *parents, last = path.split(".")
             level = table
             for key in parents:
@@ -187,6 +194,11 @@ def recipe_paths() -> tuple[str, ...]:
     return tuple(dict.fromkeys(below(Recipe, "")))
 
 
+def _unknown(path: str) -> str:
+    nearest = "".join(f"; the nearest is {p}" for p in get_close_matches(path, recipe_paths(), n=1))
+    return f"{path}: no such key in a recipe{nearest}; `veristem recipe --schema` lists them"
+
+
 class Axis(_Table):
     """Values from a range."""
 
@@ -207,6 +219,13 @@ class Axis(_Table):
         return [float(v) for v in space(self.start, self.stop, self.steps)]
 
 
+# a list, or else a range: told apart by what is given, so that an error speaks of that one alone
+AxisValues = Annotated[
+    Annotated[list[Any], Tag("list")] | Annotated[Axis, Tag("range")],
+    Discriminator(lambda given: "list" if isinstance(given, list) else "range"),
+]
+
+
 class Study(_Table):
     """Conditions over a recipe: the product of the axes, those of ``zip`` taken together."""
 
@@ -218,12 +237,14 @@ class Study(_Table):
     )
     seeds: Annotated[int, Field(ge=1)] = 8
     tolerance_nm: Positive = Field(default=10.0, description="a point within this distance is matched")
-    axes: dict[str, list[Any] | Axis] = Field(default={}, description="values by dotted path into the recipe")
+    axes: dict[str, AxisValues] = Field(default={}, description="values by dotted path into the recipe")
     zip: list[str] = Field(default=[], description="axes that change together instead of in all combinations")
 
     @model_validator(mode="after")
     def _axes_are_sound(self):
         for path, values in self._values().items():
+            if path not in recipe_paths():
+                raise ValueError(f"axes: {_unknown(path)}")
             if path in ("recipe.seed", "recipe.name", "recipe.version"):
                 raise ValueError(f"axes: {path} found, a key of specimen, microscope or scan allowed")
             if not values or any(value in values[:i] for i, value in enumerate(values)):

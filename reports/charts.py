@@ -110,6 +110,7 @@ def score_curves(result: StudyResult, scores: Sequence[str] = CHIEF, axes: Seque
                 ax.legend(title=label(lines_are), loc="upper center", bbox_to_anchor=(0.5, -0.42), ncols=3)
         for ax in grid[row][len(line) :]:
             ax.set_axis_off()
+    figure.align_ylabels(grid)
     if len(set(result.rows["method"])) > 1:
         handles, names = grid[0][0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside upper left", ncols=max(1, 90 // (max(map(len, names)) + 8)))
@@ -192,7 +193,9 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
     values = _values(result.rows, axis)
     numeric = all(isinstance(v, (int, float, np.number)) for v in values)
     at = [float(v) for v in values] if numeric else list(range(len(values)))
-    groups: list[tuple[Any, Any]] = [("", result.rows)] if lines_are is None else list(result.rows.groupby(lines_are))
+    groups: list[tuple[Any, Any]] = (
+        [("", result.rows)] if lines_are is None else list(result.rows.groupby(lines_are, sort=lines_are != "method"))
+    )
     of_methods = lines_are in (None, "method")
     colours = list(style.METHODS) * len(groups) if of_methods else style.spread(len(groups))
     for i, ((name, rows), colour) in enumerate(zip(groups, colours)):
@@ -203,8 +206,9 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
         beside = ScaledTranslation(3.0 * (i - (len(groups) - 1) / 2) / 72, 0, ax.figure.dpi_scale_trans)
         bars = np.nan_to_num([mean - low, high - mean])
         how = {"color": colour, "marker": style.MARKERS[i % len(style.MARKERS)], "ms": 3.5, "lw": 1.2}
-        how |= {"capsize": 1.8, "elinewidth": 0.9, "transform": ax.transData + beside}
-        ax.errorbar(at, mean, bars, label=value_text(name), **how)
+        drawn = ax.errorbar(at, mean, bars, capsize=1.8, elinewidth=0.9, label=value_text(name), **how)
+        for artist in drawn.get_children():
+            artist.set_transform(ax.transData + beside)
         if score == "depth_rmse_nm" and (not of_methods or i == 0):
             _limit(ax, rows if not of_methods else result.rows, axis, values, at, colour if not of_methods else "0.2")
     if numeric and is_geometric(at):
@@ -224,7 +228,7 @@ def _limit(ax, rows, axis: str, values, at, colour) -> None:
     if not ax.texts:
         last = limit.last_valid_index()
         where = (at[values.index(last)], limit[last])
-        ax.annotate("limit", where, (0, 2), textcoords="offset points", ha="right", va="bottom", fontsize=8)
+        ax.annotate("limit", where, (0, -3), textcoords="offset points", ha="right", va="top", fontsize=8)
 
 
 def _dress(ax, score: str) -> None:

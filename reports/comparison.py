@@ -69,9 +69,7 @@ class Comparison:
         """Which is better, by how much, how sure; or that it cannot be told."""
         words, unit = parts(self.score)
         if not self.seeds:
-            return (
-                f"{words} of {self.first} and {self.second} cannot be compared: there is no run in which both have one."
-            )
+            return f"In {words}, {self.first} and {self.second} cannot be compared: no run gave it for both."
         over = f"over {counted(self.seeds, 'seed')}, {counted(self.pairs, 'pair')} of runs"
         if self.difference == 0 and not (self.low < 0 or self.high > 0):
             return f"{self.first} and {self.second} have the same {words} {over}."

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -11,7 +14,7 @@ import pytest
 
 from veristem.bench import cell as bench_cell
 from veristem.bench.cell import cell_key
-from veristem.bench.store import Store, read_table
+from veristem.bench.store import read_table
 from veristem.bench.study import run_study
 from veristem.datasets import InputError
 from veristem.datasets.recipe import Recipe, Study
@@ -166,13 +169,138 @@ def test_a_damaged_table_is_one_line(tmp_path):
         read_table(tmp_path)
 
 
-def test_a_damaged_part_is_one_line(tmp_path):
-    """A disk that lost a part: the message names the file, which may be deleted to run it again."""
-    store = Store(tmp_path)
-    store.put("abc", {"method": "constant"})
-    (store.parts / "abc.parquet").write_bytes(b"")
-    with pytest.raises(InputError, match=r"abc\.parquet"):
-        store.compact(["abc"])
+def test_a_part_that_cannot_be_read_is_run_again(results, tmp_path):
+    """A file the power failure left empty, or cut short, costs its own cell and nothing else."""
+    folder, table = results
+    shutil.copytree(folder / "parts", tmp_path / "parts")
+    for cell, size in zip(table["cell"], (0, 100)):
+        part = tmp_path / "parts" / f"{cell}.parquet"
+        part.write_bytes(part.read_bytes()[:size])
+    asked = []
+    again = run_study(STUDY, RECIPE, tmp_path, lambda cells, total: asked.append(total) or cells)
+    assert asked == [2]
+    pd.testing.assert_frame_equal(timeless(again), timeless(table))
+
+
+def test_a_table_that_cannot_be_read_is_made_again(results, tmp_path):
+    """Everything in it stands in the parts too."""
+    folder, table = results
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "results.parquet").write_bytes(b"PAR1")
+    pd.testing.assert_frame_equal(run_study(STUDY, RECIPE, tmp_path, lambda *_: pytest.fail("run again")), table)
+
+
+def test_results_of_another_version(results, tmp_path):
+    """Neither read as if they were of this one nor thrown away: one line."""
+    folder, _ = results
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    older = pq.read_table(folder / "results.parquet").drop_columns(["failure"])
+    pq.write_table(older, tmp_path / "results.parquet")
+    before = set(tmp_path.rglob("*"))
+    message = r"results\.parquet: results without the column 'failure' found.* choose a new folder"
+    with pytest.raises(InputError, match=message):
+        run_study(STUDY, RECIPE, tmp_path)
+    with pytest.raises(InputError, match=message):
+        read_table(tmp_path)
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_a_row_serves_another_study(results, tmp_path):
+    """An axis that is added later finds the finished rows, and they are told under the new name and conditions."""
+    folder, table = results
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    axes = {"scan.dwell_us": [10, 500], "microscope.current_nA": [0.1, 0.2]}
+    asked = []
+    wider = STUDY.changed({"name": "wider", "axes": axes, "methods": ["constant"]})
+    again = run_study(wider, RECIPE, tmp_path, lambda cells, total: asked.append(total) or cells)
+    assert asked == [4]
+    assert set(again["study"]) == {"wider"}
+    assert all(set(json.loads(c)) == set(axes) for c in again["conditions"])
+    assert set(again["cell"]) > set(table[table["method"] == "constant"]["cell"])
+
+
+def test_truth_and_images_are_made_once(tmp_path, monkeypatch):
+    """For all methods of a condition one acquisition, for all doses of a seed one specimen; failures too."""
+    made = []
+    simulate = bench_cell.simulate
+
+    def counted(recipe, specimen):
+        made.append(specimen is not None)
+        return simulate(recipe, specimen)
+
+    monkeypatch.setattr(bench_cell, "simulate", counted)
+    run_study(STUDY, RECIPE, tmp_path / "fine")
+    assert made == [False, True, False, True]
+    made.clear()
+    table = run_study(STUDY, RECIPE.with_values({"microscope.convergence_mrad": 20}), tmp_path / "outside")
+    assert len(made) == 4
+    assert set(table["failure"]) == {"simulation"}
+    assert table["error"].str.contains("outside").all()
+
+
+@pytest.mark.parametrize(
+    ("error", "whose"),
+    [(MemoryError("no room"), "machine"), (OSError(errno.ENOSPC, "full"), "machine"), (OSError("odd"), "method")],
+)
+def test_only_the_machines_failure_is_tried_again(tmp_path, monkeypatch, error, whose):
+    """A full memory or disk is the machine's; all else a method raises is its own."""
+
+    def run(*_):
+        raise error
+
+    study = STUDY.changed({"methods": ["constant"], "seeds": 1})
+    with monkeypatch.context() as patch:
+        patch.setattr(bench_cell, "run_method", run)
+        table = run_study(study, RECIPE, tmp_path)
+    assert set(table["failure"]) == {whose}
+    again = run_study(study, RECIPE, tmp_path)
+    assert again["error"].isna().all() == (whose == "machine")
+    pd.testing.assert_frame_equal(read_table(tmp_path), again)
+
+
+def test_parameters_of_methods(tmp_path):
+    """Behind the name, each set its own row; an unknown one is told before anything is run."""
+    study = STUDY.changed({"methods": ["stereo-classical", "stereo-classical depth_margin_nm=1"], "seeds": 1})
+    table = run_study(study, RECIPE, tmp_path)
+    assert list(table["method"]) == study.methods * 2
+    assert table["cell"].nunique() == 4
+    with pytest.raises(InputError, match=r"unexpected keyword argument 'depth'; allowed are depth_margin_nm, "):
+        run_study(STUDY.changed({"methods": ["stereo-classical depth=1"]}), RECIPE, tmp_path)
+
+
+def test_zipped_axes():
+    """They change together and count as one axis of the product."""
+    axes = {"scan.dwell_us": [1, 2], "microscope.energy_keV": [80, 200, 300], "microscope.current_nA": [3, 4]}
+    cells = Study.model_validate(
+        {"name": "s", "recipe": "r", "axes": axes, "zip": ["scan.dwell_us", "microscope.current_nA"]}
+    ).cells()
+    found = [tuple(cell[path] for path in axes) for cell in cells]
+    assert found == [(a, e, a + 2) for a in (1, 2) for e in (80, 200, 300)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"axes": {"scan.dwel_us": [1]}}, "axes: scan.dwel_us: no such key in a recipe; the nearest is scan.dwell_us"),
+        ({"axes": {"scan.dwell_us": [1, -1]}}, "scan.dwell_us: -1 found, Input should be greater than 0"),
+        ({"axes": {"scan.dwell_us": []}}, "one or more values that differ allowed"),
+        ({"axes": {"scan.dwell_us": [1, 1.0]}}, "one or more values that differ allowed"),
+        ({"axes": {"recipe.seed": [1]}}, "a key of specimen, microscope or scan allowed"),
+        ({"axes": {"scan.dwell_us": [1, 2], "scan.pixel_nm": [1]}, "zip": ["scan.dwell_us", "scan.pixel_nm"]},
+         "2 of scan.dwell_us, 1 of scan.pixel_nm values found, equally many allowed"),
+        ({"zip": ["scan.pixel_nm"]}, "zip: scan.pixel_nm found, allowed are the axes scan.dwell_us"),
+        ({"methods": []}, "methods: "),
+        ({"methods": ["constant", "constant"]}, "each once allowed"),
+        ({"axes": {"scan.dwell_us": {"from": 1, "to": 0, "steps": 3, "scale": "log"}}}, "positive ends allowed"),
+        ({"unknown": 1}, "unknown"),
+        ({"axes": {"scan.dwell_us": 5}}, "axes.scan.dwell_us.range: 5 found"),
+    ],
+)  # fmt: skip
+def test_a_study_that_makes_no_sense(tmp_path, change, message):
+    """One line, before anything is run."""
+    with pytest.raises(InputError, match=re.escape(message)):
+        run_study(STUDY.changed(change), RECIPE, tmp_path / "out")
+    assert not list(tmp_path.rglob("*.parquet"))
 
 
 def test_study_command(cli, small, tmp_path):
@@ -186,7 +314,7 @@ def test_study_command(cli, small, tmp_path):
     arguments = ["study", tmp_path / "mine.toml", "-o", out, *small, "--method", "constant", "--method", "failing"]
     first = cli(*arguments)
     assert first.code == 0
-    assert first.out == f"4 rows, 2 failed: {out / 'results.parquet'}\n"
+    assert first.out.splitlines()[-1] == f"4 rows, 2 failed: {out / 'results.parquet'}"
     assert "4 of 4 cells" in first.err
     second = cli(*arguments)
     assert (second.code, second.out, second.err) == (0, first.out, "")
