@@ -55,6 +55,12 @@ class Chart:
 
 def study_charts(result: StudyResult) -> Iterator[Chart]:
     """All charts of a study, the chief ones first; none where nothing was varied."""
+    yield from curve_charts(result)
+    yield from map_charts(result)
+
+
+def curve_charts(result: StudyResult) -> Iterator[Chart]:
+    """Every score against every axis."""
     seeds = len(set(result.rows["seed"]))
     bars = f"Means over {counted(seeds, 'seed')}" + (", bars: 95 % bootstrap intervals over seeds" if seeds > 1 else "")
     bars += " (of so few they are too narrow)" if 1 < seeds < 6 else ""
@@ -69,7 +75,6 @@ def study_charts(result: StudyResult) -> Iterator[Chart]:
                 name = f"curves-{'other' if fold else 'chief'}-{part[0]}-{axes[0]}"
                 alt = f"Scores against {', '.join(map(label, axes))}"
                 yield Chart(_file_name(result, name), score_curves(result, part, axes), alt, text, fold)
-    yield from _map_charts(result)
 
 
 @styled
@@ -150,7 +155,8 @@ def axis_pairs(result: StudyResult) -> list[tuple[str, str]]:
     return pairs
 
 
-def _map_charts(result: StudyResult) -> Iterator[Chart]:
+def map_charts(result: StudyResult) -> Iterator[Chart]:
+    """F and depth RMSE over every pair of axes, a method at a time."""
     pairs = axis_pairs(result)
     for place, method in enumerate(_best_first(result)):
         for part in _portions(pairs[:MOST_PAIRS], 3):
@@ -226,9 +232,10 @@ def _limit(ax, rows, axis: str, values, at, colour) -> None:
     limit = rows.pivot_table("depth_limit_nm", index=axis, aggfunc="mean").reindex(values)["depth_limit_nm"]
     ax.plot(at, limit, color=colour, lw=1.0, ls=(0, (4, 2)))
     if not ax.texts:
-        last = limit.last_valid_index()
-        where = (at[values.index(last)], limit[last])
-        ax.annotate("limit", where, (0, -3), textcoords="offset points", ha="right", va="top", fontsize=8)
+        middle = len(at) // 2
+        if np.isfinite(limit.iloc[middle]):
+            where, how = (at[middle], limit.iloc[middle]), {"ha": "right", "va": "top", "fontsize": 8}
+            ax.annotate("limit", where, (-2, -1), textcoords="offset points", **how)
 
 
 def _dress(ax, score: str) -> None:

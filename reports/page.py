@@ -9,17 +9,16 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.geometry import pair_angle_rad
-from veristem.datasets.results import CURVE_SCORES, SUFFIXES
-from veristem.reports import charts, figures, scenes, studies, words
-from veristem.reports.png import png
+from veristem.reports import charts, figures, scenes, studies, tables
 from veristem.reports.rows import StudyResult, split
 from veristem.reports.scenes import Scene
+from veristem.reports.words import counted, label, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,14 +29,14 @@ def write_page(
     path: str | Path,
     *,
     title: str,
-    scene: Scene,
+    scenes: Sequence[tuple[str, Scene]] = (),
     table: pd.DataFrame | None = None,
     facts: dict[str, dict[str, str]],
     sentences: Sequence[str] = (),
     command: str = "",
     meanings: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Write the report of one reconstruction, and of the study around it, as one HTML file that needs no other.
+    """Write the report of a reconstruction, of a study, or of both, as one HTML file that needs no other.
 
     Parameters
     ----------
@@ -45,8 +44,10 @@ def write_page(
         File to write; it appears whole or not at all.
     title : str
         Headline.
-    scene : Scene
-        The acquisition and reconstruction to show; without a truth, neither errors nor scores are shown.
+    scenes : sequence of (str, Scene)
+        Headings, and the acquisitions and reconstructions to show. A scene without a heading is what the page is about:
+        it stands first and in full. Those with one are examples and follow the study. Without a truth, neither errors
+        nor scores are shown.
     table : DataFrame, optional
         Results of one or more studies (datasets/results.py).
     facts : dict of dict of str
@@ -58,60 +59,81 @@ def write_page(
     meanings : mapping
         What each score means, in a sentence.
     """
-    from jinja2 import Environment
+    from jinja2 import Environment, FunctionLoader
 
     results = split(table)
-    found = [text for text in map(studies.best_sentence, results) if text]
-    if len(found) > 1:
-        found = [f"Study {r.name}: {t}" for r in results if (t := studies.best_sentence(r))]
-    pictures, packs = _pictures(scene)
-    template = resources.files("veristem.reports").joinpath("templates", "page.html.jinja").read_text(encoding="utf-8")
-    html = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template).render(
-        title=title, sentences=[*sentences, *found], numbers=_key_numbers(scene), scene=scene, pictures=pictures,
-        size=[f"{length:g}" for length in scene.size_nm], has_empty_truth=_is_empty(scene),
-        studies=[_study(result) for result in results], f_enough=studies.F_ENOUGH,
-        runs=0 if table is None else len(table), failures=_failures(table), scores=_score_rows(scene.scores, meanings),
-        facts=facts, command=command,
-        script_data=_script_json({"viewer": scenes.viewer_html(), "scenes": packs}),
+    many = len(results) > 1
+    found = [(f"Study {r.name}: " if many else "") + text for r in results for text in studies.findings(r)]
+    shown = [_scene(heading, scene, f"scene{i}") for i, (heading, scene) in enumerate(scenes)]
+    about = next((s for s in shown if not s["heading"]), None)
+    packs = {f"{s['key']}-{name}": pack for s in shown for name, pack in s.pop("packs").items()}
+    folder = resources.files("veristem.reports").joinpath("templates")
+    environment = Environment(
+        loader=FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8")),
+        autoescape=True, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    html = environment.get_template("page.html.jinja").render(
+        title=title, sentences=[*sentences, *found], about=about, examples=[s for s in shown if s["heading"]],
+        numbers=about["numbers"] if about else _study_numbers(results), studies=[_study(result) for result in results],
+        failures=tables.failures(table), runs=0 if table is None else len(table),
+        scores=tables.score_rows(about["scene"].scores, meanings) if about else [], meanings=meanings,
+        facts=facts, command=command, most_conditions=tables.MOST_CONDITIONS,
+        script_data=_script_json({"viewer": _viewer(), "scenes": packs}) if packs else "",
     )  # fmt: skip
     path = Path(path)
     with atomic_path(path) as partial:
         partial.write_text(html, encoding="utf-8")
 
 
-def _pictures(scene: Scene) -> tuple[dict[str, str], dict[str, str]]:
-    """Pictures by name as data addresses, and the packed 3D scenes."""
-    pictures, packs = {}, {}
-    plotters: dict[str, tuple[Any, scenes.Camera]] = {"reconstruction": (scenes.reconstruction_plotter, "edge")}
-    if scene.truth is not None:
-        plotters["truth"] = (scenes.truth_plotter, "beam")
-    for name, (make, second) in plotters.items():
-        plotter = make(scene)
-        pictures[f"{name}_{second}"] = _address(scenes.picture(plotter, second))
-        pictures[name] = _address(scenes.picture(plotter, "tilted"))
-        packs[name] = scenes.packed(plotter)
-        plotter.close()
-    pictures["pair"] = _drawn(figures.stereo_pair(scene.acquisition))
-    if figures.pair(scene.acquisition) is not None:
-        pictures["anaglyph"] = _drawn(figures.anaglyph(scene.acquisition))
-    pictures["plan"] = _drawn(figures.overlay_plan(scene))
+def _viewer() -> str:
+    return scenes.viewer_html()
+
+
+def _scene(heading: str, scene: Scene, key: str) -> dict:
+    """What the template needs of a scene: its pictures as data addresses, its packed 3D scenes, its numbers."""
     drawn = sum(map(len, scene.curves.curves_nm)) + (len(scene.truth.network.segments) if scene.truth else 0)
-    pictures["depth"] = _drawn(figures.overlay_depth(scene), "svg" if drawn < scenes.MOST_TUBES else "png")
-    return pictures, packs
+    pictures = {
+        name: _drawn(figure, "svg" if name == "depth" and drawn < scenes.MOST_TUBES else "png")
+        for name, figure in figures.scene_figures(scene).items()
+    }
+    pictures_3d, packs = scenes.pictures_and_packs(scene, with_truth=not heading)
+    pictures |= {name: _address(picture) for name, picture in pictures_3d.items()}
+    return {
+        "key": key, "heading": heading, "scene": scene, "pictures": pictures, "packs": packs,
+        "numbers": _key_numbers(scene), "size": [f"{length:g}" for length in scene.size_nm],
+        "is_empty": scene.truth is not None and not len(scene.truth.network.segments),
+    }  # fmt: skip
 
 
 def _study(result: StudyResult) -> dict:
-    seeds = len(set(result.rows["seed"]))
     return {
         "name": result.name,
-        "picture": _drawn(charts.score_curves(result), "svg") if result.axes else None,
-        "width": 7 * (2.7 * len(result.axes) + 0.9),  # rem: letters as large as in the text
-        "visible": bool(result.suffix),
-        "failed": sum(isinstance(e, str) for e in result.rows["error"]),
-        "runs": len(result.rows),
-        "seeds": f"{seeds} seed" + ("s" if seeds != 1 else ""),
-        "axes": [words.label(axis) for axis in result.axes],
+        "size": result.size_text(),
+        "curves": [_chart(chart) for chart in charts.curve_charts(result)],
+        "maps": [_chart(chart) for chart in charts.map_charts(result)],
+        "table": tables.numbers_table(result),
+        "conditions": len(set(result.rows["condition"])),
+        "over": "visible lines" if result.suffix else "all lines",
+        "axes": [label(axis) for axis in result.axes],
     }
+
+
+def _chart(chart: charts.Chart) -> dict:
+    width = 7 * float(chart.figure.get_size_inches()[0])  # rem: letters as large as in the text
+    address = _drawn(chart.figure, "svg")
+    return {"address": address, "width": width, "alt": chart.alt, "caption": chart.caption, "fold": chart.fold}
+
+
+def _study_numbers(results: Sequence[StudyResult]) -> list[tuple[str, str]]:
+    """Values and names of the numbers under the headline of a study."""
+    if not results:
+        return []
+    rows = [result.rows for result in results]
+    kinds = {"condition": "condition", "seed": "seed", "method": "method"}
+    numbers = [counted(sum(map(len, rows)), "run")]
+    numbers += [counted(len({value for part in rows for value in part[key]}), name) for key, name in kinds.items()]
+    failed = sum(result.failed for result in results)
+    return [*(tuple(text.split(" ", 1)) for text in numbers), (f"{failed:,}", "failed")]
 
 
 def _key_numbers(scene: Scene) -> list[tuple[str, str]]:
@@ -121,7 +143,7 @@ def _key_numbers(scene: Scene) -> list[tuple[str, str]]:
         seen, plain = scene.scores.get(key + "_visible"), scene.scores.get(key)
         value = plain if seen is None else seen
         if value is not None and np.isfinite(value):
-            numbers.append((_number(value) + unit, name + ("" if seen is None else ", visible lines")))
+            numbers.append((number(value) + unit, name + ("" if seen is None else ", visible lines")))
     if scene.truth is not None:
         count, visible = _count_lines(scene)
         numbers.append((str(count), f"line{'s' if count != 1 else ''} in the foil, {visible} visible"))
@@ -152,49 +174,11 @@ def _count_lines(scene: Scene) -> tuple[int, int]:
     return len(np.unique(piece)), len(np.unique(piece[scene.truth.visible]))
 
 
-def _is_empty(scene: Scene) -> bool:
-    return scene.truth is not None and not len(scene.truth.network.segments)
-
-
-def _score_rows(scores: dict[str, float | None], meanings: Mapping[str, str]) -> list[dict]:
-    """One row a score: name, what it means, its values over all, visible and steep lines."""
-    known = [name for name in CURVE_SCORES if any(name + suffix in scores for suffix in SUFFIXES)]
-    rows = [
-        {"name": name, "meaning": meanings.get(name, ""), "values": [_number(scores.get(name + s)) for s in SUFFIXES]}
-        for name in known
-    ]
-    used = {name + suffix for name in known for suffix in SUFFIXES} | {"tolerance_nm"}
-    others = [name for name in scores if name not in used]
-    return rows + [{"name": n, "meaning": "", "values": [_number(scores[n]), "–", "–"]} for n in others]
-
-
-def _failures(table: pd.DataFrame | None) -> list[dict]:
-    if table is None:
-        return []
-    columns = ("study", "method", "conditions", "seed", "error")
-    rows = [dict(zip(columns, values)) for values in zip(*(table[c] for c in columns))]
-    return [
-        {**row, "conditions": words.conditions_text(json.loads(row["conditions"] or "{}"))}
-        for row in rows
-        if isinstance(row["error"], str)
-    ]
-
-
-def _number(value: float | None) -> str:
-    if value is None or not np.isfinite(value):
-        return "–"
-    return f"{value:.3g}".replace("-", "−") if abs(value) < 1000 else f"{value:,.0f}".replace("-", "−")
-
-
 def _drawn(figure: Figure, kind: str = "png") -> str:
-    from PIL import Image
-
     buffer = io.BytesIO()
-    if kind == "svg":
-        figure.savefig(buffer, format=kind, metadata={"Date": None})  # the same results give the same page
-        return _address(buffer.getvalue(), "svg+xml")
-    figure.savefig(buffer, format="png", dpi=200)
-    return _address(png(np.asarray(Image.open(buffer).convert("RGB"))))
+    # no date in the file: the same results give the same page
+    figure.savefig(buffer, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
+    return _address(buffer.getvalue(), "svg+xml" if kind == "svg" else kind)
 
 
 def _address(content: bytes, kind: str = "png") -> str:

@@ -66,13 +66,21 @@ def split(table: pd.DataFrame | None) -> list[StudyResult]:
         suffix = "_visible" if _has(part, "f_score_visible") or _has(part, "depth_rmse_nm_visible") else ""
         plain = part.reindex(columns=["cell", "method", "seed", "error", "failure", "conditions", "depth_limit_nm"])
         plain = plain.rename(columns={"conditions": "condition"})
-        scores = {score: pd.to_numeric(part.get(score + suffix), errors="coerce") for score in CURVE_SCORES}
-        scores = pd.DataFrame(scores, part.index)
-        blamed = part["error"].notna() & ~plain["failure"].isin(["simulation", "machine"])
-        scores.loc[blamed, ["f_score", "recall"]] = 0.0
+        scores = score_values(part, [score + suffix for score in CURVE_SCORES]).set_axis(list(CURVE_SCORES), axis=1)
         axes = tuple(str(c) for c in conditions if len(set(conditions[c].dropna())) > 1)
         results.append(StudyResult(str(name), pd.concat([plain, conditions[list(axes)], scores], axis=1), axes, suffix))
     return results
+
+
+def score_values(part: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Scores as numbers; where the method failed F and recall are 0."""
+    import pandas as pd
+
+    scores = pd.DataFrame({column: pd.to_numeric(part.get(column), errors="coerce") for column in columns}, part.index)
+    whose = part["failure"] if "failure" in part else pd.Series(None, part.index)
+    blamed = part["error"].notna() & ~whose.isin(["simulation", "machine"])
+    scores.loc[blamed, [c for c in columns if c.startswith(("f_score", "recall"))]] = 0.0
+    return scores
 
 
 def is_geometric(values) -> bool:

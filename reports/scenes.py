@@ -194,10 +194,14 @@ def add_foil(plotter, size_nm, origin_nm=(0.0, 0.0, 0.0)) -> None:
     low, high = np.asarray(origin_nm, float), np.add(origin_nm, size_nm)
     bounds = np.stack([low, high], axis=1).ravel()
     plotter.add_mesh(pv.Box(bounds).extract_all_edges(), color=style.FOIL, line_width=2)
+    form = "%.0f" if min(size_nm) >= 10 else "%.3g"
     axes = plotter.show_bounds(
-        bounds=bounds, xtitle="x (nm)", ytitle="y (nm)", ztitle="z (nm)", fmt="%.4g", n_xlabels=4, n_ylabels=4,
+        bounds=bounds, xtitle="x (nm)", ytitle="y (nm)", ztitle="z (nm)", fmt=form, n_xlabels=4, n_ylabels=4,
         n_zlabels=4, color="black", font_size=20, location="outer", use_3d_text=False,
     )  # fmt: skip
+    axes.SetLabelScaling(False, 0, 0, 0)  # no thousands of nm
+    axes.SetEnableDistanceLOD(False)  # labels however far an edge is
+    axes.SetEnableViewAngleLOD(False)
     for number, length in enumerate(size_nm):
         leading = length / 10.0 ** np.floor(np.log10(length))  # VTK's steps are 0.2, 0.5 and 1 of this decade
         if leading / (0.2 if leading < 2 else 0.5 if leading < 5 else 1) < 6:

@@ -77,6 +77,7 @@ def best_sentence(study: StudyResult) -> str:
     def words(i: int) -> str:
         return conditions_text(dict(zip(keys, groups[i][0])))
 
+    what = "conditions" if keys[0] != "method" else "pairs of method and condition"
     over = "the visible lines" if study.suffix else "all lines"
     enough = (f_mean >= F_ENOUGH) & np.isfinite(depth[:, 0])
     if not enough.any():
@@ -84,7 +85,7 @@ def best_sentence(study: StudyResult) -> str:
             return ""
         top = int(np.nanargmax(f_mean))
         return (
-            f"None of {len(groups)} conditions reaches F = {F_ENOUGH:g} over {over}; "
+            f"None of {len(groups)} {what} reaches F = {F_ENOUGH:g} over {over}; "
             f"the highest, F = {f_mean[top]:.2f}, is at {words(top)}."
         )
     best = int(np.flatnonzero(enough)[np.argmin(depth[enough, 0])])
@@ -94,17 +95,17 @@ def best_sentence(study: StudyResult) -> str:
     median = float(np.nanmedian(depth[:, 0]))
     found = f"F of at least {F_ENOUGH:g} over {over}"
     if enough.sum() == 1:
-        why = f"alone of {len(groups)} conditions it reaches {found}; its mean depth RMSE is {mean:.1f} nm{interval}"
+        why = f"alone of {len(groups)} {what} it reaches {found}; its mean depth RMSE is {mean:.1f} nm{interval}"
     else:
         why = (
-            f"of the {int(enough.sum())} of {len(groups)} conditions with {found}, it has the smallest mean depth "
+            f"of the {int(enough.sum())} of {len(groups)} {what} with {found}, it has the smallest mean depth "
             f"RMSE, {mean:.1f} nm{interval}"
         )
-    gain = f"{100 * (1 - mean / median):.0f} % below the median condition ({median:.1f} nm)"
+    gain = f"{100 * (1 - mean / median):.0f} % below the median of all ({median:.1f} nm)"
     text = f"Choose {words(best)}: {why}, {gain}."
     alike = int((enough & (depth[:, 0] <= high)).sum()) - 1 if np.isfinite(high) else 0
     if alike > 0:
-        text += f" {alike} other condition{'s lie' if alike > 1 else ' lies'} within that interval."
+        text += f" {alike} other{'s' if alike > 1 else ''} lie{'' if alike > 1 else 's'} within that interval."
     return text
 
 
