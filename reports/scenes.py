@@ -200,8 +200,6 @@ def add_foil(plotter, size_nm, origin_nm=(0.0, 0.0, 0.0)) -> None:
         n_zlabels=4, color="black", font_size=20, location="outer", use_3d_text=False,
     )  # fmt: skip
     axes.SetLabelScaling(False, 0, 0, 0)  # no thousands of nm
-    axes.SetEnableDistanceLOD(False)  # labels however far an edge is
-    axes.SetEnableViewAngleLOD(False)
     for number, length in enumerate(size_nm):
         leading = length / 10.0 ** np.floor(np.log10(length))  # VTK's steps are 0.2, 0.5 and 1 of this decade
         if leading / (0.2 if leading < 2 else 0.5 if leading < 5 else 1) < 6:
@@ -222,8 +220,9 @@ def picture(plotter, camera: Camera = "tilted") -> bytes:
     """A plotter as PNG; only the tilted camera shows the scale of colours."""
     for bar in plotter.scalar_bars.values():
         bar.SetVisibility(camera == "tilted")
-    aim(plotter, camera)
-    plotter.render()  # a second screenshot would show the first camera again
+    for turn in ("tilted", camera):  # an axis that is first seen end on would never get its labels
+        aim(plotter, turn)
+        plotter.render()  # a screenshot alone would show the first camera again
     pixels = np.asarray(plotter.screenshot(return_img=True))
     inked = np.any(pixels < 255, axis=2)
     rows, columns = np.flatnonzero(np.any(inked, axis=1)), np.flatnonzero(np.any(inked, axis=0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,20 @@ def test_pictures_of_two_cameras_differ(network):
     assert along != aside
     assert scenes.picture(plotter, "beam") == along
     plotter.close()
+
+
+def test_axes_keep_their_labels_whatever_was_drawn_before():
+    """Also the axis that the first picture showed end on."""
+    from matplotlib.image import imread
+
+    ink = []
+    for before in ("tilted", "beam"):
+        plotter = scenes.new_plotter()
+        scenes.add_foil(plotter, SIZE_NM)
+        scenes.picture(plotter, before)
+        ink.append((imread(io.BytesIO(scenes.picture(plotter, "tilted"))) < 0.3).sum())
+        plotter.close()
+    assert ink[1] == pytest.approx(ink[0], rel=0.02)
 
 
 def test_the_box_holds_what_lies_before_the_origin():
