@@ -222,7 +222,7 @@ def picture(plotter, camera: Camera = "tilted") -> bytes:
         bar.SetVisibility(camera == "tilted")
     for turn in ("tilted", camera):  # an axis that is first seen end on would never get its labels
         aim(plotter, turn)
-        plotter.render()  # a screenshot alone would show the first camera again
+        plotter.render_window.Render()  # a screenshot alone would show the first camera again
     pixels = np.asarray(plotter.screenshot(return_img=True))
     inked = np.any(pixels < 255, axis=2)
     rows, columns = np.flatnonzero(np.any(inked, axis=1)), np.flatnonzero(np.any(inked, axis=0))
