@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
@@ -48,6 +49,7 @@ class Store:
         self.parts = self.folder / "parts"
         self.logs = self.folder / "logs"
         self.table_path = self.folder / "results.parquet"
+        self._tables: dict[str, Any] = {}  # of parts once read
         for path in (self.folder, self.parts, self.logs):
             make_folder(path)
 
@@ -57,6 +59,7 @@ class Store:
 
     def drop(self, cell: str) -> None:
         """Forget the part of a cell, so that it is run again."""
+        self._tables.pop(cell, None)
         (self.parts / f"{cell}.parquet").unlink(missing_ok=True)
 
     def put(self, cell: str, row: dict, log: str | None = None) -> None:
@@ -86,8 +89,11 @@ class Store:
         known = {c for c, failure in zip(*(table[k].to_pylist() for k in ("cell", "failure"))) if failure != "machine"}
         with os.scandir(self.parts) as entries:
             parts = {entry.name.removesuffix(".parquet") for entry in entries}
-        read = [_read(self.parts / f"{cell}.parquet") for cell in cells if cell in parts and cell not in known]
-        table = pa.concat_tables([table, *(part for part in read if part is not None)])
+        for cell in cells:
+            if cell in parts and cell not in known and cell not in self._tables:
+                part = _read(self.parts / f"{cell}.parquet")
+                self._tables |= {} if part is None else {cell: part}
+        table = pa.concat_tables([table, *(self._tables[cell] for cell in cells if cell in self._tables)])
         at = {cell: i for i, cell in enumerate(table["cell"].to_pylist())}
         return table.take(pa.array([at[cell] for cell in cells if cell in at], pa.int64()))
 

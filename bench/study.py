@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain, groupby
 from pathlib import Path
 
 from veristem.bench.cell import Cell, Made, cell_key, run_batch
@@ -14,6 +15,8 @@ from veristem.bench.store import Store
 from veristem.datasets.errors import InputError
 from veristem.datasets.recipe import Recipe, Study
 from veristem.recon.methods import load_method
+
+_COMPACT_S = 60.0
 
 
 def run_study(
@@ -61,16 +64,31 @@ def run_study(
         a scheduler that does not answer; a full disk. What was finished is kept.
     """
     cells = list_cells(study, recipe, method_version)
+    labels = [
+        {"cell": c.key, "study": c.study, "conditions": json.dumps(c.conditions, sort_keys=True)} for c in cells
+    ]  # fmt: skip
     store = Store(folder)
     with _alone(store.folder):
         finished = store.finished(cell.key for cell in cells)
         todo = [cell for cell in cells if cell.key not in finished]
         if todo:
-            _run(todo, store, progress, study, recipe, workers, scheduler, command)
-        return store.compact([
-            {"cell": cell.key, "study": cell.study, "conditions": json.dumps(cell.conditions, sort_keys=True)}
-            for cell in cells
-        ])  # fmt: skip
+            facts = {
+                "command": command,
+                "study": study.model_dump(mode="json", by_alias=True),
+                "recipe": recipe.model_dump(mode="json"),
+                "versions": versions(),
+                "machine": machine(),
+                "workers": scheduler or workers,
+            }
+            store.describe(facts)
+            for cell in todo:
+                store.drop(cell.key)  # a failure of the machine, or a part that cannot be read
+            start = time.perf_counter()
+            with _running(todo, store, workers, scheduler) as done:
+                for _ in progress(_compacting(done, lambda: store.compact(labels)), len(todo)):
+                    pass
+            store.describe(facts | {"cells": len(todo), "wall_s": round(time.perf_counter() - start, 1)})
+        return store.compact(labels)
 
 
 def list_cells(study: Study, recipe: Recipe, method_version: str = "") -> list[Cell]:
@@ -90,45 +108,39 @@ def list_cells(study: Study, recipe: Recipe, method_version: str = "") -> list[C
 def batches(cells: Iterable[Cell], workers: int) -> list[list[Cell]]:
     """Cells in the order and the portions in which they cost least.
 
-    Cells of one specimen follow each other, and those that differ in dose or method alone come as one batch; a batch
-    is small enough that every worker gets several.
+    Cells of one specimen follow each other, and those that differ in dose alone come as one batch, small enough that
+    every worker gets several. The methods of a condition stay together.
     """
-    specimens: dict[str, dict[str, list[Cell]]] = {}
-    for cell in cells:
-        specimens.setdefault(cell.recipe.specimen_key, {}).setdefault(cell.recipe.images_key, []).append(cell)
-    groups = [group for images in specimens.values() for group in images.values()]
+    specimens: dict[str, dict[str, list[list[Cell]]]] = {}
+    for recipe, methods in groupby(cells, lambda cell: cell.recipe):
+        same = specimens.setdefault(recipe.specimen_key, {})
+        same.setdefault(recipe.images_key, []).append(list(methods))
+    groups = [group for same in specimens.values() for group in same.values()]
     most = max(1, sum(map(len, groups)) // (8 * workers))
-    return [group[i : i + most] for group in groups for i in range(0, len(group), most)]
+    return [list(chain(*group[i : i + most])) for group in groups for i in range(0, len(group), most)]
 
 
-def _run(todo, store: Store, progress, study: Study, recipe: Recipe, workers: int, scheduler, command: str) -> None:
-    facts = {
-        "command": command,
-        "study": study.model_dump(mode="json", by_alias=True),
-        "recipe": recipe.model_dump(mode="json"),
-        "versions": versions(),
-        "machine": machine(),
-        "workers": scheduler or workers,
-    }
-    store.describe(facts)
-    for cell in todo:
-        store.drop(cell.key)  # a failure of the machine, or a part that cannot be read
-    start = time.perf_counter()
+@contextmanager
+def _running(cells: list[Cell], store: Store, workers: int, scheduler: str | None) -> Iterator[Iterable[str]]:
+    """The keys of cells as they are stored."""
     if workers == 1 and scheduler is None:
         made = Made()
-        done: Iterable[str] = (key for batch in batches(todo, 1) for key in run_batch(batch, store, made))
-        _exhaust(progress(done, len(todo)))
+        yield (key for batch in batches(cells, 1) for key in run_batch(batch, store, made))
     else:
         from veristem.bench.cluster import connect, run_on
 
         with connect(workers, scheduler) as (client, count):
-            _exhaust(progress(run_on(client, batches(todo, count), store), len(todo)))
-    store.describe({**facts, "cells": len(todo), "wall_s": round(time.perf_counter() - start, 1)})
+            yield run_on(client, batches(cells, count), store)
 
 
-def _exhaust(items: Iterable) -> None:
-    for _ in items:
-        pass
+def _compacting(done: Iterable[str], compact: Callable[[], object]) -> Iterator[str]:
+    """Compact every minute: a report may be read meanwhile, and a killed study resumes at once."""
+    last = time.monotonic()
+    for key in done:
+        if time.monotonic() - last > _COMPACT_S:
+            compact()
+            last = time.monotonic()
+        yield key
 
 
 @contextmanager

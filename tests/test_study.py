@@ -11,11 +11,14 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from veristem.bench import cell as bench_cell
+from veristem.bench import study as bench_study
 from veristem.bench.cell import cell_key
 from veristem.bench.store import read_table
-from veristem.bench.study import run_study
+from veristem.bench.study import batches, list_cells, run_study
 from veristem.datasets import InputError
 from veristem.datasets.recipe import Recipe, Study
 from veristem.datasets.results import TIMES, schema
@@ -113,6 +116,41 @@ def test_a_stopped_study_goes_on(results, tmp_path):
     again = run_study(STUDY, RECIPE, tmp_path, lambda cells, total: asked.append(total) or cells)
     assert asked == [5]
     pd.testing.assert_frame_equal(timeless(again), timeless(table))
+
+
+def test_a_report_need_not_wait_for_the_end(results, tmp_path, monkeypatch):
+    """The table is written from time to time: what is finished can be looked at while the study runs."""
+    monkeypatch.setattr(bench_study, "_COMPACT_S", 0.0)
+    seen = []
+
+    def looking(cells, total):
+        for cell in cells:
+            seen.append(len(read_table(tmp_path)))
+            yield cell
+
+    run_study(STUDY, RECIPE, tmp_path, looking)
+    assert seen == list(range(1, 9))
+
+
+@given(
+    workers=st.integers(1, 9),
+    doses=st.integers(1, 12),
+    radii=st.integers(1, 3),
+    seeds=st.integers(1, 3),
+    methods=st.integers(1, 2),
+)
+@settings(deadline=None, max_examples=30)
+def test_batches(workers, doses, radii, seeds, methods):
+    """Every cell once; one specimen and detector a batch; methods of a condition together; enough for every worker."""
+    axes = {"scan.dwell_us": list(range(1, doses + 1)), "microscope.detector.radius_mrad": list(range(1, radii + 1))}
+    study = STUDY.changed({"axes": axes, "seeds": seeds, "methods": ["constant", "failing"][:methods]})
+    cells = list_cells(study, RECIPE)
+    found = batches(cells, workers)
+    assert sorted(c.key for batch in found for c in batch) == sorted(c.key for c in cells)
+    assert all(len({c.recipe.images_key for c in batch}) == 1 for batch in found)
+    assert all(len({id(c.recipe) for c in batch}) * methods == len(batch) for batch in found)
+    conditions = len(cells) // methods
+    assert len(found) >= min(conditions, 8 * workers)
 
 
 def test_results_do_not_depend_on_order(results, tmp_path):
