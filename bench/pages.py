@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import version
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from veristem.bench.facts import versions
+from veristem.bench.residuals import Residuals, reprojection_residuals
 from veristem.bench.scoring import metrics, score_curves, vertex_errors_nm
 from veristem.bench.store import read_table
 from veristem.datasets.acquisition import Acquisition
@@ -20,6 +23,9 @@ from veristem.datasets.geometry import pair_angle_rad, widest_pair
 from veristem.datasets.reconstruction import CurveSet
 from veristem.datasets.truth import LineTruth
 from veristem.reports import Scene, write_page
+from veristem.reports.export import write_files
+from veristem.reports.studies import best_and_worst
+from veristem.reports.words import conditions_text
 
 
 def read_truth_file(path: Path, burgers_magnitude_nm: float | None = None):
@@ -59,64 +65,127 @@ def read_any(path: Path, burgers_magnitude_nm: float | None = None):
 def make_scene(
     acquisition: Acquisition, curves: CurveSet, truth: LineTruth | None, method: str, tolerance_nm: float
 ) -> Scene:
-    """A scene for the page, scored when the truth is known."""
+    """A scene for the page: scored when the truth is known, else with its residuals in the images."""
     if truth is None:
-        return Scene(acquisition=acquisition, curves=curves, method=method)
+        found = reprojection_residuals(acquisition, curves) if curves.curves_nm else Residuals((), [])
+        return Scene(acquisition, curves, method=method, residuals_px=found.vertex_px, residuals=found.per_view)
     scores = score_curves(truth, curves, tolerance_nm=tolerance_nm)
     errors = vertex_errors_nm(truth, curves)
     return Scene(acquisition=acquisition, curves=curves, truth=truth, errors_nm=errors, scores=scores, method=method)
 
 
 def run_facts(truth: LineTruth | None, notes=()) -> dict[str, dict[str, str]]:
-    """What was run: versions, machine, recipe."""
-    import tomli_w
-
-    libraries = ("veristem", "numpy", "scipy", "numba", "h5py", "pyvista", "matplotlib")
-    facts = {"Versions": {"python": platform.python_version(), **{name: version(name) for name in libraries}}}
+    """What a simulation was run with: versions, recipe."""
+    facts = {"Versions": versions()}
     if truth is not None:
         recipe = truth.recipe
         facts["Recipe"] = {"name": recipe["recipe"]["name"], "seed": str(recipe["recipe"]["seed"])}
-        facts["Recipe"]["full text"] = tomli_w.dumps(_without_none(recipe))
+        facts["Recipe"]["full text"] = _toml(recipe)
     if notes:
         facts["Specimen"] = {f"note {n}": note for n, note in enumerate(notes, 1)}
     return facts
 
 
-def write_folder_page(folder: Path, page: Path, command: str = "", tolerance_nm: float = 20.0) -> Path:
-    """The page of a folder with acquisition.h5 and reconstruction.vtp, truth.h5 and results.parquet if they are there.
+def study_facts(folder: Path, table) -> dict[str, dict[str, str]]:
+    """What a study was run with, from study.json; without that file, what the table tells.
 
     Raises
     ------
     InputError
-        When the folder holds no acquisition.
+        When study.json is damaged.
     """
-    acquisition_path = folder / "acquisition.h5"
-    if not acquisition_path.is_file():
-        raise InputError(f"{acquisition_path}: no such file; `veristem simulate` or `veristem demo` writes it")
-    acquisition = read_acquisition(acquisition_path)
-    truth = read_truth(folder / "truth.h5") if (folder / "truth.h5").is_file() else None
-    curves_path = folder / "reconstruction.vtp"
-    curves = read_curves(curves_path) if curves_path.is_file() else CurveSet(())
-    table = read_table(folder) if (folder / "results.parquet").is_file() else None
-    scene = make_scene(acquisition, curves, truth, "reconstruction.vtp", tolerance_nm)
-    sentences = [headline(scene)] if truth is not None else []
-    save_page(page, f"VeriSTEM: {folder.resolve().name}", scene, table, run_facts(truth), sentences, command)
+    path = folder / "study.json"
+    if not path.is_file():
+        told = {"study": "study", "recipe": "recipe", "version": "VeriSTEM"}
+        return {"Study": {name: ", ".join(map(str, table[key].dropna().unique())) for key, name in told.items()}}
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        study, recipe = known["study"], known["recipe"]
+        facts = {"Study": {"name": study["name"], "methods": ", ".join(study["methods"]), "full text": _toml(study)}}
+        facts["Recipe"] = {"name": recipe["recipe"]["name"], "full text": _toml(recipe)}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: {error!r}, what `veristem study` writes allowed; run it again or remove it"
+        ) from None
+    facts["Run"] = {"command": known["command"]} if known.get("command") else {}
+    for key, name in {"workers": "workers", "cells": "cells of the last run", "wall_s": "its wall time (s)"}.items():
+        if key in known:
+            facts["Run"][name] = str(known[key])
+    for key in ("machine", "versions"):
+        facts[key.capitalize()] = {name: str(value) for name, value in known.get(key, {}).items()}
+    return {name: values for name, values in facts.items() if values}
+
+
+def write_folder_page(
+    folder: Path, page: Path, command: str = "", tolerance_nm: float = 20.0, formats: Sequence[str] = ()
+) -> Path:
+    """The page of a folder, and its figures and tables as files beside it.
+
+    A folder with acquisition.h5 gets the page of that scene, with truth.h5, reconstruction.vtp and results.parquet if
+    they are there; one with results.parquet alone that of its study, with examples/CELL for the best and worst run.
+
+    Raises
+    ------
+    InputError
+        When the folder holds neither, or a damaged file; when csv is asked for and there is no table.
+    """
+    acquisition_path, table_path = folder / "acquisition.h5", folder / "results.parquet"
+    if not acquisition_path.is_file() and not table_path.is_file():
+        found = "neither acquisition.h5 nor results.parquet" if folder.is_dir() else "no such folder"
+        raise InputError(f"{folder}: {found}; `veristem simulate`, `veristem demo` or `veristem study` writes them")
+    if "csv" in formats and not table_path.is_file():
+        raise InputError(f"{table_path}: no such file, which csv is made of; `veristem study` writes it")
+    table = read_table(folder) if table_path.is_file() else None
+    if acquisition_path.is_file():
+        if table is not None and len(table):
+            tolerance_nm = float(table["tolerance_nm"].iloc[0])
+        scene, truth = read_scene(folder, tolerance_nm)
+        scenes = [("", scene)]
+        title, facts = f"VeriSTEM: {folder.resolve().name}", run_facts(truth)
+        sentences = [headline(scene)] if truth is not None else []
+    else:
+        assert table is not None
+        if table.empty:
+            raise InputError(f"{table_path}: no rows found; run `veristem study` again")
+        scenes, sentences = list(_examples(folder, table)), []
+        title = "Study " + ", ".join(map(str, table["study"].dropna().unique()))
+        facts = study_facts(folder, table)
+    _write(page, title, scenes, table, facts, sentences, command)
+    if formats:
+        write_files(page.parent / "figures", formats, scenes, table)
     return page
 
 
+def read_scene(folder: Path, tolerance_nm: float, method: str = "reconstruction.vtp") -> tuple[Scene, LineTruth | None]:
+    """The scene of acquisition.h5 and, if they are there, truth.h5 and reconstruction.vtp; and the truth."""
+    acquisition = read_acquisition(folder / "acquisition.h5")
+    truth = read_truth(folder / "truth.h5") if (folder / "truth.h5").is_file() else None
+    curves_path = folder / "reconstruction.vtp"
+    curves = read_curves(curves_path) if curves_path.is_file() else CurveSet(())
+    return make_scene(acquisition, curves, truth, method, tolerance_nm), truth
+
+
+def _examples(folder: Path, table) -> Iterator[tuple[str, Scene]]:
+    """The best and the worst run, as far as their files are kept."""
+    rows = {row["cell"]: row for row in table.to_dict("records")}
+    for heading, cell in zip(("The best run", "The worst run"), best_and_worst(table)):
+        place = folder / "examples" / str(cell)
+        if cell is not None and (place / "acquisition.h5").is_file():
+            row = rows[cell]
+            scene, _ = read_scene(place, row["tolerance_nm"], row["method"])
+            told = [row["method"], conditions_text(json.loads(row["conditions"])), f"seed {row['seed']}"]
+            yield heading, replace(scene, about=", ".join(text for text in told if text))
+
+
 def save_page(page: Path, title: str, scene: Scene, table, facts: dict, sentences: list[str], command: str) -> None:
-    """Write a page, with what each score means."""
+    """Write the page of one scene and, if there is a table, of the study around it."""
+    _write(page, title, [("", scene)], table, facts, sentences, command)
+
+
+def _write(page: Path, title: str, scenes, table, facts: dict, sentences: list[str], command: str) -> None:
     meanings = {metric.name: metric.meaning for metric in metrics()}
-    write_page(
-        page,
-        title=title,
-        scene=scene,
-        table=table,
-        facts=facts,
-        sentences=sentences,
-        command=command,
-        meanings=meanings,
-    )
+    what = {"facts": facts, "sentences": sentences, "command": command, "meanings": meanings}
+    write_page(page, title=title, scenes=scenes, table=table, **what)
 
 
 def headline(scene: Scene) -> str:
@@ -131,6 +200,12 @@ def headline(scene: Scene) -> str:
         f"From two views {angle:.1f}° apart, the visible lines are recovered with F = {found:.2f} at a tolerance of "
         f"{scene.scores['tolerance_nm']:g} nm{depth}."
     )
+
+
+def _toml(table: dict) -> str:
+    import tomli_w
+
+    return tomli_w.dumps(_without_none(table))
 
 
 def _without_none(table: dict) -> dict:

@@ -74,7 +74,7 @@ def curve_charts(result: StudyResult) -> Iterator[Chart]:
                 text = bars + _chief_caption(result, part) if not fold else bars
                 name = f"curves-{'other' if fold else 'chief'}-{part[0]}-{axes[0]}"
                 alt = f"Scores against {', '.join(map(label, axes))}"
-                yield Chart(_file_name(result, name), score_curves(result, part, axes), alt, text, fold)
+                yield Chart(file_name(f"{result.name}-{name}"), score_curves(result, part, axes), alt, text, fold)
 
 
 @styled
@@ -166,9 +166,15 @@ def map_charts(result: StudyResult) -> Iterator[Chart]:
             )
             if len(pairs) > MOST_PAIRS:
                 text += f" {MOST_PAIRS} of {len(pairs)} pairs of axes are drawn."
-            name = _file_name(result, f"maps-{place + 1}-{'-'.join(part[0])}")
+            name = f"maps-{place + 1}-{'-'.join(part[0])}"
             alt = f"Maps of F and depth RMSE over {' and over '.join(f'{label(a)} and {label(b)}' for a, b in part)}"
-            yield Chart(name, heat_maps(result, method, part), alt, text, f"Maps of {method}" if place else "")
+            yield Chart(
+                file_name(f"{result.name}-{name}"),
+                heat_maps(result, method, part),
+                alt,
+                text,
+                f"Maps of {method}" if place else "",
+            )
 
 
 def _best_first(result: StudyResult) -> list[str]:
@@ -308,5 +314,6 @@ def _wrapped(text: str) -> str:
     return text.replace(" (", "\n(") if len(text) > 14 else text
 
 
-def _file_name(result: StudyResult, name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in f"{result.name}-{name}")
+def file_name(text: str) -> str:
+    """Text as the name of a file."""
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in text)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
+from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.geometry import pair_angle_rad
-from veristem.reports import charts, figures, scenes, studies, tables
+from veristem.reports import charts, figures, studies, tables
+from veristem.reports.pictures import drawn, scene_figures, scene_renders
 from veristem.reports.rows import StudyResult, split
-from veristem.reports.scenes import Scene
-from veristem.reports.words import counted, label, number
+from veristem.reports.scenes import MOST_TUBES, Scene, viewer_html
+from veristem.reports.words import label, number, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,32 +73,29 @@ def write_page(
         loader=FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8")),
         autoescape=True, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    environment.globals |= {"number_text": number, "percent": percent}
     html = environment.get_template("page.html.jinja").render(
         title=title, sentences=[*sentences, *found], about=about, examples=[s for s in shown if s["heading"]],
         numbers=about["numbers"] if about else _study_numbers(results), studies=[_study(result) for result in results],
         failures=tables.failures(table), runs=0 if table is None else len(table),
         scores=tables.score_rows(about["scene"].scores, meanings) if about else [], meanings=meanings,
         facts=facts, command=command, most_conditions=tables.MOST_CONDITIONS,
-        script_data=_script_json({"viewer": _viewer(), "scenes": packs}) if packs else "",
+        script_data=_script_json({"viewer": viewer_html(), "scenes": packs}) if packs else "",
     )  # fmt: skip
     path = Path(path)
     with atomic_path(path) as partial:
         partial.write_text(html, encoding="utf-8")
 
 
-def _viewer() -> str:
-    return scenes.viewer_html()
-
-
 def _scene(heading: str, scene: Scene, key: str) -> dict:
     """What the template needs of a scene: its pictures as data addresses, its packed 3D scenes, its numbers."""
-    drawn = sum(map(len, scene.curves.curves_nm)) + (len(scene.truth.network.segments) if scene.truth else 0)
+    lines = sum(map(len, scene.curves.curves_nm)) + (len(scene.truth.network.segments) if scene.truth else 0)
     pictures = {
-        name: _drawn(figure, "svg" if name == "depth" and drawn < scenes.MOST_TUBES else "png")
-        for name, figure in figures.scene_figures(scene).items()
+        name: _address(figure, "svg" if name == "depth" and lines < MOST_TUBES else "png")
+        for name, figure in scene_figures(scene).items()
     }
-    pictures_3d, packs = scenes.pictures_and_packs(scene, with_truth=not heading)
-    pictures |= {name: _address(picture) for name, picture in pictures_3d.items()}
+    renders, packs = scene_renders(scene, truth_too=not heading)
+    pictures |= {name: _address(picture) for name, picture in renders.items()}
     return {
         "key": key, "heading": heading, "scene": scene, "pictures": pictures, "packs": packs,
         "numbers": _key_numbers(scene), "size": [f"{length:g}" for length in scene.size_nm],
@@ -109,8 +107,8 @@ def _study(result: StudyResult) -> dict:
     return {
         "name": result.name,
         "size": result.size_text(),
-        "curves": [_chart(chart) for chart in charts.curve_charts(result)],
-        "maps": [_chart(chart) for chart in charts.map_charts(result)],
+        "curves": _folded(charts.curve_charts(result)),
+        "maps": _folded(charts.map_charts(result)),
         "table": tables.numbers_table(result),
         "conditions": len(set(result.rows["condition"])),
         "over": "visible lines" if result.suffix else "all lines",
@@ -118,10 +116,14 @@ def _study(result: StudyResult) -> dict:
     }
 
 
+def _folded(drawn_charts: Iterable[charts.Chart]) -> list[tuple[str, list[dict]]]:
+    """Charts that follow each other under one heading, together; no heading where they stand open."""
+    return [(fold, [_chart(chart) for chart in group]) for fold, group in groupby(drawn_charts, lambda c: c.fold)]
+
+
 def _chart(chart: charts.Chart) -> dict:
     width = 7 * float(chart.figure.get_size_inches()[0])  # rem: letters as large as in the text
-    address = _drawn(chart.figure, "svg")
-    return {"address": address, "width": width, "alt": chart.alt, "caption": chart.caption, "fold": chart.fold}
+    return {"address": _address(chart.figure, "svg"), "width": width, "alt": chart.alt, "caption": chart.caption}
 
 
 def _study_numbers(results: Sequence[StudyResult]) -> list[tuple[str, str]]:
@@ -129,11 +131,11 @@ def _study_numbers(results: Sequence[StudyResult]) -> list[tuple[str, str]]:
     if not results:
         return []
     rows = [result.rows for result in results]
-    kinds = {"condition": "condition", "seed": "seed", "method": "method"}
-    numbers = [counted(sum(map(len, rows)), "run")]
-    numbers += [counted(len({value for part in rows for value in part[key]}), name) for key, name in kinds.items()]
-    failed = sum(result.failed for result in results)
-    return [*(tuple(text.split(" ", 1)) for text in numbers), (f"{failed:,}", "failed")]
+    values = [{name: set(part[name]) for name in ("condition", "seed", "method")} for part in rows]
+    distinct = {name: len(set().union(*(value[name] for value in values))) for name in values[0]}
+    counts = {"run": sum(map(len, rows)), **distinct}
+    named = [(f"{count:,}", name + ("" if count == 1 else "s")) for name, count in counts.items()]
+    return [*named, (f"{sum(result.failed for result in results):,}", "failed")]
 
 
 def _key_numbers(scene: Scene) -> list[tuple[str, str]]:
@@ -174,15 +176,10 @@ def _count_lines(scene: Scene) -> tuple[int, int]:
     return len(np.unique(piece)), len(np.unique(piece[scene.truth.visible]))
 
 
-def _drawn(figure: Figure, kind: str = "png") -> str:
-    buffer = io.BytesIO()
-    # no date in the file: the same results give the same page
-    figure.savefig(buffer, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
-    return _address(buffer.getvalue(), "svg+xml" if kind == "svg" else kind)
-
-
-def _address(content: bytes, kind: str = "png") -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+def _address(picture: Figure | bytes, kind: Literal["png", "svg"] = "png") -> str:
+    """A picture as a data address."""
+    content = picture if isinstance(picture, bytes) else drawn(picture, kind)
+    return f"data:image/{'svg+xml' if kind == 'svg' else kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _script_json(data: dict) -> str:

@@ -41,11 +41,11 @@ class StudyResult:
     @property
     def failed(self) -> int:
         """Number of runs that failed."""
-        return sum(isinstance(error, str) for error in self.rows["error"])
+        return count_failed(self.rows)
 
     def knows(self, column: str) -> bool:
         """Whether any run has a value in a column."""
-        return _has(self.rows, column)
+        return has(self.rows, column)
 
     def size_text(self) -> str:
         """How much was run: "54 runs, 18 conditions, 3 seeds"."""
@@ -63,7 +63,7 @@ def split(table: pd.DataFrame | None) -> list[StudyResult]:
     results = []
     for name, part in table.groupby("study", sort=False, dropna=False):
         conditions = pd.DataFrame([_hashable(json.loads(c or "{}")) for c in part["conditions"]], index=part.index)
-        suffix = "_visible" if _has(part, "f_score_visible") or _has(part, "depth_rmse_nm_visible") else ""
+        suffix = "_visible" if has(part, "f_score_visible") or has(part, "depth_rmse_nm_visible") else ""
         plain = part.reindex(columns=["cell", "method", "seed", "error", "failure", "conditions", "depth_limit_nm"])
         plain = plain.rename(columns={"conditions": "condition"})
         scores = score_values(part, [score + suffix for score in CURVE_SCORES]).set_axis(list(CURVE_SCORES), axis=1)
@@ -83,6 +83,11 @@ def score_values(part: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     return scores
 
 
+def count_failed(part: pd.DataFrame) -> int:
+    """Number of rows with an error."""
+    return sum(isinstance(error, str) for error in part["error"])
+
+
 def is_geometric(values) -> bool:
     """Whether sorted values are spaced by factors rather than by steps, over at least a factor of 8."""
     v = np.asarray(values, float)
@@ -96,5 +101,6 @@ def _hashable(conditions: dict) -> dict:
     return {k: json.dumps(v) if isinstance(v, (list, dict)) else v for k, v in conditions.items()}
 
 
-def _has(part: pd.DataFrame, column: str) -> bool:
+def has(part: pd.DataFrame, column: str) -> bool:
+    """Whether there is a column with a value in it."""
     return column in part and bool(part[column].notna().any())

@@ -63,6 +63,11 @@ def fixed(value: float, score: str) -> str:
     return (f"{value:.1f}" if parts(score)[1] else f"{value:.2f}").replace("-", "−")
 
 
+def percent(share: float | None) -> str:
+    """A share: "93 %"; a dash where there is no value."""
+    return "–" if share is None or not np.isfinite(share) else f"{100 * share:.0f} %"
+
+
 def with_interval(mean: float, low: float, high: float, score: str) -> str:
     """A mean and its interval: "4.1 (3.0 to 5.3)"."""
     text = fixed(mean, score)

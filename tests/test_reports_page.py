@@ -111,7 +111,7 @@ def scene():
 def page(scene, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "page.html"
     write_page(
-        path, title="Lines <in> a foil", scene=scene, table=make_table(), sentences=["A first finding."],
+        path, title="Lines <in> a foil", scenes=[("", scene)], table=make_table(), sentences=["A first finding."],
         facts={"Versions": {"veristem": "0.1.0"}, "Recipe": {"cantor": "[recipe]\nname = 'fake'\n"}},
         command="veristem demo",
     )  # fmt: skip
@@ -126,7 +126,7 @@ def own_part(html: str) -> str:
 
 def written(folder, scene, table=None) -> str:
     """The own part of the plainest page of a scene."""
-    write_page(folder / "page.html", title="a page", scene=scene, table=table, facts={})
+    write_page(folder / "page.html", title="a page", scenes=[("", scene)], table=table, facts={})
     return own_part((folder / "page.html").read_text(encoding="utf-8"))
 
 
@@ -158,7 +158,7 @@ def test_page_has_every_section(page):
 def test_scenes_share_one_viewer(page):
     text = page.read_text(encoding="utf-8").split('id="scenes">')[1].split("</script>")[0]
     data = json.loads(text)
-    assert set(data["scenes"]) == {"truth", "reconstruction"}
+    assert set(data["scenes"]) == {"scene0-truth", "scene0-reconstruction"}
     assert data["viewer"].count("</body>") == 1
 
 

@@ -1,0 +1,91 @@
+"""Tables of a report: means a condition, failures, the meaning of scores."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from veristem.datasets.results import CURVE_SCORES, SUFFIXES, score_columns
+from veristem.reports.comparison import mean_interval
+from veristem.reports.rows import StudyResult, count_failed, has, score_values
+from veristem.reports.studies import CHIEF
+from veristem.reports.words import conditions_text, label, number, value_text, with_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_CONDITIONS = 60
+MOST_FAILURES = 50
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a study, condition and method: of every score the mean over seeds, its 95 % interval, and of how many."""
+    import pandas as pd
+
+    scores = score_values(table, [c for c in score_columns() if has(table, c)])
+    lines = []
+    groups: list[Any] = list(table.groupby(["study", "conditions", "method"], sort=False, dropna=False))
+    for (study, condition, method), rows in groups:
+        line = {"study": study, "method": method, **json.loads(condition or "{}"), "runs": len(rows)}
+        line["failed"] = count_failed(rows)
+        for column in scores:
+            values = scores.loc[rows.index, column]
+            mean, low, high = mean_interval(values.to_numpy())
+            line |= {f"{column}_mean": mean, f"{column}_low": low, f"{column}_high": high}
+            line[f"{column}_seeds"] = int(values.notna().sum())
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def numbers_table(result: StudyResult) -> dict | None:
+    """Head and rows of the chief scores, as text; None for more than 60 conditions."""
+    groups: list[Any] = list(result.rows.groupby(["condition", "method"], sort=False))
+    if len({condition for (condition, _), _ in groups}) > MOST_CONDITIONS:
+        return None
+    scores = [score for score in CHIEF if result.knows(score)]
+    lines = []
+    for (_, method), rows in groups:
+        first = [method, *(value_text(rows[axis].iloc[0]) for axis in result.axes)]
+        means = [with_interval(*mean_interval(rows[s].to_numpy()), s) for s in scores]
+        lines.append([*first, str(rows["seed"].nunique()), str(count_failed(rows)), *means])
+    return {"head": ["method", *map(label, result.axes), "seeds", "failed", *map(label, scores)], "rows": lines}
+
+
+def failures(table: pd.DataFrame | None) -> dict:
+    """Failed runs: how many, groups of the same message by number, and the first 50 one by one."""
+    if table is None:
+        return {"count": 0}
+    failed = table[[isinstance(error, str) for error in table["error"]]]
+    said = [(error.strip().splitlines() or [""])[-1] for error in failed["error"]]
+    whose = failed["failure"].fillna("") if "failure" in failed else [""] * len(failed)
+    groups = Counter(zip(failed["method"], whose, said))
+    runs = zip(failed["study"], failed["method"], failed["conditions"], failed["seed"], said)
+    first = [
+        {
+            "study": study,
+            "method": method,
+            "conditions": conditions_text(json.loads(c or "{}")),
+            "seed": seed,
+            "error": e,
+        }
+        for (study, method, c, seed, e), _ in zip(runs, range(MOST_FAILURES))
+    ]
+    return {
+        "count": len(failed),
+        "groups": [(*group, n) for group, n in groups.most_common(MOST_FAILURES)],
+        "first": first,
+    }
+
+
+def score_rows(scores: dict[str, float | None], meanings: Mapping[str, str]) -> list[dict]:
+    """One row a score: name, what it means, its values over all, visible and steep lines."""
+    known = [name for name in CURVE_SCORES if any(name + suffix in scores for suffix in SUFFIXES)]
+    rows = [
+        {"name": name, "meaning": meanings.get(name, ""), "values": [number(scores.get(name + s)) for s in SUFFIXES]}
+        for name in known
+    ]
+    used = {name + suffix for name in known for suffix in SUFFIXES} | {"tolerance_nm"}
+    others = [name for name in scores if name not in used]
+    return rows + [{"name": n, "meaning": "", "values": [number(scores[n]), "–", "–"]} for n in others]

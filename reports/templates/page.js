@@ -1,0 +1,43 @@
+"use strict";
+(() => {
+  const holder = document.getElementById("scenes");
+  const data = holder && JSON.parse(holder.textContent);
+  const stages = document.querySelectorAll(".stage");
+  // one copy of the viewer serves all scenes: each frame gets it with its own scene before the end of the body
+  const frameText = name => {
+    const end = data.viewer.lastIndexOf("</body>");
+    const script = "<script>window.loadDataSet = () => OfflineLocalView.load(document.body, " +
+      JSON.stringify({ base64Str: data.scenes[name] }) + ");<\/script>";
+    return data.viewer.slice(0, end) + script + data.viewer.slice(end);
+  };
+  const load = stage => {
+    if (stage.dataset.scene !== "waiting") return;
+    stage.dataset.scene = "loading";
+    const frame = document.createElement("iframe");
+    frame.title = stage.querySelector("img").alt;
+    frame.srcdoc = frameText(stage.dataset.name);
+    stage.insertBefore(frame, stage.querySelector("button"));
+    let left = 300;  // half a minute; then the picture stays
+    const timer = setInterval(() => {
+      const canvas = frame.contentDocument && frame.contentDocument.querySelector("canvas");
+      if (canvas && canvas.width) stage.dataset.scene = "loaded";
+      if (stage.dataset.scene === "loaded" || --left === 0) clearInterval(timer);
+    }, 100);
+  };
+  // a scene takes wheel and touch only once clicked, so that the page scrolls past it
+  const activate = chosen => stages.forEach(stage => stage.classList.toggle("active", stage === chosen));
+  const loadNear = () => stages.forEach(stage => {
+    const box = stage.getBoundingClientRect();
+    if (box.top < innerHeight + 200 && box.bottom > -200) load(stage);
+  });
+  for (const event of ["load", "scroll", "resize"]) addEventListener(event, loadNear, { passive: true });
+  stages.forEach(stage => {
+    stage.addEventListener("click", () => { load(stage); activate(stage); });
+    stage.addEventListener("mouseleave", event => event.buttons || activate(null));
+  });
+  // paper cannot be unfolded
+  const folds = [...document.querySelectorAll("details:not([open])")];
+  addEventListener("beforeprint", () => folds.forEach(fold => { fold.open = true; }));
+  addEventListener("afterprint", () => folds.forEach(fold => { fold.open = false; }));
+  document.addEventListener("pointerdown", event => event.target.closest(".stage") || activate(null));
+})();
