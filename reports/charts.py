@@ -103,7 +103,6 @@ def score_curves(result: StudyResult, scores: Sequence[str] = CHIEF, axes: Seque
         for column, (score, axis) in enumerate(line):
             ax, lines_are = grid[row][column], _line_axis(result, axis)
             _curves(ax, result, axis, lines_are, score)
-            _dress(ax, score)
             if column == 0 or len(axes) == 1:
                 ax.set_ylabel(_wrapped(label(score)))
             last = row == len(cells) - 1
@@ -113,6 +112,8 @@ def score_curves(result: StudyResult, scores: Sequence[str] = CHIEF, axes: Seque
                 ax.tick_params(labelbottom=False)
             if last and lines_are not in (None, "method"):
                 ax.legend(title=label(lines_are), loc="upper center", bbox_to_anchor=(0.5, -0.42), ncols=3)
+        for ax, (score, _) in zip(grid[row], line):
+            _dress(ax, score)  # after all are drawn: limits are shared along a row
         for ax in grid[row][len(line) :]:
             ax.set_axis_off()
     figure.align_ylabels(grid)
@@ -134,7 +135,7 @@ def heat_maps(result: StudyResult, method: str, pairs) -> Figure:
         tables = [_pair_table(rows, score, pair) for pair in pairs]
         known = np.concatenate([table.ravel() for _, _, table in tables])
         known = known[np.isfinite(known)]
-        limits = (known.min(), known.max()) if len(known) else (0.0, 1.0)
+        limits = (known.min(), known.max()) if len(known) and np.ptp(known) > 0 else (0.0, 1.0)
         shown = None
         for ax, pair, table in zip(grid[:, column], pairs, tables):
             shown = _map(ax, score, pair, *table, limits)
@@ -163,7 +164,7 @@ def map_charts(result: StudyResult) -> Iterator[Chart]:
             text = (
                 f"F and depth RMSE of {method} over pairs of conditions: means over seeds and the other axes. Light is "
                 "better; framed: the best cell of each map; hatched grey: no value."
-            )
+            ) + (" Scores are over the visible lines." if result.suffix else "")
             if len(pairs) > MOST_PAIRS:
                 text += f" {MOST_PAIRS} of {len(pairs)} pairs of axes are drawn."
             name = f"maps-{place + 1}-{'-'.join(part[0])}"
@@ -249,7 +250,7 @@ def _dress(ax, score: str) -> None:
         ax.set_ylim(-0.04, 1.04)
         ax.set_yticks([0, 0.5, 1])
     elif score != "depth_bias_nm":
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, max(1.0, ax.get_ylim()[1]))
     if score in _WANTED:
         ax.axhline(_WANTED[score], color="0.5", lw=0.8, ls=(0, (4, 3)), zorder=0)
     ax.grid(color="0.9", lw=0.5)
@@ -284,7 +285,7 @@ def _map(ax, score: str, pair, across, down, table, limits):
         for y, x in known:
             pale = np.dot(shown.to_rgba(table[y, x])[:3], (0.3, 0.59, 0.11)) > 0.5
             ax.text(x, y, fixed(table[y, x], score), ha="center", va="center", fontsize=8, color="k" if pale else "w")
-    if len(known):
+    if len(known) and np.nanmin(table) < np.nanmax(table):
         best = np.nanargmax(table if score in _SHARES else -table)
         y, x = np.unravel_index(best, table.shape)
         for colour, width in (("white", 4.0), ("black", 1.8)):

@@ -109,6 +109,7 @@ def _study(result: StudyResult) -> dict:
         "size": result.size_text(),
         "curves": _folded(charts.curve_charts(result)),
         "maps": _folded(charts.map_charts(result)),
+        "methods": tables.methods_table(result),
         "table": tables.numbers_table(result),
         "conditions": len(set(result.rows["condition"])),
         "over": "visible lines" if result.suffix else "all lines",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from veristem.datasets.results import CURVE_SCORES, SUFFIXES, score_columns
 from veristem.reports.comparison import mean_interval
 from veristem.reports.rows import StudyResult, count_failed, has, score_values
-from veristem.reports.studies import CHIEF
-from veristem.reports.words import conditions_text, label, number, value_text, with_interval
+from veristem.reports.studies import CHIEF, seed_mean
+from veristem.reports.words import conditions_text, fixed, label, number, value_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,17 +40,35 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def numbers_table(result: StudyResult) -> dict | None:
-    """Head and rows of the chief scores, as text; None for more than 60 conditions."""
+    """Head and rows of the chief scores of every condition and method, as text; None for more than 60 conditions."""
     groups: list[Any] = list(result.rows.groupby(["condition", "method"], sort=False))
     if len({condition for (condition, _), _ in groups}) > MOST_CONDITIONS:
         return None
-    scores = [score for score in CHIEF if result.knows(score)]
-    lines = []
-    for (_, method), rows in groups:
-        first = [method, *(value_text(rows[axis].iloc[0]) for axis in result.axes)]
-        means = [with_interval(*mean_interval(rows[s].to_numpy()), s) for s in scores]
-        lines.append([*first, str(rows["seed"].nunique()), str(count_failed(rows)), *means])
-    return {"head": ["method", *map(label, result.axes), "seeds", "failed", *map(label, scores)], "rows": lines}
+    lines = [
+        _numbers(result, rows, [method, *(value_text(rows[axis].iloc[0]) for axis in result.axes)])
+        for (_, method), rows in groups
+    ]
+    return {"head": ["method", *map(label, result.axes), *_head(result)], "rows": lines}
+
+
+def methods_table(result: StudyResult) -> dict:
+    """Head and rows of the chief scores of every method, means over all conditions, as text."""
+    groups: list[Any] = list(result.rows.groupby("method", sort=False))
+    return {"head": ["method", *_head(result)], "rows": [_numbers(result, rows, [method]) for method, rows in groups]}
+
+
+def _head(result: StudyResult) -> list[str]:
+    return ["runs", "failed", *(label(score) for score in CHIEF if result.knows(score))]
+
+
+def _numbers(result: StudyResult, rows: pd.DataFrame, first: list[str]) -> list[tuple[str, str]]:
+    """Cells of a line, each a text and, for a mean, its interval."""
+    cells = [(text, "") for text in (*first, f"{len(rows):,}", f"{count_failed(rows):,}")]
+    for score in CHIEF:
+        if result.knows(score):
+            mean, low, high = (fixed(value, score) for value in seed_mean(rows, score))
+            cells.append((mean, f"{low} to {high}" if low != "–" else ""))
+    return cells
 
 
 def failures(table: pd.DataFrame | None) -> dict:
