@@ -142,7 +142,7 @@ def write_folder_page(
         scene, truth = read_scene(folder, tolerance_nm)
         scenes = [("", scene)]
         title, facts = f"VeriSTEM: {folder.resolve().name}", run_facts(truth)
-        sentences = [headline(scene)] if truth is not None else []
+        sentences = [headline(scene) if truth is not None else residual_sentence(scene)]
     else:
         assert table is not None
         if table.empty:
@@ -156,7 +156,7 @@ def write_folder_page(
     return page
 
 
-def read_scene(folder: Path, tolerance_nm: float, method: str = "reconstruction.vtp") -> tuple[Scene, LineTruth | None]:
+def read_scene(folder: Path, tolerance_nm: float, method: str = "") -> tuple[Scene, LineTruth | None]:
     """The scene of acquisition.h5 and, if they are there, truth.h5 and reconstruction.vtp; and the truth."""
     acquisition = read_acquisition(folder / "acquisition.h5")
     truth = read_truth(folder / "truth.h5") if (folder / "truth.h5").is_file() else None
@@ -199,6 +199,18 @@ def headline(scene: Scene) -> str:
     return (
         f"From two views {angle:.1f}° apart, the visible lines are recovered with F = {found:.2f} at a tolerance of "
         f"{scene.scores['tolerance_nm']:g} nm{depth}."
+    )
+
+
+def residual_sentence(scene: Scene) -> str:
+    """One sentence on how well a reconstruction fits its images, which is all that can be said without a truth."""
+    near, explained = ([v[key] for v in scene.residuals if v[key] is not None] for key in ("within_3px", "explained"))
+    if not near or not explained:
+        return "No truth is known, and there is nothing to lay over the contours of the images."
+    return (
+        f"No truth is known. In every view at least {100 * min(near):.0f} % of the reconstruction lies within 3 pixels "
+        f"of the detected contours, and at least {100 * min(explained):.0f} % of these within 3 pixels of it; this does "
+        "not prove that its depths are right."
     )
 
 

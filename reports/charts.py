@@ -72,7 +72,7 @@ def curve_charts(result: StudyResult) -> Iterator[Chart]:
         for axes in _portions(result.axes, 3):
             for part in _portions(known, 6):
                 text = bars + _chief_caption(result, part) if not fold else bars
-                name = f"curves-{'other' if fold else 'chief'}-{part[0]}-{axes[0]}"
+                name = f"curves-{'other' if fold else 'chief'}-{part[0]}-{_key(axes[0])}"
                 alt = f"Scores against {', '.join(map(label, axes))}"
                 yield Chart(file_name(f"{result.name}-{name}"), score_curves(result, part, axes), alt, text, fold)
 
@@ -167,7 +167,7 @@ def map_charts(result: StudyResult) -> Iterator[Chart]:
             ) + (" Scores are over the visible lines." if result.suffix else "")
             if len(pairs) > MOST_PAIRS:
                 text += f" {MOST_PAIRS} of {len(pairs)} pairs of axes are drawn."
-            name = f"maps-{place + 1}-{'-'.join(part[0])}"
+            name = f"maps-{place + 1}-{'-'.join(map(_key, part[0]))}"
             alt = f"Maps of F and depth RMSE over {' and over '.join(f'{label(a)} and {label(b)}' for a, b in part)}"
             yield Chart(
                 file_name(f"{result.name}-{name}"),
@@ -309,6 +309,10 @@ def _portions(items, most: int) -> list:
     count = -(-len(items) // most)
     size = -(-len(items) // max(count, 1))
     return [items[i : i + size] for i in range(0, len(items), size)] if size else []
+
+
+def _key(axis: str) -> str:
+    return axis.rsplit(".", 1)[-1]
 
 
 def _wrapped(text: str) -> str:

@@ -77,9 +77,9 @@ class Comparison:
         way = "higher" if self.difference > 0 else "lower"
         if self.seeds < self.seeds_needed:
             return (
-                f"No difference in {words} between {self.first} and {self.second} that {counted(self.seeds, 'seed')} "
-                f"could show (at least {self.seeds_needed} are needed for {100 * (1 - LEVEL):g} % confidence); "
-                f"measured: {self.first} {way} by {gap}."
+                f"{self.first} has {_a(words)} {way} by {gap} than {self.second}, which "
+                f"{counted(self.seeds, 'seed')} cannot tell from chance (at least {self.seeds_needed} are needed for "
+                f"{100 * (1 - LEVEL):g} % confidence)."
             )
         ends = sorted([self.low, self.high] if self.difference > 0 else [-self.low, -self.high])
         low, high = (fixed(end, self.score) for end in ends)
@@ -171,6 +171,10 @@ def _sign_flip(differences: np.ndarray) -> float:
 @lru_cache(maxsize=64)
 def _picks(count: int, draws: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, count, (draws, count))
+
+
+def _a(words: str) -> str:
+    return ("an " if words[0] in "aeioFA" else "a ") + words
 
 
 def _percent(chance: float) -> str:

@@ -56,7 +56,7 @@ def summary_lines(table: pd.DataFrame) -> list[str]:
 
 def findings(result: StudyResult) -> list[str]:
     """The best condition and how the methods compare, in sentences."""
-    compared = [c.sentence() for score in ("f_score", "depth_rmse_nm") for c in compare(result, score)]
+    compared = [c.sentence() for score in ("f_score", "depth_rmse_nm") for c in compare(result, score) if c.seeds]
     return [text for text in (best_sentence(result), *compared) if text]
 
 

@@ -35,9 +35,9 @@
     stage.addEventListener("click", () => { load(stage); activate(stage); });
     stage.addEventListener("mouseleave", event => event.buttons || activate(null));
   });
-  // paper cannot be unfolded
-  const folds = [...document.querySelectorAll("details:not([open])")];
-  addEventListener("beforeprint", () => folds.forEach(fold => { fold.open = true; }));
-  addEventListener("afterprint", () => folds.forEach(fold => { fold.open = false; }));
+  // paper cannot be unfolded; the list of single failures stays away
+  const folds = [...document.querySelectorAll("details:not(.screen)")];
+  addEventListener("beforeprint", () => folds.forEach(fold => { fold.dataset.open = fold.open; fold.open = true; }));
+  addEventListener("afterprint", () => folds.forEach(fold => { fold.open = fold.dataset.open === "true"; }));
   document.addEventListener("pointerdown", event => event.target.closest(".stage") || activate(null));
 })();
