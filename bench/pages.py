@@ -209,8 +209,8 @@ def residual_sentence(scene: Scene) -> str:
         return "No truth is known, and there is nothing to lay over the contours of the images."
     return (
         f"No truth is known. In every view at least {100 * min(near):.0f} % of the reconstruction lies within 3 pixels "
-        f"of the detected contours, and at least {100 * min(explained):.0f} % of these within 3 pixels of it; this does "
-        "not prove that its depths are right."
+        f"of the detected contours, and at least {100 * min(explained):.0f} % of these within 3 pixels of it; this "
+        "does not prove that its depths are right."
     )
 
 

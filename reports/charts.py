@@ -16,7 +16,7 @@ from veristem.datasets import InputError
 from veristem.reports import style
 from veristem.reports.comparison import mean_interval
 from veristem.reports.figures import new_figure, styled
-from veristem.reports.rows import StudyResult, is_geometric
+from veristem.reports.rows import StudyResult, has, is_geometric
 from veristem.reports.studies import CHIEF, F_ENOUGH, OTHERS
 from veristem.reports.words import counted, fixed, label, value_text
 
@@ -159,23 +159,27 @@ def axis_pairs(result: StudyResult) -> list[tuple[str, str]]:
 def map_charts(result: StudyResult) -> Iterator[Chart]:
     """F and depth RMSE over every pair of axes, a method at a time."""
     pairs = axis_pairs(result)
-    for place, method in enumerate(_best_first(result)):
+    flat = [method for method in _best_first(result) if _is_flat(result, method)]
+    drawn = [method for method in _best_first(result) if method not in flat]
+    for place, method in enumerate(drawn):
         for part in _portions(pairs[:MOST_PAIRS], 3):
             text = (
                 f"F and depth RMSE of {method} over pairs of conditions: means over seeds and the other axes. Light is "
                 "better; framed: the best cell of each map; hatched grey: no value."
-            ) + (" Scores are over the visible lines." if result.suffix else "")
+            )
+            text += " Scores are over the visible lines." if result.suffix else ""
             if len(pairs) > MOST_PAIRS:
                 text += f" {MOST_PAIRS} of {len(pairs)} pairs of axes are drawn."
-            name = f"maps-{place + 1}-{'-'.join(map(_key, part[0]))}"
+            if flat and place == 0:
+                text += f" No map of {', '.join(flat)}: F is the same everywhere, and no depth is known."
+            name = file_name(f"{result.name}-maps-{place + 1}-{'-'.join(map(_key, part[0]))}")
             alt = f"Maps of F and depth RMSE over {' and over '.join(f'{label(a)} and {label(b)}' for a, b in part)}"
-            yield Chart(
-                file_name(f"{result.name}-{name}"),
-                heat_maps(result, method, part),
-                alt,
-                text,
-                f"Maps of {method}" if place else "",
-            )
+            yield Chart(name, heat_maps(result, method, part), alt, text, f"Maps of {method}" if place else "")
+
+
+def _is_flat(result: StudyResult, method: str) -> bool:
+    rows = result.rows.loc[result.rows["method"] == method]
+    return len(set(rows["f_score"].dropna())) < 2 and not has(rows, "depth_rmse_nm")
 
 
 def _best_first(result: StudyResult) -> list[str]:

@@ -75,7 +75,7 @@ def failures(table: pd.DataFrame | None) -> dict:
     """Failed runs: how many, groups of the same message by number, and the first 50 one by one."""
     if table is None:
         return {"count": 0}
-    failed = table[[isinstance(error, str) for error in table["error"]]]
+    failed = table.loc[[isinstance(error, str) for error in table["error"]]]
     said = [(error.strip().splitlines() or [""])[-1] for error in failed["error"]]
     whose = failed["failure"].fillna("") if "failure" in failed else [""] * len(failed)
     groups = Counter(zip(failed["method"], whose, said))

@@ -111,7 +111,8 @@ def scene():
 def page(scene, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "page.html"
     write_page(
-        path, title="Lines <in> a foil", scenes=[("", scene)], table=make_table(), sentences=["A first finding."],
+        path, title="Lines <in> a foil", scenes=[("", scene), ("The best run", scene)], table=make_table(),
+        sentences=["A first finding."],
         facts={"Versions": {"veristem": "0.1.0"}, "Recipe": {"cantor": "[recipe]\nname = 'fake'\n"}},
         command="veristem demo",
     )  # fmt: skip
@@ -158,7 +159,7 @@ def test_page_has_every_section(page):
 def test_scenes_share_one_viewer(page):
     text = page.read_text(encoding="utf-8").split('id="scenes">')[1].split("</script>")[0]
     data = json.loads(text)
-    assert set(data["scenes"]) == {"scene0-truth", "scene0-reconstruction"}
+    assert set(data["scenes"]) == {"scene0-truth", "scene0-reconstruction", "scene1-reconstruction"}
     assert data["viewer"].count("</body>") == 1
 
 
@@ -280,11 +281,11 @@ def test_scenes_load_in_a_browser_without_complaint(page):
     done = subprocess.run(
         [browser, "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--enable-unsafe-swiftshader",
          "--disable-background-networking", "--enable-logging=stderr", "--virtual-time-budget=20000",
-         "--window-size=1200,5000", f"--user-data-dir={page.parent / 'profile'}", "--dump-dom", page.as_uri()],
+         "--window-size=1200,9000", f"--user-data-dir={page.parent / 'profile'}", "--dump-dom", page.as_uri()],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     # the viewer says "hashes,scene", and a software renderer that reading pixels is slow
     bad = [line for line in console if "INFO:CONSOLE" not in line or re.search(r"Error|violates|Failed|refused", line)]
     assert not bad
-    assert re.findall(r'data-scene="(\w+)"', done.stdout) == ["loaded", "loaded"]
+    assert re.findall(r'data-scene="(\w+)"', done.stdout) == ["loaded"] * 3

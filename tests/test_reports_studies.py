@@ -1,0 +1,194 @@
+"""What a results table says: statistics by hand, invariants, sentences, the runs to look at."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import permutation_test
+
+from veristem.datasets import InputError
+from veristem.datasets.results import schema
+from veristem.reports.comparison import compare, compare_two, mean_interval
+from veristem.reports.rows import StudyResult, split
+from veristem.reports.studies import best_and_worst, findings, summary_lines
+from veristem.reports.tables import failures, numbers_table, summary
+
+VALUES = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=9)
+
+
+def row(method="a", seed=0, f=0.5, depth: float | None = 5.0, dwell=10, **others) -> dict:
+    """One run."""
+    plain = {"study": "s", "cell": f"{method}{seed}{dwell}", "method": method, "seed": seed, "f_score": f}
+    return plain | {"depth_rmse_nm": depth, "conditions": json.dumps({"scan.dwell_us": dwell}), **others}
+
+
+def table(rows) -> pd.DataFrame:
+    return pd.DataFrame(rows).reindex(columns=schema().names)
+
+
+def study(rows) -> StudyResult:
+    return split(table(rows))[0]
+
+
+def pair_of(differences) -> StudyResult:
+    """Method a above b by these differences of F, one a seed."""
+    return study([row(m, s, d if m == "a" else 0.0) for s, d in enumerate(differences) for m in "ab"])
+
+
+def test_a_difference_by_hand():
+    """Differences 1, 2, 3: mean 2; two of eight choices of signs reach it."""
+    found = compare_two(pair_of([1.0, 2.0, 3.0]), "f_score", "a", "b")
+    assert (found.difference, found.p_value, found.seeds, found.pairs) == (2.0, 0.25, 3, 3)
+    assert 1.0 <= found.low < 2.0 < found.high <= 3.0
+
+
+def test_conditions_are_averaged_within_a_seed():
+    """Two conditions of one specimen are no two specimens."""
+    rows = [row("a", s, 0.4 + 0.2 * k, dwell=k) for s in range(3) for k in (0, 1)]
+    rows += [row("b", s, 0.1, dwell=k) for s in range(3) for k in (0, 1)]
+    found = compare_two(study(rows), "f_score", "a", "b")
+    assert (found.seeds, found.pairs) == (3, 6)
+    assert found.difference == pytest.approx(0.4)
+
+
+def test_depth_counts_only_where_both_have_one():
+    rows = [row("a", s, depth=2.0) for s in range(6)] + [row("b", s, depth=None if s < 2 else 5.0) for s in range(6)]
+    found = compare_two(study(rows), "depth_rmse_nm", "a", "b")
+    assert (found.seeds, found.pairs, found.difference) == (4, 4, -3.0)
+
+
+def test_a_failure_of_the_method_is_zero_and_one_of_the_machine_is_nothing():
+    failed = {"f": None, "depth": None, "error": "E: x"}
+    rows = [row("a", 0), row("a", 1, failure="method", **failed), row("a", 2, failure="machine", **failed)]
+    rows.append(row("a", 3, failure="simulation", **failed))
+    f = study(rows).rows["f_score"]
+    assert f.tolist()[:2] == [0.5, 0.0]
+    assert f.isna().tolist() == [False, False, True, True]
+
+
+@given(VALUES)
+def test_swapping_methods_turns_the_sign(differences):
+    result = pair_of(differences)
+    one, other = compare_two(result, "f_score", "a", "b"), compare_two(result, "f_score", "b", "a")
+    assert one.difference == pytest.approx(-other.difference)
+    assert one.p_value == other.p_value
+    if len(differences) > 1:
+        assert one.low <= one.difference <= one.high
+
+
+@given(VALUES)
+def test_a_method_differs_from_itself_by_nothing(differences):
+    found = compare_two(pair_of(differences), "f_score", "a", "a")
+    assert (found.difference, found.p_value) == (0.0, 1.0)
+
+
+@given(st.lists(st.floats(-1e3, 1e3).map(lambda x: round(x, 3)), min_size=2, max_size=8))
+def test_the_chance_is_that_of_scipy(differences):
+    """An oracle of another make."""
+    expected = permutation_test(
+        (np.array(differences),), lambda x, axis: x.mean(axis=axis), permutation_type="samples", vectorized=True
+    )
+    found = compare_two(pair_of(differences), "f_score", "a", "b").p_value
+    assert found == pytest.approx(expected.pvalue)
+    assert found >= 2 / 2 ** len(differences)
+
+
+@given(VALUES)
+def test_an_interval_holds_its_mean(values):
+    mean, low, high = mean_interval(np.array(values))
+    assert mean == pytest.approx(np.mean(values))
+    assert np.isnan(low) if len(values) == 1 else low <= mean <= high
+
+
+def test_a_missing_seed_is_left_out_of_a_mean():
+    assert mean_interval(np.array([np.nan, 2.0, np.nan])) == pytest.approx((2.0, np.nan, np.nan), nan_ok=True)
+    assert np.isnan(mean_interval(np.array([]))).all()
+
+
+def test_sentences_say_what_the_seeds_bear():
+    """Eight seeds of one sign: 2 / 2^8; five seeds can never reach 5 %; mixed signs show nothing."""
+    clear = compare(pair_of([0.3] * 4 + [0.32] * 4), "f_score")[0].sentence()
+    assert clear.startswith("a recovers the lines better than b: F higher by 0.31 (95 % interval 0.3")
+    assert "over 8 seeds, 8 pairs of runs; chance of this without a difference 0.78 %" in clear
+    few = compare(pair_of([0.3] * 5), "f_score")[0].sentence()
+    assert few.startswith("a has an F higher by 0.30 than b, which 5 seeds cannot tell from chance (at least 6 are")
+    mixed = compare(pair_of([0.3, -0.3] * 4 + [0.01]), "f_score")[0].sentence()
+    assert mixed.startswith("No clear difference in F between a and b")
+    same = compare(pair_of([0.0] * 8), "f_score")[0].sentence()
+    assert same == "a and b have the same F over 8 seeds, 8 pairs of runs."
+
+
+def test_less_is_better_for_an_error():
+    rows = [row(m, s, depth=d + 0.1 * s) for m, d in (("a", 5.0), ("b", 3.0)) for s in range(8)]
+    text = compare(study(rows), "depth_rmse_nm")[0].sentence()
+    assert text.startswith("b is more exact in depth than a: depth RMSE lower by 2.0 nm (95 % interval 2.0 to 2.0 over")
+
+
+def test_many_methods_are_corrected():
+    """Three against the best, each with 2 / 2^8: Holm multiplies the smallest, and so all, by three."""
+    rows = [row(m, s, f) for m, f in (("a", 0.1), ("b", 0.2), ("c", 0.9), ("d", 0.3)) for s in range(8)]
+    found = compare(study(rows), "f_score")
+    assert [(c.first, c.second) for c in found] == [("c", "a"), ("c", "b"), ("c", "d")]
+    assert [c.p_value for c in found] == [3 * 2 / 2**8] * 3
+    assert found[0].seeds_needed == 7
+    assert "corrected for 3 comparisons" in found[0].sentence()
+
+
+def test_only_scores_with_a_better_side_are_compared():
+    with pytest.raises(InputError, match="'calibration' found, allowed are f_score"):
+        compare_two(pair_of([1.0]), "calibration", "a", "b")
+
+
+def test_best_and_worst():
+    """Highest and lowest F among those without error; equal F goes to the smaller depth error, then to the name."""
+    rows = [row("a", 0, 0.9, 4.0), row("a", 1, 0.9, 3.0), row("a", 2, 0.1), row("a", 3, 0.95, error="E: x")]
+    assert best_and_worst(table(rows)) == ("a110", "a210")
+    assert best_and_worst(table(rows[:1])) == ("a010", None)
+    assert best_and_worst(table(rows[3:])) == (None, None)
+    seen = table([row("a", 0, 0.9, f_score_visible=0.2), row("a", 1, 0.1, f_score_visible=0.8)])
+    assert best_and_worst(seen) == ("a110", "a010")  # visible lines count where they are known
+
+
+def test_summary_for_a_terminal():
+    rows = [row(m, s, f, depth=d) for m, f, d in (("good", 0.9, 3.0), ("poor", 0.4, 8.0)) for s in range(8)]
+    rows.append(row("poor", 8, None, None, error="E: x", failure="simulation"))
+    text = "\n".join(summary_lines(table(rows)))
+    assert "study s: 17 runs, 1 condition, 9 seeds" in text
+    assert "good  F 0.90 (0.90 to 0.90)" in text
+    assert "1 of 9 runs failed (1 by the simulation)" in text
+    assert "good recovers the lines better than poor: F higher by 0.50" in text
+    assert "good is more exact in depth than poor: depth RMSE lower by 5.0 nm" in text
+    assert all(line == line.rstrip() or "F" in line for line in text.splitlines())
+
+
+def test_nothing_in_common_makes_no_sentence():
+    rows = [row("a", s) for s in range(3)] + [row("b", s, depth=None) for s in range(3)]
+    assert not any("depth" in text for text in findings(study(rows)) if "recovers" not in text and "Choose" not in text)
+    assert "cannot be compared" in compare(study(rows), "depth_rmse_nm")[0].sentence()
+
+
+def test_means_of_a_condition():
+    rows = [row("a", s, 0.2 * s, dwell=d) for s in range(3) for d in (1, 2)]
+    rows.append(row("a", 3, None, None, 1, error="E: x", failure="method"))
+    found = summary(table(rows)).set_index("scan.dwell_us")
+    assert found.loc[2, "f_score_mean"] == pytest.approx(0.2)
+    assert found.loc[1, "f_score_mean"] == pytest.approx(0.15)  # the failure counts as 0
+    assert found["f_score_seeds"].to_dict() == {1: 4, 2: 3}
+    assert found["depth_rmse_nm_seeds"].to_dict() == {1: 3, 2: 3}
+    assert found["failed"].to_dict() == {1: 1, 2: 0}
+    assert numbers_table(study(rows))["rows"][1][:4] == [("a", ""), ("2", ""), ("3", ""), ("0", "")]
+    assert numbers_table(study([row(dwell=d) for d in range(61)])) is None
+
+
+def test_failures_are_counted_by_message():
+    rows = [row("a", s, error="Traceback\nE: often", failure="method") for s in range(70)]
+    rows.append(row("b", 0, error="E: once", failure="machine"))
+    found = failures(table(rows))
+    assert found["count"] == 71
+    assert found["groups"] == [("a", "method", "E: often", 70), ("b", "machine", "E: once", 1)]
+    assert len(found["first"]) == 50
