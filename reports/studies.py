@@ -20,10 +20,10 @@ OTHERS = tuple(score for score in CURVE_SCORES if score not in CHIEF)
 
 
 def best_and_worst(table: pd.DataFrame) -> tuple[str | None, str | None]:
-    """The cells with the highest and the lowest F (of the visible lines where known) among the runs without error.
+    """The best and the worst run without error of the method with the highest mean F, as cells.
 
-    Equal F is decided by depth RMSE, then by name of the cell. None where there is no such run; the only run is the
-    best one.
+    F is that of the visible lines where known; equal F is decided by depth RMSE, then by name of the cell. None where
+    there is no such run; the only run is the best one.
     """
     import pandas as pd
 
@@ -31,10 +31,12 @@ def best_and_worst(table: pd.DataFrame) -> tuple[str | None, str | None]:
         seen, plain = (np.asarray(table[score + suffix], float) for suffix in ("_visible", ""))
         return np.where(np.isnan(seen), plain, seen)
 
-    runs = pd.DataFrame({"cell": table["cell"], "f": known("f_score"), "depth": known("depth_rmse_nm")})
+    runs = pd.DataFrame({key: table[key] for key in ("cell", "method")})
+    runs = runs.assign(f=known("f_score"), depth=known("depth_rmse_nm"))
     runs = runs.fillna({"depth": np.inf}).loc[np.asarray(table["error"].isna()) & np.isfinite(known("f_score"))]
     if runs.empty:
         return None, None
+    runs = runs[runs["method"] == runs.groupby("method", sort=False)["f"].mean().idxmax()]
     best = runs.assign(f=-runs["f"]).sort_values(["f", "depth", "cell"])["cell"].iloc[0]
     worst = runs.sort_values(["f", "depth", "cell"])["cell"].iloc[0]
     return best, (worst if worst != best else None)
@@ -101,8 +103,8 @@ def best_sentence(study: StudyResult) -> str:
             f"of the {int(enough.sum())} of {len(groups)} {what} with {found}, it has the smallest mean depth "
             f"RMSE, {mean:.1f} nm{interval}"
         )
-    gain = f"{100 * (1 - mean / median):.0f} % below the median of all ({median:.1f} nm)"
-    text = f"Choose {words(best)}: {why}, {gain}."
+    gain = f", {100 * (1 - mean / median):.0f} % below the median of all ({median:.1f} nm)" if mean < median else ""
+    text = f"Choose {words(best)}: {why}{gain}."
     alike = int((enough & (depth[:, 0] <= high)).sum()) - 1 if np.isfinite(high) else 0
     if alike > 0:
         text += f" {alike} other{'s' if alike > 1 else ''} lie{'' if alike > 1 else 's'} within that interval."

@@ -152,6 +152,8 @@ def test_best_and_worst():
     assert best_and_worst(table(rows[3:])) == (None, None)
     seen = table([row("a", 0, 0.9, f_score_visible=0.2), row("a", 1, 0.1, f_score_visible=0.8)])
     assert best_and_worst(seen) == ("a110", "a010")  # visible lines count where they are known
+    poor = [row("b", s, 0.0) for s in range(3)]
+    assert best_and_worst(table(rows + poor)) == ("a110", "a210")  # not of a method that is there for comparison
 
 
 def test_summary_for_a_terminal():
