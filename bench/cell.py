@@ -1,34 +1,36 @@
-"""One row of a study: a condition, a seed and a method, scored; and the key that names it."""
+"""One row of a study: a condition, a seed and a method, scored."""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import time
 import traceback
 from collections.abc import Iterable, Iterator
+from contextlib import chdir
+from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache, partial
-from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from veristem.bench.key import cell_key
 from veristem.bench.scoring import score_curves
 from veristem.bench.store import Store
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import pair_angle_rad, widest_pair
-from veristem.datasets.recipe import FromFile, Recipe
+from veristem.datasets.recipe import Recipe
 from veristem.datasets.truth import LineTruth
-from veristem.recon.methods import load_method, run_method, split_method
+from veristem.recon.methods import run_method
 from veristem.sim.acquire import acquire
 from veristem.sim.specimen import Specimen, make_specimen
 
-_MACHINE_ERRNO = {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE}
+_MACHINE_ERRNO = {
+    getattr(errno, name, None)
+    for name in ("ENOSPC", "EDQUOT", "ENOMEM", "EAGAIN", "EIO", "EMFILE", "ENFILE", "ESTALE")
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,13 @@ def run_cell(cell: Cell, made: Made) -> tuple[dict[str, Any], str | None]:
         "counts_per_pixel": float(acquisition.views.mean()),
         "simulate_s": made.seconds,
     }
-    start = time.perf_counter()
+    given, start = deepcopy(acquisition), time.perf_counter()  # a copy: a method may write into what it gets
     try:
-        curves = run_method(cell.method, acquisition)
+        with chdir("."):  # or go elsewhere
+            curves = run_method(cell.method, given)
         found = time.perf_counter()
         scores = score_curves(truth, curves, tolerance_nm=cell.tolerance_nm)
-    except Exception as error:  # a method may fail in any way; the failure is a result
+    except (Exception, SystemExit) as error:  # a method may fail in any way; the failure is a result
         return row | _failure("method", error), traceback.format_exc()
     return row | scores | {"reconstruct_s": found - start, "score_s": time.perf_counter() - found}, None
 
@@ -127,9 +130,20 @@ def base_row(cell: Cell) -> dict[str, Any]:
 
 
 def run_batch(cells: Iterable[Cell], store: Store, made: Made) -> Iterator[str]:
-    """Run cells one after the other, those that have a row already left out, and name each when it is stored."""
+    """Run cells one after the other, those that have a row already left out, and name each when it is stored.
+
+    Raises
+    ------
+    InputError
+        When what a cell depends on is not what the study was begun with.
+    """
     for cell in cells:
         if not store.has(cell.key):
+            if cell_key(cell.recipe, cell.method, cell.tolerance_nm, cell.method_version) != cell.key:
+                raise InputError(
+                    f"method {cell.method}: its code, weights or network file are no longer those the study was begun "
+                    "with; run the study again, and restart the workers of a cluster"
+                )
             store.put(cell.key, *run_cell(cell, made))
         yield cell.key
 
@@ -154,55 +168,12 @@ def _pair(recipe: Recipe, made: Made) -> tuple[LineTruth, Acquisition]:
     return made.pair
 
 
-def _failure(whose: str, error: Exception) -> dict[str, str]:
+def _failure(whose: str, error: BaseException) -> dict[str, str]:
     """The columns of a failure: the machine's when memory, disk or handles ran out."""
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _MACHINE_ERRNO):
-        whose = "machine"
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno in _MACHINE_ERRNO):
+            whose = "machine"
+        cause = cause.__cause__ or cause.__context__
     text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
     return {"failure": whose, "error": (text.strip().splitlines() or ["no message"])[0]}
-
-
-def cell_key(recipe: Recipe, method: str, tolerance_nm: float, method_version: str = "") -> str:
-    """SHA-256 of everything a row depends on.
-
-    The recipe and its network file; the sources of datasets, sim and of what makes scores; the method with its
-    parameters, the content of files among these (weights), and the files of its top package, module or program.
-    ``method_version`` tells methods from outside apart where that does not see a change: in a helper module of a
-    script, or behind a program.
-    """
-    name, parameters = split_method(method)
-    digest = hashlib.sha256(f"{recipe.model_dump_json()} {method} {tolerance_nm}".encode())
-    network = recipe.specimen.network
-    files = [Path(network.file), Path(network.file).with_suffix(".ctrl")] if isinstance(network, FromFile) else []
-    files += [Path(value) for value in parameters.values() if isinstance(value, str)]
-    for path in files:
-        digest.update(path.read_bytes() if path.is_file() else b"")
-    for package in ("datasets", "sim", "bench.cell", "bench.scoring", "bench.metrics"):
-        digest.update(_source_hash(f"veristem.{package}"))
-    if Path(name).is_file():
-        digest.update(Path(name).read_bytes())
-        outside = True
-    else:
-        top = _module_of(name).partition(".")[0]
-        outside = top != "veristem"
-        digest.update(_source_hash(top if outside else "veristem.recon"))
-    digest.update(method_version.encode() if outside else b"")
-    return digest.hexdigest()[:24]
-
-
-def _module_of(name: str) -> str:
-    method = load_method(name)
-    return (method.func if isinstance(method, partial) else method).__module__
-
-
-@cache
-def _source_hash(package: str) -> bytes:
-    """Hash of the files of a package or module, as they were when this process first asked."""
-    module = import_module(package)
-    roots = [Path(p) for p in getattr(module, "__path__", None) or [module.__file__ or ""]]
-    digest = hashlib.sha256()
-    for root in roots:
-        for file in sorted(root.rglob("*") if root.is_dir() else [root]):
-            if file.is_file() and "__pycache__" not in file.parts:
-                digest.update(f"{file.relative_to(root)}".encode() + b"\0" + file.read_bytes())
-    return digest.digest()

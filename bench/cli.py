@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Optional
@@ -120,7 +121,7 @@ def reconstruct(
         curves = run_method(method, loaded)
     except InputError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if "--debug" in sys.argv:
             raise
         text = (str(error).splitlines() or ["no message"])[0]
@@ -195,14 +196,20 @@ def study(
     changes = {"methods": list(method)} if method else {}
     changes |= {"seeds": seeds} if seeds else {}
     loaded = load_study(study).changed(changes)
-    base = load_recipe(loaded.recipe).with_values(_values(sets))
+    values = _values(sets)
+    if twice := [path for path in values if path in loaded.axes]:
+        raise InputError(f"--set {twice[0]}: an axis of study {loaded.name} found, a key that is not varied allowed")
+    if scheduler and workers > 1:
+        raise InputError("--workers and --scheduler: both found, one allowed; a cluster brings its own workers")
+    base = load_recipe(loaded.recipe).with_values(values)
     table = run_study(
         loaded, base, out, progress,
         workers=workers, scheduler=scheduler, method_version=method_version, command=_command(),
     )  # fmt: skip
-    save_examples(table, base, out)
     for line in summary_lines(table):
         typer.echo(line)
+    for note in save_examples(table, base, out):
+        typer.echo(note, err=True)
     failed = int(table["error"].notna().sum())
     typer.echo(f"{len(table)} rows, {failed} failed: {out / 'results.parquet'}")
 
@@ -362,7 +369,7 @@ def progress(items, total: int):
 
 
 def _command() -> str:
-    return " ".join(["veristem", *sys.argv[1:]])
+    return shlex.join(["veristem", *sys.argv[1:]])
 
 
 def main() -> None:

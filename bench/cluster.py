@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, suppress
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from uuid import uuid4
 
-from veristem.bench.cell import Cell, Made, base_row, cell_key, run_batch
+from veristem.bench.cell import Cell, Made, base_row, run_batch
 from veristem.bench.store import Store
 from veristem.datasets.errors import InputError
 
@@ -37,13 +41,16 @@ def connect(workers: int, scheduler: str | None) -> Iterator[tuple]:
     if scheduler is not None:
         try:
             client = Client(scheduler, timeout=_ANSWER_S)
-        except (OSError, ValueError, TimeoutError) as error:
+        except Exception as error:  # each kind of address fails in its own way
             text = (str(error).splitlines() or ["no answer"])[0]
             raise InputError(
                 f"--scheduler {scheduler}: no answer ({text}); `dask scheduler` starts one and prints its address"
             ) from None
         with client:
-            yield client, max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+            count = len(client.scheduler_info(n_workers=-1)["workers"])
+            if not count:
+                print(f"no workers at {scheduler} yet; waiting for them", file=sys.stderr, flush=True)
+            yield client, max(1, count)
         return
     settings = {
         "distributed.nanny.pre-spawn-environ": _ONE_THREAD,
@@ -52,7 +59,7 @@ def connect(workers: int, scheduler: str | None) -> Iterator[tuple]:
         "distributed.scheduler.allowed-failures": 1,
         "distributed.worker.daemon": True,
     }
-    with config.set(settings):
+    with config.set(settings), _interrupt_held():
         try:
             cluster = LocalCluster(
                 n_workers=workers, threads_per_worker=1, dashboard_address="", memory_limit=0,
@@ -60,73 +67,106 @@ def connect(workers: int, scheduler: str | None) -> Iterator[tuple]:
             )  # fmt: skip
         except RuntimeError as error:
             raise InputError(f"--workers {workers}: they did not start ({error}); --workers 1 needs none") from None
-        try:
-            with Client(cluster) as client:
-                yield client, workers
-        except BaseException:
-            _kill(cluster)
-            raise
-        finally:
-            cluster.close()
+    try:
+        with Client(cluster) as client:
+            yield client, workers
+    except BaseException:
+        _kill(cluster)
+        raise
+    finally:
+        cluster.close()
+
+
+@contextmanager
+def _interrupt_held() -> Iterator[None]:
+    """Keep Ctrl-C until the block has ended; processes started in it never get it, and are ended by us."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def run_on(client, batches: list[list[Cell]], store: Store) -> Iterator[str]:
     """Run batches on the workers of a client, and name each cell that has a row.
 
-    A batch whose worker is lost goes to another one. When that happens again, the cell it was at becomes a row with
-    a failure of the machine, and the rest of the batch goes on.
+    A batch whose worker dies goes to another one. When it dies every time, the cell it was at becomes a row with a
+    failure of the machine, and the rest of the batch goes on.
 
     Raises
     ------
     InputError
-        When a worker cannot store a row or runs other code, or the scheduler is lost.
+        When a worker cannot store a row, runs other code or sees other files, or the scheduler is lost.
     """
     from distributed import CancelledError, KilledWorker, as_completed
+    from distributed.comm.core import CommClosedError
 
-    folder, here = str(store.folder.resolve()), os.getcwd()
+    run, here = uuid4().hex, os.getcwd()
+    token = store.folder / ".run"
 
     def send(batch: list[Cell]):
-        return client.submit(_work, batch, folder, here, pure=False)
+        return client.submit(_work, batch, str(store.folder), here, run, pure=False)
 
-    sent = {send(batch): batch for batch in batches}
-    ended = as_completed(list(sent))
-    for future in ended:
-        batch = sent.pop(future)
-        try:
-            future.result()
-        except KilledWorker:
-            done = [cell.key for cell in batch if store.has(cell.key)]
-            lost, *rest = [cell for cell in batch if not store.has(cell.key)]
-            error = "the worker died twice: killed from outside, out of memory, or crashed by the method"
-            store.put(lost.key, base_row(lost) | {"failure": "machine", "error": error})
-            if rest:
+    token.write_text(run, encoding="utf-8")
+    try:
+        sent = {send(batch): batch for batch in batches}
+        ended = as_completed(list(sent))
+        for future in ended:
+            batch = sent.pop(future)
+            left: list[Cell] = []
+            try:
+                future.result()
+            except KilledWorker:
+                left = [cell for cell in batch if not store.has(cell.key)]
+            except (CancelledError, CommClosedError) as error:
+                raise InputError(f"scheduler: lost ({error}); what was finished is kept, run it again") from None
+            if left:
+                error = "the worker died every time: killed from outside, out of memory, or crashed by the method"
+                store.put(left[0].key, base_row(left[0]) | {"failure": "machine", "error": error})
+            if rest := left[1:]:
                 sent[again := send(rest)] = rest
                 ended.add(again)
-            yield from (*done, lost.key)
-        except (CancelledError, OSError) as error:
-            raise InputError(f"scheduler: lost ({error}); what was finished is kept, run it again") from None
-        else:
-            yield from (cell.key for cell in batch)
+            waiting = {cell.key for cell in rest}
+            done = [cell for cell in batch if cell.key not in waiting]
+            if not _seen(store, done):
+                raise InputError(f"{store.folder}: the workers do not write here; choose a folder that they see too")
+            yield from (cell.key for cell in done)
+    finally:
+        token.unlink(missing_ok=True)  # workers of other machines stop after the cell they are at
 
 
-def _work(batch: list[Cell], folder: str, here: str) -> None:
-    """Run a batch in a worker."""
+def _seen(store: Store, cells: list[Cell]) -> bool:
+    """Whether rows that a worker has stored are here; a network file system may take a moment."""
+    for wait in (0, 1, 4, 10):
+        time.sleep(wait)
+        if all(store.has(cell.key) for cell in cells):
+            return True
+    return False
+
+
+def _work(batch: list[Cell], folder: str, here: str, run: str) -> None:
+    """Run a batch in a worker, as long as its run goes on."""
+    token = Path(folder, ".run")
+    for path in (folder, here):
+        if not Path(path).is_dir():
+            raise InputError(f"{path}: a worker on {platform.node()} does not see this folder; choose one it sees")
     with _one_at_a_time, chdir(here):
         if here not in sys.path:
             sys.path.append(here)
-        for cell in batch:
-            if cell_key(cell.recipe, cell.method, cell.tolerance_nm, cell.method_version) != cell.key:
-                raise InputError(
-                    f"worker of process {os.getpid()}: runs other code or files than the study was begun with; restart "
-                    "the workers and run the study again"
-                )
-        for _ in run_batch(batch, Store(Path(folder)), _made()):
-            pass
+        try:
+            for _ in run_batch(batch, Store(folder), _made(run)):
+                if not token.is_file() or token.read_text(encoding="utf-8") != run:
+                    return
+        except OSError as error:
+            raise InputError(f"a worker on {platform.node()}: {error}") from None
 
 
-@cache
-def _made() -> Made:
-    """What this worker has made last."""
+@lru_cache(maxsize=1)
+def _made(run: str) -> Made:
+    """What this worker has made last, of one run: files may change between two."""
     return Made()
 
 

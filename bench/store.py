@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -45,7 +46,7 @@ class Store:
     """
 
     def __init__(self, folder: str | Path):
-        self.folder = Path(folder)
+        self.folder = Path(folder).resolve()  # whoever changes directory later
         self.parts = self.folder / "parts"
         self.logs = self.folder / "logs"
         self.table_path = self.folder / "results.parquet"
@@ -122,7 +123,9 @@ class Store:
         return table.to_pandas()
 
     def describe(self, facts: dict) -> None:
-        """Write study.json: what is, or was, run here."""
+        """Write study.json: what was asked for last; what ``facts`` does not tell stays as it was."""
+        with suppress(OSError, ValueError, TypeError):  # none yet, or damaged: begun anew
+            facts = json.loads((self.folder / "study.json").read_text(encoding="utf-8")) | facts
         with atomic_path(self.folder / "study.json") as partial:
             partial.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

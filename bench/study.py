@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from itertools import chain, groupby
 from pathlib import Path
 
-from veristem.bench.cell import Cell, Made, cell_key, run_batch
+from veristem.bench.cell import Cell, Made, run_batch
 from veristem.bench.facts import machine, versions
+from veristem.bench.key import cell_key, is_outside
 from veristem.bench.store import Store
 from veristem.datasets.errors import InputError
 from veristem.datasets.recipe import Recipe, Study
@@ -71,38 +72,48 @@ def run_study(
     with _alone(store.folder):
         finished = store.finished(cell.key for cell in cells)
         todo = [cell for cell in cells if cell.key not in finished]
+        facts = {"command": command, "study": study.model_dump(mode="json", by_alias=True)}
+        store.describe(facts | {"recipe": recipe.model_dump(mode="json"), "versions": versions()})
         if todo:
-            facts = {
-                "command": command,
-                "study": study.model_dump(mode="json", by_alias=True),
-                "recipe": recipe.model_dump(mode="json"),
-                "versions": versions(),
-                "machine": machine(),
-                "workers": scheduler or workers,
-            }
-            store.describe(facts)
             for cell in todo:
                 store.drop(cell.key)  # a failure of the machine, or a part that cannot be read
             start = time.perf_counter()
             with _running(todo, store, workers, scheduler) as done:
                 for _ in progress(_compacting(done, lambda: store.compact(labels)), len(todo)):
                     pass
-            store.describe(facts | {"cells": len(todo), "wall_s": round(time.perf_counter() - start, 1)})
+            wall = round(time.perf_counter() - start, 1)
+            store.describe({
+                "machine": machine(), "workers": scheduler or workers, "cells": len(todo), "wall_s": wall
+            })  # fmt: skip
         return store.compact(labels)
 
 
 def list_cells(study: Study, recipe: Recipe, method_version: str = "") -> list[Cell]:
-    """All cells of a study, each checked: seeds slowest, methods fastest."""
+    """All cells of a study, each checked: seeds slowest, methods fastest.
+
+    Raises
+    ------
+    InputError
+        For a condition or method that is not allowed, or conditions that come to the same.
+    """
     for method in study.methods:
         load_method(method)
-    cells = []
+    versions_of = {method: method_version if is_outside(method) else "" for method in study.methods}
+    cells: dict[str, Cell] = {}
     for seed in range(recipe.recipe.seed, recipe.recipe.seed + study.seeds):
         for conditions in study.cells():
-            changed = recipe.with_values({**conditions, "recipe.seed": seed})
-            for method in study.methods:
-                key = cell_key(changed, method, study.tolerance_nm, method_version)
-                cells.append(Cell(key, changed, conditions, method, study.tolerance_nm, study.name, method_version))
-    return cells
+            try:
+                changed = recipe.with_values({**conditions, "recipe.seed": seed})
+            except InputError as error:
+                hint = "; axes that must change together go into zip" if len(study.axes) > len(study.zip) + 1 else ""
+                raise InputError(f"study {study.name}, at {json.dumps(conditions)}: {error}{hint}") from None
+            for method, its_version in versions_of.items():
+                key = cell_key(changed, method, study.tolerance_nm, its_version)
+                if key in cells:
+                    two = f"{json.dumps(cells[key].conditions)} and {json.dumps(conditions)}"
+                    raise InputError(f"study {study.name}: {two} found, which are the same; different ones allowed")
+                cells[key] = Cell(key, changed, conditions, method, study.tolerance_nm, study.name, its_version)
+    return list(cells.values())
 
 
 def batches(cells: Iterable[Cell], workers: int) -> list[list[Cell]]:

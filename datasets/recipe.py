@@ -161,8 +161,9 @@ class Recipe(_Table):
 
     @property
     def specimen_key(self) -> str:
-        """What the specimen depends on."""
-        return json.dumps([self.recipe.seed, self.specimen.model_dump(mode="json")], sort_keys=True)
+        """What the specimen depends on; it is tilted by the Bragg angle, hence the energy."""
+        table = self.specimen.model_dump(mode="json")
+        return json.dumps([self.recipe.seed, self.microscope.energy_keV, table], sort_keys=True)
 
     @property
     def kikuchi_azimuth_rad(self) -> float:

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -39,14 +39,20 @@ METHODS = {
 }
 
 
+@cache
+def _entry_points() -> dict[str, str]:
+    """``module:function`` by name, of all installed packages."""
+    return {point.name: point.value for point in entry_points(group="veristem.methods")}
+
+
 def method_names() -> list[str]:
     """Registered names, those of other packages included."""
-    return sorted({*METHODS, *(point.name for point in entry_points(group="veristem.methods"))})
+    return sorted({*METHODS, *_entry_points()})
 
 
 def split_method(text: str) -> tuple[str, dict[str, Any]]:
     """Name and parameters of a method as it is asked for: ``"stereo-classical scale_nm=6"``."""
-    found = re.fullmatch(r"(.*?)((?:\s+[A-Za-z_]\w*=\S+)*)", text.strip())
+    found = re.fullmatch(r"(.*?)((?:\s+[A-Za-z_]\w*=\S+)*)", text.strip(), re.DOTALL)
     assert found is not None  # every text has this form
     return found[1], dict(key_value(word) for word in found[2].split())
 
@@ -60,7 +66,8 @@ def load_method(text: str) -> Method:
         When there is none, its module cannot be imported, or it has no such parameter.
     """
     name, parameters = split_method(text)
-    method = _found(name)
+    found = target(name)
+    method = _executable(found) if is_program(found) else _imported(found)
     if not parameters:
         return method
     try:
@@ -71,16 +78,17 @@ def load_method(text: str) -> Method:
     return partial(method, **parameters)
 
 
-def _found(name: str) -> Method:
-    if name in METHODS:
-        return _imported(METHODS[name])
-    for point in entry_points(group="veristem.methods"):
-        if point.name == name:
-            return _imported(point.value)
-    if os.sep in name or Path(name).is_file():
-        return _executable(name)
-    if ":" in name:
-        return _imported(name)
+def target(name: str) -> str:
+    """What a name stands for: ``module:function``, or the path of a program.
+
+    Raises
+    ------
+    InputError
+        When it is neither a known name nor one of these.
+    """
+    known = _entry_points() | METHODS
+    if name in known or os.sep in name or Path(name).is_file() or ":" in name:
+        return known.get(name, name)
     raise InputError(
         f"method: {name!r} found, allowed are {', '.join(method_names())}, module:function, or the path of a program"
     )
@@ -100,6 +108,11 @@ def run_method(name: str, acquisition: Acquisition, **parameters) -> CurveSet:
     return result
 
 
+def is_program(target: str) -> bool:
+    """Whether a target is a path rather than ``module:function``."""
+    return os.sep in target or Path(target).is_file()
+
+
 def _imported(target: str) -> Method:
     module, _, function = target.partition(":")
     if os.getcwd() not in sys.path:
@@ -108,7 +121,7 @@ def _imported(target: str) -> Method:
         method = getattr(import_module(module), function)
     except AttributeError:
         raise InputError(f"method {target}: module {module} has no function {function!r}") from None
-    except Exception as error:  # a module may fail in any way when it is imported
+    except (Exception, SystemExit) as error:  # a module may fail in any way when it is imported
         raise InputError(f"method {target}: {error}; give module:function of a module that can be imported") from None
     if not callable(method):
         raise InputError(f"method {target}: {type(method).__name__} found, a function allowed")
@@ -131,6 +144,8 @@ def _executable(path: str) -> Method:
             given, wanted = Path(folder, "acquisition.h5"), Path(folder, "reconstruction.vtp")
             write_acquisition(given, acquisition)
             done = subprocess.run([str(program), str(given), str(wanted)], capture_output=True, text=True, check=False)
+            if done.returncode == -9:
+                raise MemoryError(f"{path} was killed; its memory may have run out")
             if done.returncode:
                 last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
                 raise RuntimeError(f"{path} ended with {done.returncode}: {last}")

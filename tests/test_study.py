@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from veristem.bench import cell as bench_cell
 from veristem.bench import study as bench_study
-from veristem.bench.cell import cell_key
+from veristem.bench.key import cell_key
 from veristem.bench.store import read_table
 from veristem.bench.study import batches, list_cells, run_study
 from veristem.datasets import InputError
@@ -86,7 +86,7 @@ def test_null_and_text_read_back_together(results):
     stored = pq.read_table(folder / "results.parquet")
     assert stored.schema.equals(schema())
     pd.testing.assert_frame_equal(read_table(folder), table)
-    assert not list(folder.rglob("*.partial"))
+    assert [p.name for p in folder.rglob(".*")] == [".lock"]
 
 
 def test_a_second_run_starts_nothing(results, monkeypatch):
@@ -184,6 +184,81 @@ def test_the_key_holds_what_a_row_depends_on(tmp_path):
     keys.append(cell_key(from_file, "constant", 10.0))
     assert len(set(keys)) == len(keys)
     assert keys[0] == cell_key(Recipe.from_table(RECIPE.model_dump(mode="json"), ""), "constant", 10.0)
+
+
+# another value for every number of a recipe that a study may vary
+OTHERS = {
+    "specimen.thickness_nm": 50.0,
+    "specimen.g_azimuth_deg": 30.0,
+    "specimen.tilt_off_bragg_deg": 0.3,
+    "specimen.zone_axis": [1, 0, 0],
+    "specimen.g": [2, -2, 0],
+    "specimen.material": "Cu",
+    "specimen.network.density_per_m2": 4.0e14,
+    "specimen.network.visible_fraction": 0.2,
+    "specimen.network.generator": "loops",
+    "microscope.energy_keV": 80.0,
+    "microscope.current_nA": 0.2,
+    "microscope.convergence_mrad": 100.0,
+    "microscope.loss_collected_fraction": 0.5,
+    "microscope.detector.pair_angle_deg": 6.0,
+    "microscope.detector.radius_mrad": 5.0,
+    "microscope.detector.pair_azimuth_deg": 20.0,
+    "scan.dwell_us": 7.0,
+}
+
+
+@pytest.mark.parametrize("path", OTHERS)
+def test_images_do_not_depend_on_what_was_made_before(path):
+    """A specimen that is used again must be the one the recipe asks for, whatever was changed."""
+    made = bench_cell.Made()
+    other = RECIPE.with_values({path: OTHERS[path]})
+    fresh, after = [], []
+    for recipe in (RECIPE, other):
+        fresh.append(bench_cell.simulate(recipe)[0].expected)
+        after.append(bench_cell._pair(recipe, made)[0].expected)
+    assert all(np.array_equal(a, b) for a, b in zip(fresh, after))
+    assert not np.array_equal(*fresh)
+
+
+def test_methods_do_not_see_each_other(tmp_path, monkeypatch):
+    """One that writes into its images, goes to another folder or ends its process harms itself alone."""
+    (tmp_path / "rude.py").write_text(
+        "import os, sys\nfrom veristem.recon.constant import reconstruct\n"
+        "def wipe(a):\n    a.views[...] = 0\n    os.chdir('/')\n    return reconstruct(a)\n"
+        "def leave(a):\n    sys.exit(3)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    study = STUDY.changed({"methods": ["rude:wipe", "rude:leave", "constant"], "seeds": 1})
+    rows = run_study(study, RECIPE, "out").set_index("method")
+    assert (rows["counts_per_pixel"].groupby(rows["conditions"]).nunique() == 1).all()
+    assert set(rows.loc["rude:leave", "failure"]) == {"method"}
+    assert set(rows.loc["rude:leave", "error"]) == {"SystemExit: 3"}
+    assert rows.loc[["rude:wipe", "constant"], "error"].isna().all()
+
+
+def test_files_that_change_meanwhile(tmp_path, monkeypatch):
+    """Weights written while the study runs end it with one line: no row may stand under another one's key."""
+    (tmp_path / "mine.py").write_text(
+        "from veristem.recon.constant import reconstruct\ndef run(a, *, weights):\n    return reconstruct(a)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "w.npz").write_bytes(b"1")
+    study = STUDY.changed({"methods": ["mine:run weights=w.npz"]})
+
+    def train(cells, total):
+        for done, cell in enumerate(cells, 1):
+            if done == 2:
+                (tmp_path / "w.npz").write_bytes(b"22")
+            yield cell
+
+    with pytest.raises(InputError, match="no longer those the study was begun with"):
+        run_study(study, RECIPE, "out", train)
+    assert len(list((tmp_path / "out/parts").iterdir())) == 2
 
 
 def test_axes_from_a_range():
@@ -331,6 +406,8 @@ def test_zipped_axes():
         ({"methods": ["constant", "constant"]}, "each once allowed"),
         ({"axes": {"scan.dwell_us": {"from": 1, "to": 0, "steps": 3, "scale": "log"}}}, "positive ends allowed"),
         ({"unknown": 1}, "unknown"),
+        ({"axes": {"scan.dwell_us": [10, "10"]}}, "which are the same; different ones allowed"),
+        ({"axes": {"scan.pixel_nm": [4, 8], "scan.shape": [[24, 24], [12, 12]]}}, "must change together go into zip"),
         ({"axes": {"scan.dwell_us": 5}}, "axes.scan.dwell_us.range: 5 found"),
     ],
 )  # fmt: skip

@@ -36,8 +36,15 @@ seeds = 1
 METHOD = """
 from veristem.recon.constant import reconstruct as constant
 
-def reconstruct(acquisition, *, weights=None, half=1):
+def reconstruct(acquisition, *, weights=None):
     return constant(acquisition)
+"""
+ALONE = """
+import numpy as np
+from veristem.datasets import CurveSet
+
+def reconstruct(acquisition, *, half=1):
+    return CurveSet((np.array([[0.0, 0.0, 30.0], [96.0, 96.0, 30.0]]),))
 """
 PROGRAM = f"""#!{sys.executable}
 import sys
@@ -59,8 +66,8 @@ def place(tmp_path_factory) -> Path:
     (folder / "tiny.toml").write_text(RECIPE, encoding="utf-8")
     (folder / "study.toml").write_text(STUDY.replace("PROGRAM", "./program"), encoding="utf-8")
     (folder / "one.weights").write_bytes(b"1")
-    for name in ("one.py", "two.py"):
-        (folder / name).write_text(METHOD, encoding="utf-8")
+    (folder / "one.py").write_text(METHOD, encoding="utf-8")
+    (folder / "two.py").write_text(ALONE, encoding="utf-8")
     (folder / "program").write_text(PROGRAM, encoding="utf-8")
     (folder / "program").chmod(0o755)
     return folder
@@ -101,7 +108,7 @@ def test_exactly_what_depends_on_a_change_is_run_again(place):
     append(place / "program", "# another line\n")
     assert runs(place) == 2
     append(place / "veristem/recon/constant.py", "# another line\n")
-    assert runs(place) == 2
+    assert runs(place) == 6  # all but the one that does not use recon
     assert runs(place, "--method-version", "2") == 6
     assert runs(place) == 0
     append(place / "veristem/reports/figures.py", "# another line\n")

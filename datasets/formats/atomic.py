@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 from veristem.datasets.errors import InputError
 
@@ -20,7 +21,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         When the folder is missing or cannot be written, or the disk is full; what stood at ``path`` stays.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{uuid4().hex[:12]}{path.suffix}")
     try:
         temporary.touch()  # so that a missing or locked folder shows here, whatever library writes next
         yield temporary

@@ -1,0 +1,107 @@
+"""The key of a cell: a hash of everything its row depends on, so that no row is served when any of it has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import cache, lru_cache, partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from veristem.datasets.recipe import FromFile, Recipe
+from veristem.recon.methods import is_program, load_method, split_method, target
+
+_CODE = (".py", ".so", ".pyd", ".toml", ".json", ".yaml")
+_WEIGHTS = (".safetensors", ".npz", ".npy", ".onnx", ".pt", ".pth", ".h5")
+_SCORES = ("bench.cell", "bench.scoring", "bench.metrics")
+
+
+def cell_key(recipe: Recipe, method: str, tolerance_nm: float, method_version: str = "") -> str:
+    """SHA-256 of everything a row depends on.
+
+    The recipe and its network file; the sources of datasets, sim and of what makes scores; the method with its
+    parameters, the content of files and folders among these (weights), and its package, module or program with the
+    sources of recon where these are used. Sources count as they were when this process first asked, other files as
+    they are. ``method_version`` stands for what this does not see: a helper module beside a script, a library.
+    """
+    name, parameters = split_method(method)
+    digest = hashlib.sha256(f"{recipe.model_dump_json()} {method} {tolerance_nm} {method_version}".encode())
+    network = recipe.specimen.network
+    if isinstance(network, FromFile):
+        digest.update(_files(network.file) + _files(str(Path(network.file).with_suffix(".ctrl"))))
+    digest.update(_files(list(parameters.values())))
+    for package in ("datasets", "sim", *_SCORES):
+        digest.update(_source(f"veristem.{package}")[0])
+    found = target(name)
+    sources = [(_files(found), _uses_recon(Path(found)))] if is_program(found) else map(_source, _modules(found))
+    for content, uses_recon in sources:
+        digest.update(content)
+        if uses_recon:
+            digest.update(_source("veristem.recon")[0] + _source("veristem.bench.oracles")[0])
+    return digest.hexdigest()[:24]
+
+
+def is_outside(method: str) -> bool:
+    """Whether a method is not one of this package."""
+    found = target(split_method(method)[0])
+    return is_program(found) or any(module.partition(".")[0] != "veristem" for module in _modules(found))
+
+
+@cache
+def _modules(found: str) -> tuple[str, ...]:
+    """Packages of a method: of the module it is asked for in, and of the one its function says it is from."""
+    method = load_method(found)
+    while isinstance(method, partial):
+        method = method.func
+    named = (found.partition(":")[0], getattr(method, "__module__", None) or "")
+    tops = dict.fromkeys(m.partition(".")[0] for m in named if m)
+    return tuple("veristem.recon" if top == "veristem" else top for top in tops)
+
+
+def _files(value: Any) -> bytes:
+    """Hash of the content of a file or folder, or of those in a list; empty for any other value."""
+    if isinstance(value, list):
+        return b"".join(map(_files, value))
+    if not isinstance(value, str) or not value or "\0" in value:
+        return b""
+    path = Path(value)
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    found = [(file, file.stat()) for file in files if file.is_file()]
+    return b"".join(_content(str(file), stat.st_mtime_ns, stat.st_size) for file, stat in found)
+
+
+@lru_cache(maxsize=4096)
+def _content(path: str, mtime_ns: int, size: int) -> bytes:
+    """Hash of a file, read again only when its time or size has changed."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+@cache
+def _source(package: str) -> tuple[bytes, bool]:
+    """Hash of the files of a package or module as they were when first asked for, and whether it uses recon."""
+    module = import_module(package)
+    roots = [Path(p) for p in getattr(module, "__path__", None) or [module.__file__ or ""]]
+    files = [(root, file) for root in roots for file in _sources_below(root)]
+    digest = hashlib.sha256()
+    for root, file in files:
+        digest.update(f"{file.relative_to(root)}".encode() + b"\0" + file.read_bytes())
+    return digest.digest(), not package.startswith("veristem") and any(_uses_recon(file) for _, file in files)
+
+
+def _sources_below(root: Path) -> Iterator[Path]:
+    """Code and package data, without hidden folders and the results of studies."""
+    if not root.is_dir():
+        yield root
+        return
+    for file in sorted(root.iterdir()):
+        if file.is_dir() and not file.name.startswith((".", "__pycache__")) and not (file / "study.json").exists():
+            yield from _sources_below(file)
+        elif file.is_file() and file.suffix in _CODE + _WEIGHTS:
+            yield file
+
+
+def _uses_recon(file: Path) -> bool:
+    return b"veristem" in (text := file.read_bytes()) and re.search(rb"\b(recon|oracles)\b", text) is not None
