@@ -10,6 +10,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from veristem.bench.progress import progress
 from veristem.datasets.errors import InputError
 
 app = typer.Typer(
@@ -336,36 +337,6 @@ def _values(sets: list[str] | None) -> dict[str, Any]:
     from veristem.datasets.recipe import key_value
 
     return dict(key_value(text) for text in sets or [])
-
-
-def progress(items, total: int):
-    """Go through the items with a bar and the time left on a terminal, with plain lines otherwise."""
-    if sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-        from rich.progress import TimeRemainingColumn as Left
-
-        columns = (
-            TextColumn("cells"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            Left(),
-            TextColumn("left"),
-        )
-        with Progress(*columns, console=Console(stderr=True)) as bar:
-            yield from bar.track(items, total=total)
-        return
-    import time
-
-    start = shown = time.monotonic()
-    for done, item in enumerate(items, 1):
-        yield item
-        now = time.monotonic()
-        if now - shown > 10 or done == total:
-            left = (now - start) / done * (total - done)
-            print(f"{done} of {total} cells, {left:.0f} s left", file=sys.stderr, flush=True)
-            shown = now
 
 
 def _command() -> str:
