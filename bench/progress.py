@@ -1,0 +1,34 @@
+"""Progress of long work."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+
+def progress(items, total: int):
+    """Go through the items with a bar and the time left on a terminal, with plain lines otherwise."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import TimeRemainingColumn as Left
+
+        columns = (
+            TextColumn("cells"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            Left(),
+            TextColumn("left"),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            yield from bar.track(items, total=total)
+        return
+    start = shown = time.monotonic()
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        if now - shown > 10 or done == total:
+            left = (now - start) / done * (total - done)
+            print(f"{done} of {total} cells, {left:.0f} s left", file=sys.stderr, flush=True)
+            shown = now
