@@ -10,19 +10,12 @@ def progress(items, total: int):
     """Go through the items with a bar and the time left on a terminal, with plain lines otherwise."""
     if sys.stderr.isatty():
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-        from rich.progress import TimeRemainingColumn as Left
+        from rich.progress import MofNCompleteColumn, Progress, TextColumn
 
-        columns = (
-            TextColumn("cells"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            Left(),
-            TextColumn("left"),
-        )
+        # the last of the default ones is the time left
+        columns = (*Progress.get_default_columns(), TextColumn("left,"), MofNCompleteColumn(), TextColumn("cells"))
         with Progress(*columns, console=Console(stderr=True)) as bar:
-            yield from bar.track(items, total=total)
+            yield from bar.track(items, total=total, description="")
         return
     start = shown = time.monotonic()
     for done, item in enumerate(items, 1):
