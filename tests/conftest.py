@@ -22,6 +22,20 @@ SMALL = (
     "scan.pixel_nm=4",
 )
 
+TINY = """
+[recipe]
+name = "tiny"
+[specimen]
+thickness_nm = 60.0
+field_nm = [96.0, 96.0]
+network = { density_per_m2 = 3.0e14 }
+[scan]
+shape = [24, 24]
+pixel_nm = 4.0
+[microscope]
+detector = { kind = "virtual", radius_mrad = 4.0 }
+"""
+
 
 class Ended(NamedTuple):
     """How a command ended."""
@@ -50,6 +64,12 @@ def cli(monkeypatch, capsys) -> Callable[..., Ended]:
 def small() -> list[str]:
     """Options that make the default recipe small: 64 x 64 pixels of 4 nm, and a dense thin foil."""
     return [part for value in SMALL for part in ("--set", value)]
+
+
+@pytest.fixture(scope="session")
+def tiny() -> str:
+    """Text of a recipe whose images take some hundredths of a second."""
+    return TINY
 
 
 @pytest.fixture(scope="session")

@@ -11,19 +11,6 @@ from pathlib import Path
 import pytest
 
 ROOMS = ("datasets", "sim", "recon", "bench", "reports")
-RECIPE = """
-[recipe]
-name = "tiny"
-[specimen]
-thickness_nm = 60.0
-field_nm = [96.0, 96.0]
-network = { density_per_m2 = 3.0e14 }
-[scan]
-shape = [24, 24]
-pixel_nm = 4.0
-[microscope]
-detector = { kind = "virtual", radius_mrad = 4.0 }
-"""
 STUDY = """
 [study]
 name = "tiny"
@@ -56,14 +43,14 @@ write_vtp(sys.argv[2], reconstruct(read_acquisition(sys.argv[1])))
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
+def place(tmp_path_factory, tiny) -> Path:
     """A copy of the code, first on the path, and beside it methods from outside: two modules and a program."""
     folder = tmp_path_factory.mktemp("place")
     root = Path(__file__).parents[1]
     for room in ROOMS:
         ignored = shutil.ignore_patterns("__pycache__", "published")
         shutil.copytree(root / room, folder / "veristem" / room, ignore=ignored)
-    (folder / "tiny.toml").write_text(RECIPE, encoding="utf-8")
+    (folder / "tiny.toml").write_text(tiny, encoding="utf-8")
     (folder / "study.toml").write_text(STUDY.replace("PROGRAM", "./program"), encoding="utf-8")
     (folder / "one.weights").write_bytes(b"1")
     (folder / "one.py").write_text(METHOD, encoding="utf-8")

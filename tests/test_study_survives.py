@@ -27,19 +27,6 @@ resource = pytest.importorskip("resource", reason="limits and process groups are
 
 CELLS = int(os.environ.get("VERISTEM_CELLS", "40"))
 PROGRAM = [sys.executable, "-c", "from veristem.bench.cli import main; main()"]
-RECIPE = """
-[recipe]
-name = "tiny"
-[specimen]
-thickness_nm = 60.0
-field_nm = [96.0, 96.0]
-network = { density_per_m2 = 3.0e14 }
-[scan]
-shape = [24, 24]
-pixel_nm = 4.0
-[microscope]
-detector = { kind = "virtual", radius_mrad = 4.0 }
-"""
 STUDY = """
 [study]
 name = "tiny"
@@ -86,10 +73,10 @@ def deadly(acquisition):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
+def place(tmp_path_factory, tiny) -> Path:
     """A working directory with recipe, study and method."""
     folder = tmp_path_factory.mktemp("place")
-    (folder / "tiny.toml").write_text(RECIPE, encoding="utf-8")
+    (folder / "tiny.toml").write_text(tiny, encoding="utf-8")
     (folder / "study.toml").write_text(STUDY.replace("STEPS", str(CELLS // 2)), encoding="utf-8")
     (folder / "slow.py").write_text(METHOD, encoding="utf-8")
     return folder
