@@ -62,7 +62,7 @@ def connect(workers: int, scheduler: str | None) -> Iterator[tuple]:
     with config.set(settings), _interrupt_held():
         try:
             cluster = LocalCluster(
-                n_workers=workers, threads_per_worker=1, dashboard_address="", memory_limit=0,
+                n_workers=workers, threads_per_worker=1, dashboard_address=":0", memory_limit=0,
                 silence_logs=logging.CRITICAL,
             )  # fmt: skip
         except RuntimeError as error:
@@ -175,14 +175,11 @@ def _made(run: str) -> Made:
 
 def _kill(cluster) -> None:
     """End the workers of this machine, and programs they run, at once: they hold nothing that is not stored."""
-    from multiprocessing import active_children
-
     import psutil
 
     for nanny in cluster.workers.values():
         nanny.auto_restart = False
-    for worker in active_children():
-        with suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(worker.pid).children(recursive=True):
-                child.kill()
-        worker.kill()
+        with suppress(psutil.Error, ValueError):  # it may have ended by itself
+            worker = psutil.Process(nanny.pid or -1)
+            for process in (*worker.children(recursive=True), worker):
+                process.kill()

@@ -157,7 +157,7 @@ def test_workers_make_no_difference(start, undisturbed, tmp_path):
 
     assert ended(start("study.toml", "-o", tmp_path / "two", "--workers", "2")).code == 0
     same(tmp_path / "two", undisturbed)
-    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address="", memory_limit=0) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=":0", memory_limit=0) as cluster:
         address = ("--scheduler", cluster.scheduler_address)
         assert ended(start("study.toml", "-o", tmp_path / "cluster", *address)).code == 0
         assert len(cluster.scheduler_info["workers"]) == 1
