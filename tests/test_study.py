@@ -6,6 +6,7 @@ import errno
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from veristem.bench.store import read_table
 from veristem.bench.study import batches, list_cells, run_study
 from veristem.datasets import InputError
 from veristem.datasets.recipe import Recipe, Study
-from veristem.datasets.results import TIMES, schema
+from veristem.datasets.results import TIMES, schema, score_columns
 
 RECIPE = Recipe.from_table(
     {
@@ -87,6 +88,12 @@ def test_null_and_text_read_back_together(results):
     assert stored.schema.equals(schema())
     pd.testing.assert_frame_equal(read_table(folder), table)
     assert [p.name for p in folder.rglob(".*")] == [".lock"]
+
+
+def test_every_column_is_described():
+    """docs/files.md is what a reader in another language has."""
+    text = (Path(__file__).parents[1] / "docs/files.md").read_text(encoding="utf-8")
+    assert [name for name in schema().names if name not in score_columns() and f"`{name}`" not in text] == []
 
 
 def test_a_second_run_starts_nothing(results, monkeypatch):
