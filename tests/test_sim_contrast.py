@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
@@ -110,3 +114,20 @@ def test_rows_imaged_in_blocks_are_the_same_bit_for_bit():
         parts = [two_beam(b, 3.0, [0.0, 0.05], ABSORBING) for b in np.split(beta, [cut], axis=1)]
         for beam in (0, 1):
             assert np.array_equal(whole[beam], np.concatenate([p[beam] for p in parts], axis=1))
+
+
+def test_compiled_or_from_the_cache(tmp_path):
+    """The first process compiles, the second one reads what was compiled: the same images to the last bit."""
+    code = (
+        "import hashlib, numpy as np\n"
+        "from veristem.sim.contrast.howie_whelan import Extinction, two_beam\n"
+        "beta = np.random.default_rng(0).normal(0, 1e-3, (50, 16, 24)).astype(np.float32)\n"
+        "print(hashlib.sha256(two_beam(beta, 3.0, np.linspace(-0.01, 0.01, 9), Extinction(60.0, 900.0))[1]).hexdigest())"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    runs = [
+        subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert list(tmp_path.rglob("*.nbc"))
+    assert runs[0] == runs[1]
