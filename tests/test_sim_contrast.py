@@ -122,7 +122,8 @@ def test_compiled_or_from_the_cache(tmp_path):
         "import hashlib, numpy as np\n"
         "from veristem.sim.contrast.howie_whelan import Extinction, two_beam\n"
         "beta = np.random.default_rng(0).normal(0, 1e-3, (50, 16, 24)).astype(np.float32)\n"
-        "print(hashlib.sha256(two_beam(beta, 3.0, np.linspace(-0.01, 0.01, 9), Extinction(60.0, 900.0))[1]).hexdigest())"
+        "images = two_beam(beta, 3.0, np.linspace(-0.01, 0.01, 9), Extinction(60.0, 900.0))\n"
+        "print(hashlib.sha256(images[1]).hexdigest())"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     runs = [
