@@ -36,7 +36,8 @@ def connect(workers: int, scheduler: str | None) -> Iterator[tuple]:
     from dask import config
     from distributed import Client, LocalCluster
 
-    for name in ("distributed.client", "distributed.core", "distributed.comm", "distributed.scheduler"):
+    # what happens to workers is told by rows and by our own errors
+    for name in [n for n in logging.root.manager.loggerDict if n.startswith("distributed")] + ["tornado.application"]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler is not None:
         try:
