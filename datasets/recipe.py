@@ -26,60 +26,6 @@ from pydantic import (
 from veristem.datasets.detectors import DETECTORS, AnyDetector
 from veristem.datasets.errors import InputError
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Triple = tuple[Finite, Finite, Finite]
-_LARGEST_BYTES = 12e9  # of the strain of a foil, the largest array of a simulation
-
-
-def _not_zero(triple):
-    if not any(triple):
-        raise ValueError("three numbers that are not all 0 allowed")
-    return triple
-
-
-Direction = Annotated[Triple, AfterValidator(_not_zero)]
-Reflection = Annotated[tuple[int, int, int], AfterValidator(_not_zero)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Generated(_Table):
-    """A network made by a generator of sim/networks."""
-
-    generator: str = Field(default="glide", description="a file of sim/networks: glide, loops or net")
-    density_per_m2: Positive = Field(default=2.0e13, description="line length per volume [1/m^2]")
-    visible_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.8, description="share of lines with g.b != 0"
-    )
-
-
-class FromFile(_Table):
-    """A foil cut from the network in a file."""
-
-    file: str = Field(description="network file: .data, .ca or .vtp")
-    burgers_magnitude_nm: Positive | None = Field(default=None, description="unit of length of a .data file [nm]")
-    center_nm: Triple | None = Field(
-        default=None, description="centre of the foil in the file's frame; where most line is, if not given"
-    )
-
-
-class Specimen(_Table):
-    """What is put into the microscope."""
-
-    kind: Literal["dislocations"] = "dislocations"
-    material: str = Field(default="CoCrFeMnNi", description="see `veristem list materials`")
-    thickness_nm: Positive = 200.0
-    field_nm: tuple[Positive, Positive] = (512.0, 512.0)
-    zone_axis: Direction = (1, 1, 0)
-    g: Reflection = (0, 0, 2)
-    g_azimuth_deg: Finite = Field(default=90.0, description="direction of g in the image, from x towards y")
-    tilt_off_bragg_deg: Finite = Field(default=0.14, description="towards positive excitation error")
-    network: Generated | FromFile = Generated()
-
-
 class Microscope(_Table):
     """Beam and detector."""
 

@@ -1,0 +1,156 @@
+"""What is put into the microscope: the specimen tables of a recipe, one a kind of specimen."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Union
+
+import numpy as np
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Triple = tuple[Finite, Finite, Finite]
+
+
+def _not_zero(triple):
+    if not any(triple):
+        raise ValueError("three numbers that are not all 0 allowed")
+    return triple
+
+
+Direction = Annotated[Triple, AfterValidator(_not_zero)]
+Reflection = Annotated[tuple[int, int, int], AfterValidator(_not_zero)]
+
+
+class Table(BaseModel):
+    """A table of a recipe: unknown keys are rejected, and nothing changes after."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Generated(Table):
+    """A network made by a generator of sim/networks."""
+
+    generator: str = Field(default="glide", description="a file of sim/networks: glide, loops or net")
+    density_per_m2: Positive = Field(default=2.0e13, description="line length per volume [1/m^2]")
+    visible_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.8, description="share of lines with g.b != 0"
+    )
+
+
+class FromFile(Table):
+    """A foil cut from the network in a file."""
+
+    file: str = Field(description="network file: .data, .ca or .vtp")
+    burgers_magnitude_nm: Positive | None = Field(default=None, description="unit of length of a .data file [nm]")
+    center_nm: Triple | None = Field(
+        default=None, description="centre of the foil in the file's frame; where most line is, if not given"
+    )
+
+
+class Dislocations(Table):
+    """Dislocation lines in a crystalline foil."""
+
+    kind: Literal["dislocations"] = "dislocations"
+    material: str = Field(default="CoCrFeMnNi", description="see `veristem list materials`")
+    thickness_nm: Positive = 200.0
+    field_nm: tuple[Positive, Positive] = (512.0, 512.0)
+    zone_axis: Direction = (1, 1, 0)
+    g: Reflection = (0, 0, 2)
+    g_azimuth_deg: Finite = Field(default=90.0, description="direction of g in the image, from x towards y")
+    tilt_off_bragg_deg: Finite = Field(default=0.14, description="towards positive excitation error")
+    network: Generated | FromFile = Generated()
+
+
+class Spheres(Table):
+    """Spheres of gold with a ligand shell, in equilibrium: they keep apart and nothing else."""
+
+    generator: Literal["spheres"] = "spheres"
+    concentration_mg_per_ml: Positive = Field(default=10.0, description="mass of gold per volume of film")
+    diameter_nm: Positive = Field(default=4.5, description="mean diameter of the gold")
+    spread: Annotated[float, Field(ge=0, le=0.3)] = Field(
+        default=0.0, description="standard deviation of the diameters over their mean (normal, cut at three)"
+    )
+    shell_nm: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        default=0.6, description="thickness of the ligand shell: two surfaces of gold keep twice this apart"
+    )
+
+
+class Attractive(Spheres):
+    """Spheres that also attract each other over a short range: a square well beyond contact."""
+
+    generator: Literal["attractive"] = "attractive"
+    attraction_kT: Annotated[float, Field(ge=0, le=5)] = Field(default=2.0, description="depth of the well")
+    range_nm: Positive = Field(default=1.0, description="width of the well beyond contact")
+
+
+class Chains(Spheres):
+    """Chains of spheres that touch, shell to shell; their lengths are spread evenly."""
+
+    generator: Literal["chains"] = "chains"
+    shortest: Annotated[int, Field(ge=1, le=200)] = Field(default=2, description="least number of spheres in a chain")
+    longest: Annotated[int, Field(ge=1, le=200)] = Field(default=5, description="largest number")
+    bend_deg: Annotated[float, Field(ge=0, le=120)] = Field(default=45.0, description="largest bend from bond to bond")
+
+    @model_validator(mode="after")
+    def _shortest_first(self):
+        if self.shortest > self.longest:
+            raise ValueError(f"longest = {self.longest} found, at least shortest = {self.shortest} allowed")
+        return self
+
+
+class Centres(Table):
+    """Particles from a file."""
+
+    file: str = Field(description="particles: .csv or .xyz")
+
+
+def _kind_of(key: str, default: str):
+    """Which table of a union is meant, by what stands under ``key``."""
+
+    def tell(given) -> str:
+        if isinstance(given, dict):
+            return "file" if "file" in given else str(given.get(key, default))
+        return "file" if hasattr(given, "file") else getattr(given, key, default)
+
+    return Discriminator(tell)
+
+
+Dispersion = Annotated[
+    Union[  # noqa: UP007
+        Annotated[Spheres, Tag("spheres")],
+        Annotated[Attractive, Tag("attractive")],
+        Annotated[Chains, Tag("chains")],
+        Annotated[Centres, Tag("file")],
+    ],
+    _kind_of("generator", "spheres"),
+]
+
+
+class Particles(Table):
+    """Gold nanoparticles in vitreous ice, a film with the entrance face at z = 0."""
+
+    kind: Literal["particles"] = "particles"
+    thickness_nm: Positive = Field(default=178.0, description="in the middle of the field")
+    wedge_deg: Annotated[float, Field(gt=-45, lt=45)] = Field(
+        default=0.0, description="angle between the faces; the film thickens along x"
+    )
+    field_nm: tuple[Positive, Positive] = (819.2, 819.2)
+    dispersion: Dispersion = Spheres()
+
+    @model_validator(mode="after")
+    def _particles_fit(self):
+        thinnest = self.thickness_nm - self.field_nm[0] / 2 * abs(np.tan(np.radians(self.wedge_deg)))
+        diameter = getattr(self.dispersion, "diameter_nm", 0.0) * (1 + 3 * getattr(self.dispersion, "spread", 0.0))
+        if thinnest <= diameter:
+            raise ValueError(
+                f"film of {thinnest:.3g} nm at its thinnest found, more than a particle of {diameter:.3g} nm allowed; "
+                "raise thickness_nm or lower wedge_deg"
+            )
+        return self
+
+
+Specimen = Annotated[
+    Union[Annotated[Dislocations, Tag("dislocations")], Annotated[Particles, Tag("particles")]],  # noqa: UP007
+    _kind_of("kind", "dislocations"),
+]
