@@ -10,7 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from veristem.datasets.recipe import FromFile, Recipe
+from veristem.datasets.recipe import Recipe
+from veristem.datasets.specimens import FromFile
 from veristem.recon.methods import is_program, load_method, split_method, target
 
 _CODE = (".py", ".so", ".pyd", ".toml", ".json", ".yaml")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
 from veristem.datasets.errors import InputError
+from veristem.datasets.geometry import Region
 from veristem.datasets.shapes import as_array
+from veristem.datasets.specimens import SpecimenKind
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,10 @@ class Acquisition:
         Direction of g in the image, from x towards y [rad].
     tilt_off_bragg_rad : float
         Tilt from the Bragg condition towards positive excitation error [rad].
+    regions : tuple of Region or None
+        Nominal detector region of each view, when known: over what directions the view is averaged.
+    kind : "dislocations" or "particles"
+        What the specimen is known to hold: a reconstruction of it is curves or points.
 
     Raises
     ------
@@ -59,6 +66,8 @@ class Acquisition:
     g: np.ndarray | None = None
     g_azimuth_rad: float | None = None
     tilt_off_bragg_rad: float = 0.0
+    regions: tuple[Region, ...] | None = None
+    kind: SpecimenKind = "dislocations"
 
     def __post_init__(self):
         set_ = object.__setattr__
@@ -67,6 +76,8 @@ class Acquisition:
         if self.electrons_per_pixel is not None:
             dose = as_array("electrons_per_pixel", self.electrons_per_pixel, (len(self.views),))
             set_(self, "electrons_per_pixel", dose)
+        if self.regions is not None and len(self.regions) != len(self.views):
+            raise InputError(f"regions: {len(self.regions)} found, one a view, {len(self.views)}, allowed")
         for name in ("zone_axis", "g"):
             if getattr(self, name) is not None:
                 set_(self, name, as_array(name, getattr(self, name), (3,)))
@@ -76,6 +87,8 @@ class Acquisition:
             value = getattr(self, name)
             if value is not None and not (np.isfinite(value) and value > 0):
                 raise InputError(f"{name}: {value} found, a positive number allowed")
+        if self.kind not in get_args(SpecimenKind):
+            raise InputError(f"kind: {self.kind!r} found, allowed are {', '.join(get_args(SpecimenKind))}")
         if np.abs(self.directions_rad).max(initial=0) > 1:
             raise InputError(f"directions_rad: {np.abs(self.directions_rad).max():g} found, at most 1 rad allowed")
 

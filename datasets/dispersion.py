@@ -42,3 +42,12 @@ class ParticleDispersion:
             bad = np.flatnonzero(values <= 0)
             if len(bad):
                 raise InputError(f"{name}: {values[bad[0]]:g} found at index {bad[0]}, positive numbers allowed")
+
+    @property
+    def inside_field(self) -> np.ndarray:
+        """(N,) whether a centre lies within the width and height of the box."""
+        return ((self.centers_nm[:, :2] >= 0) & (self.centers_nm[:, :2] <= self.box_nm[:2])).all(axis=1)
+
+    def where(self, mask: np.ndarray) -> ParticleDispersion:
+        """Some of the particles."""
+        return ParticleDispersion(self.centers_nm[mask], self.radii_nm[mask], self.box_nm)

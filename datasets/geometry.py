@@ -102,6 +102,19 @@ class Region:
         theta = np.stack([x, y], axis=-1).reshape(-1, 2)
         return theta[self.contains(theta) & (np.hypot(theta[:, 0], theta[:, 1]) <= convergence_rad)]
 
+    def rays(self, convergence_rad: float, step_rad: float) -> tuple[np.ndarray, np.ndarray]:
+        """Directions (K, 2) [rad] in square cells over the clipped region, and each one's share (K,) of the cone.
+
+        Each direction is the centroid of what its cell holds of the region, so that their mean is that of the region.
+        """
+        low, high = self.bounds_rad()
+        cells = int(np.ceil((high - low)[0] / step_rad))
+        fine = self.directions(convergence_rad, count=max(400, 4 * cells))
+        at = np.minimum(((fine - low) / (high - low) * cells).astype(int), cells - 1)
+        _, cell, count = np.unique(at @ [cells, 1], return_inverse=True, return_counts=True)
+        theta = np.column_stack([np.bincount(cell, fine[:, axis]) / count for axis in (0, 1)])
+        return theta, count / count.sum() * self.fraction(convergence_rad)
+
     def mean_direction_rad(self, convergence_rad: float) -> np.ndarray:
         """Mean direction (2,) of the uniformly filled region after clipping by the rim [rad].
 

@@ -1,4 +1,4 @@
-"""What passes between the stages of a stereo method; either can be handed in from outside."""
+"""What passes between the stages of a method; each can be handed in from outside."""
 
 from __future__ import annotations
 
@@ -41,3 +41,41 @@ class Matches:
     first_nm: tuple[np.ndarray, ...]
     second_nm: tuple[np.ndarray, ...]
     sigma_nm: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """Particles found in each view.
+
+    Parameters
+    ----------
+    points_nm : sequence (view) of (K, 2) float
+        Centres (x, y) in the image plane of each view [nm], origin at the corner of the image.
+    covariance_nm2 : sequence (view) of (K, 2, 2) float
+        Covariance of each centre [nm²].
+    radii_nm : sequence (view) of (K,) float
+        Radii [nm].
+    """
+
+    points_nm: tuple[np.ndarray, ...]
+    covariance_nm2: tuple[np.ndarray, ...]
+    radii_nm: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PointMatches:
+    """Which detections are one particle.
+
+    Parameters
+    ----------
+    detections : Detections
+        In every view.
+    index : (M, V) int
+        Detection of each particle in each view, -1 where it was not found.
+    ambiguity : (M,) float
+        Probability that another match of the same detections is the right one.
+    """
+
+    detections: Detections
+    index: np.ndarray
+    ambiguity: np.ndarray

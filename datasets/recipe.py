@@ -12,21 +12,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
 
 from veristem.datasets.detectors import DETECTORS, AnyDetector
 from veristem.datasets.errors import InputError
+from veristem.datasets.specimens import Dislocations, Finite, Positive, Specimen, SpecimenKind, Table
 
-class Microscope(_Table):
+_LARGEST_BYTES = 12e9  # of the strain of a foil or the views of a film, the largest array of a simulation
+
+
+class Microscope(Table):
     """Beam and detector."""
 
     energy_keV: Annotated[float, Field(ge=20, le=3000)] = 200.0
@@ -39,7 +34,7 @@ class Microscope(_Table):
     detector: AnyDetector = DETECTORS["virtual"]()  # type: ignore[reportInvalidTypeForm]  # made at run time
 
 
-class Scan(_Table):
+class Scan(Table):
     """The raster."""
 
     shape: tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=16)]] = Field(
@@ -49,10 +44,10 @@ class Scan(_Table):
     dwell_us: Annotated[float, Field(gt=0, le=1e9)] = 590.0
 
 
-class Recipe(_Table):
+class Recipe(Table):
     """Everything that makes one acquisition."""
 
-    class Head(_Table):
+    class Head(Table):
         """Name, version and seed."""
 
         name: str
@@ -60,7 +55,7 @@ class Recipe(_Table):
         seed: Annotated[int, Field(ge=0)] = 0
 
     recipe: Head
-    specimen: Specimen = Specimen()
+    specimen: Specimen = Dislocations()
     microscope: Microscope = Microscope()
     scan: Scan = Scan()
 
@@ -73,12 +68,15 @@ class Recipe(_Table):
                 f"scan of {size[0]:g} x {size[1]:g} nm found, specimen.field_nm {self.specimen.field_nm[0]:g} x "
                 f"{self.specimen.field_nm[1]:g} allowed; set scan.shape and scan.pixel_nm to match"
             )
-        slices = self.specimen.thickness_nm / min(3.0, 4 * self.scan.pixel_nm)
-        needed = 12 * rows * columns * slices
+        views = len(self.microscope.detector.regions(0.0))
+        what, volumes = "its views", 16 * views  # expected and counted electrons
+        if self.specimen.kind == "dislocations":
+            what, volumes = "its strain", 12 * self.specimen.thickness_nm / min(3.0, 4 * self.scan.pixel_nm)
+        needed = volumes * rows * columns
         if needed > _LARGEST_BYTES:
             raise ValueError(
                 f"scan of {rows} x {columns} pixels through {self.specimen.thickness_nm:g} nm found, which takes "
-                f"{needed / 1e9:.0f} GB for its strain, {_LARGEST_BYTES / 1e9:.0f} GB allowed; lower scan.shape or "
+                f"{needed / 1e9:.0f} GB for {what}, {_LARGEST_BYTES / 1e9:.0f} GB allowed; lower scan.shape or "
                 "specimen.thickness_nm"
             )
         return self
@@ -113,8 +111,11 @@ class Recipe(_Table):
 
     @property
     def kikuchi_azimuth_rad(self) -> float:
-        """Direction in the image along which the excitation error stays the same: perpendicular to g [rad]."""
-        return float(np.radians(self.specimen.g_azimuth_deg - 90.0))
+        """Direction in the image along which the excitation error stays the same: perpendicular to g [rad].
+
+        0, along x, for particles, which have none.
+        """
+        return float(np.radians(getattr(self.specimen, "g_azimuth_deg", 90.0) - 90.0))
 
     @staticmethod
     def from_table(table: dict, where: str) -> Recipe:
@@ -146,7 +147,7 @@ def _unknown(path: str) -> str:
     return f"{path}: no such key in a recipe{nearest}; `veristem recipe --schema` lists them"
 
 
-class Axis(_Table):
+class Axis(Table):
     """Values from a range."""
 
     start: Finite = Field(alias="from")
@@ -173,7 +174,7 @@ AxisValues = Annotated[
 ]
 
 
-class Study(_Table):
+class Study(Table):
     """Conditions over a recipe: the product of the axes, those of ``zip`` taken together."""
 
     name: str
@@ -183,7 +184,10 @@ class Study(_Table):
         description="name, or name and KEY=VALUE parameters: 'stereo-classical scale_nm=6'",
     )
     seeds: Annotated[int, Field(ge=1)] = 8
-    tolerance_nm: Positive = Field(default=10.0, description="a point within this distance is matched")
+    tolerance_nm: Positive | None = Field(
+        default=None,
+        description="a point within this distance is matched; 10 nm for lines, a particle's radius, if not given",
+    )
     axes: dict[str, AxisValues] = Field(default={}, description="values by dotted path into the recipe")
     zip: list[str] = Field(default=[], description="axes that change together instead of in all combinations")
 
@@ -247,11 +251,28 @@ def _validated(model, table, where: str):
         return model.model_validate(table)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(p) for p in first["loc"])
-        found = "" if first["type"] == "missing" or not key else f"{_short(first['input'])} found, "
-        message = first["msg"].removeprefix("Value error, ")
+        key, found, message = _key(model, first["loc"]), f"{_short(first['input'])} found, ", first["msg"]
+        if first["type"] == "missing" or not key:
+            found = ""
+        if first["type"] == "union_tag_invalid":
+            wrong, allowed = first["ctx"]["tag"], first["ctx"]["expected_tags"].replace("'", "").removesuffix(", file")
+            key += ".generator" if key.endswith("dispersion") else ".kind"
+            found, message = f"{wrong!r} found, ", f"allowed are {allowed}"
+        if isinstance(first["input"], dict) and first["type"] == "value_error":
+            found = ""  # of a whole table: the message says what is wrong in it
         hint = "; `veristem recipe --schema` lists the keys" if first["type"] == "extra_forbidden" else ""
+        message = message.removeprefix("Value error, ")
         raise InputError(f"{where}: {key + ': ' if key else ''}{found}{message}{hint}") from None
+
+
+def _key(model, location: tuple) -> str:
+    """The dotted path of an error: names of kinds of specimens and detectors, which pydantic puts between, left out."""
+    kinds = {*DETECTORS, *get_args(SpecimenKind), "spheres", "attractive", "chains"}
+    parts: list[str] = []
+    for part in map(str, location):
+        if model is not Recipe or part not in kinds or ".".join([*parts, part]) in recipe_paths():
+            parts.append(part)
+    return ".".join(parts)
 
 
 def _short(value) -> str:

@@ -1,4 +1,4 @@
-"""What a reconstruction returns: curves in nm with their uncertainty."""
+"""What a reconstruction returns: curves or points in nm with their uncertainty."""
 
 from __future__ import annotations
 
@@ -53,3 +53,62 @@ class CurveSet:
     def length_nm(self) -> float:
         """Total length of all curves [nm]."""
         return float(sum(np.linalg.norm(np.diff(c, axis=0), axis=1).sum() for c in self.curves_nm))
+
+
+@dataclass(frozen=True, eq=False)
+class PointSet:
+    """Particles found, in the specimen frame.
+
+    Parameters
+    ----------
+    points_nm : (N, 3) float
+        Centres (x, y, z) [nm].
+    covariance_nm2 : (N, 3, 3) float, optional
+        Covariance of each centre [nm²]; NaN where a method gives none (the default).
+    radii_nm : (N,) float, optional
+        Radii [nm]; NaN where a method gives none (the default).
+    views : (N,) int, optional
+        Number of views in which each was found; 0 where a method does not tell (the default).
+    ambiguity : (N,) float, optional
+        Probability that another match of the same detections is the right one, from 0 (certain) to 1; NaN where a
+        method gives none (the default).
+
+    Raises
+    ------
+    InputError
+        On a wrong shape or a coordinate that is not finite.
+    """
+
+    points_nm: np.ndarray
+    covariance_nm2: np.ndarray = field(default=None)  # type: ignore[assignment]
+    radii_nm: np.ndarray = field(default=None)  # type: ignore[assignment]
+    views: np.ndarray = field(default=None)  # type: ignore[assignment]
+    ambiguity: np.ndarray = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self):
+        points = as_array("points_nm", self.points_nm, (None, 3))
+        object.__setattr__(self, "points_nm", points)
+        count = len(points)
+        for name, shape, default in (
+            ("covariance_nm2", (count, 3, 3), np.nan), ("radii_nm", (count,), np.nan), ("views", (count,), 0),
+            ("ambiguity", (count,), np.nan),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            value = np.full(shape, default) if value is None else np.asarray(value, type(default))
+            if value.shape != shape:
+                raise InputError(f"{name}: shape {value.shape} found, {shape} allowed")
+            object.__setattr__(self, name, value)
+
+    @property
+    def sigma_nm(self) -> np.ndarray:
+        """Standard deviation (N, 3) of x, y and z [nm]."""
+        return np.sqrt(np.diagonal(self.covariance_nm2, axis1=1, axis2=2))
+
+    def where(self, mask: np.ndarray) -> PointSet:
+        """Some of the points."""
+        return PointSet(
+            self.points_nm[mask], self.covariance_nm2[mask], self.radii_nm[mask], self.views[mask], self.ambiguity[mask]
+        )
+
+
+Reconstruction = CurveSet | PointSet

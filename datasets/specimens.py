@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Triple = tuple[Finite, Finite, Finite]
+SpecimenKind = Literal["dislocations", "particles"]
 
 
 def _not_zero(triple):
@@ -137,6 +138,11 @@ class Particles(Table):
     )
     field_nm: tuple[Positive, Positive] = (819.2, 819.2)
     dispersion: Dispersion = Spheres()
+    rescattering: bool = Field(
+        default=False,
+        description="count electrons that are scattered into another direction of the cone where they arrive, a blur "
+        "between directions, instead of as lower absorption; the contrast then comes from steeper rays than the mean",
+    )
 
     @model_validator(mode="after")
     def _particles_fit(self):

@@ -1,4 +1,4 @@
-"""The truth of one simulated acquisition. Only bench opens it."""
+"""The truth of one simulated acquisition, of lines or of particles. Only bench opens it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from veristem.datasets.dispersion import ParticleDispersion
 from veristem.datasets.network import DislocationNetwork
 
 
@@ -48,3 +49,50 @@ class LineTruth:
     thickness_nm: float
     focus_nm: float
     recipe: dict
+
+
+@dataclass(frozen=True, eq=False)
+class ParticleTruth:
+    """What is really there in a film of particles, in the specimen frame, and how it was imaged.
+
+    Parameters
+    ----------
+    particles : ParticleDispersion
+        All spheres that can show in an image, those just beyond the edges of the field included; its box is the imaged
+        field and the largest thickness.
+    expected : (V, Y, X) float32
+        Expected counts of each view, before noise.
+    labels : (V, Y, X) uint8
+        Number of particles that each pixel shows, one over the other.
+    directions_rad : (V, 2) float
+        True intensity-weighted mean direction of the rays of each view [rad].
+    focus_nm : float
+        True depth of the focus plane [nm].
+    recipe : dict
+        The recipe that made it, seed included.
+    """
+
+    particles: ParticleDispersion
+    expected: np.ndarray
+    labels: np.ndarray
+    directions_rad: np.ndarray
+    focus_nm: float
+    recipe: dict
+
+    @property
+    def field_nm(self) -> tuple[float, float]:
+        """Width and height of the imaged field, which begins at the origin [nm]."""
+        return float(self.particles.box_nm[0]), float(self.particles.box_nm[1])
+
+    @property
+    def thickness_nm(self) -> float:
+        """Largest thickness of the film [nm]."""
+        return float(self.particles.box_nm[2])
+
+    @property
+    def inside(self) -> np.ndarray:
+        """(N,) whether the centre of a particle lies within the imaged field."""
+        return self.particles.inside_field
+
+
+Truth = LineTruth | ParticleTruth

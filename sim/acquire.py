@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from veristem.datasets.acquisition import Acquisition
@@ -9,8 +11,10 @@ from veristem.datasets.crystal import electron_wavelength_nm
 from veristem.datasets.geometry import Region, project
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.recipe import Recipe
-from veristem.datasets.truth import LineTruth
+from veristem.datasets.specimens import Dislocations
+from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 from veristem.sim.contrast.howie_whelan import two_beam
+from veristem.sim.film import Film, overlaps
 from veristem.sim.noise import count, electrons_per_pixel
 from veristem.sim.rays import bundles, margin_pixels, ray_beta
 from veristem.sim.specimen import Specimen
@@ -78,12 +82,12 @@ def label_maps(
     return labels
 
 
-def acquire(specimen: Specimen, recipe: Recipe, rng: np.random.Generator) -> tuple[LineTruth, Acquisition]:
+def acquire(specimen: Specimen | Film, recipe: Recipe, rng: np.random.Generator) -> tuple[Truth, Acquisition]:
     """Image a specimen as the recipe's microscope and scan say.
 
     Parameters
     ----------
-    specimen : Specimen
+    specimen : Specimen or Film
         What is imaged.
     recipe : Recipe
         Its microscope and scan are used; it is kept with the truth.
@@ -92,7 +96,7 @@ def acquire(specimen: Specimen, recipe: Recipe, rng: np.random.Generator) -> tup
 
     Returns
     -------
-    LineTruth, Acquisition
+    LineTruth or ParticleTruth, Acquisition
         The acquisition holds nothing of the truth.
 
     Raises
@@ -100,41 +104,74 @@ def acquire(specimen: Specimen, recipe: Recipe, rng: np.random.Generator) -> tup
     InputError
         When a detector region lies outside the cone.
     """
-    microscope, scan = recipe.microscope, recipe.scan
+    microscope, scan, table = recipe.microscope, recipe.scan, recipe.specimen
     alpha = 1e-3 * microscope.convergence_mrad
     regions = microscope.detector.regions(recipe.kikuchi_azimuth_rad)
     directions = np.array([region.mean_direction_rad(alpha) for region in regions])
     dose = electrons_per_pixel(microscope.current_nA, scan.dwell_us)
-    expected = np.stack([dose * region_image(specimen, r, microscope, scan.pixel_nm, scan.shape) for r in regions])
+    image = specimen.region_image if isinstance(specimen, Film) else partial(region_image, specimen)
+    expected = np.stack([dose * image(region, microscope, scan.pixel_nm, scan.shape) for region in regions])
     expected = expected.astype(np.float32)
+    truth = (film_truth if isinstance(specimen, Film) else line_truth)(specimen, recipe, directions, expected)
+    crystal = {}
+    if isinstance(table, Dislocations):
+        crystal = {
+            "material": table.material,
+            "zone_axis": np.array(table.zone_axis, float),
+            "g": np.array(table.g, float),
+            "g_azimuth_rad": np.radians(table.g_azimuth_deg),
+            "tilt_off_bragg_rad": np.radians(table.tilt_off_bragg_deg),
+        }
+    acquisition = Acquisition(
+        views=count(expected, rng),
+        directions_rad=directions,
+        pixel_nm=scan.pixel_nm,
+        focus_nm=table.thickness_nm / 2,
+        thickness_nm=truth.thickness_nm,
+        electrons_per_pixel=np.array([dose * region.fraction(alpha) for region in regions]),
+        energy_keV=microscope.energy_keV,
+        convergence_rad=alpha,
+        regions=tuple(regions),
+        kind=table.kind,
+        **crystal,
+    )
+    return truth, acquisition
+
+
+def line_truth(specimen: Specimen, recipe: Recipe, directions_rad: np.ndarray, expected: np.ndarray) -> LineTruth:
+    """What is in a foil and how it was imaged."""
     foil = specimen.foil_network()
     g_dot_b, g_dot_bu, visible = visibility(foil, specimen.g_per_nm)
-    truth = LineTruth(
+    pixel, shape = recipe.scan.pixel_nm, recipe.scan.shape
+    return LineTruth(
         network=foil,
         g_dot_b=g_dot_b,
         g_dot_bu=g_dot_bu,
         visible=visible,
         expected=expected,
-        labels=label_maps(foil, visible, directions, specimen.focus_nm, scan.pixel_nm, scan.shape),
-        directions_rad=directions,
+        labels=label_maps(foil, visible, directions_rad, specimen.focus_nm, pixel, shape),
+        directions_rad=directions_rad,
         field_nm=recipe.specimen.field_nm,
         thickness_nm=specimen.thickness_nm,
         focus_nm=specimen.focus_nm,
         recipe=recipe.model_dump(mode="json"),
     )
-    acquisition = Acquisition(
-        views=count(expected, rng),
-        directions_rad=directions,
-        pixel_nm=scan.pixel_nm,
-        focus_nm=specimen.thickness_nm / 2,
-        thickness_nm=recipe.specimen.thickness_nm,
-        electrons_per_pixel=np.array([dose * region.fraction(alpha) for region in regions]),
-        energy_keV=microscope.energy_keV,
-        convergence_rad=alpha,
-        material=recipe.specimen.material,
-        zone_axis=np.array(recipe.specimen.zone_axis, float),
-        g=np.array(recipe.specimen.g, float),
-        g_azimuth_rad=np.radians(recipe.specimen.g_azimuth_deg),
-        tilt_off_bragg_rad=np.radians(recipe.specimen.tilt_off_bragg_deg),
+
+
+def film_truth(film: Film, recipe: Recipe, directions_rad: np.ndarray, expected: np.ndarray) -> ParticleTruth:
+    """What is in a film and how it was imaged; particles that show in no view are left out."""
+    pixel, shape = recipe.scan.pixel_nm, recipe.scan.shape
+    low, high = -film.particles.radii_nm[:, None], film.particles.box_nm[:2] + film.particles.radii_nm[:, None]
+    shows = np.zeros(len(film.particles.radii_nm), bool)
+    for direction in directions_rad:
+        at = project(film.particles.centers_nm, direction, film.focus_nm)
+        shows |= ((at > low) & (at < high)).all(axis=1)
+    particles = film.particles.where(shows | film.particles.inside_field)
+    return ParticleTruth(
+        particles=particles,
+        expected=expected,
+        labels=overlaps(particles, directions_rad, film.focus_nm, pixel, shape),
+        directions_rad=directions_rad,
+        focus_nm=film.focus_nm,
+        recipe=recipe.model_dump(mode="json"),
     )
-    return truth, acquisition

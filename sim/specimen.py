@@ -9,9 +9,11 @@ import numpy as np
 from veristem.datasets.crystal import Material, load_material
 from veristem.datasets.geometry import specimen_from_crystal
 from veristem.datasets.network import DislocationNetwork
-from veristem.datasets.recipe import FromFile, Recipe
+from veristem.datasets.recipe import Recipe
+from veristem.datasets.specimens import Dislocations, FromFile
 from veristem.sim.contrast.howie_whelan import Extinction
 from veristem.sim.elasticity.grid import voxel_distortion
+from veristem.sim.film import Film, make_film
 from veristem.sim.networks import load_generator
 from veristem.sim.networks.foil import clip, continued, cut_foil, sparse_note
 from veristem.sim.networks.from_file import read_bulk
@@ -101,14 +103,15 @@ class Specimen:
 def orientation(recipe: Recipe) -> np.ndarray:
     """Rotation (3, 3) from crystal Cartesian to specimen coordinates, tilted to the recipe's excitation error."""
     table = recipe.specimen
+    assert isinstance(table, Dislocations)
     material = load_material(table.material)
     tilt = material.bragg_angle_rad(table.g, recipe.microscope.energy_keV) + np.radians(table.tilt_off_bragg_deg)
     zone, g = material.direction_nm(table.zone_axis), material.reciprocal_per_nm(table.g)
     return specimen_from_crystal(zone, g, np.radians(table.g_azimuth_deg), tilt)
 
 
-def make_specimen(recipe: Recipe, rng: np.random.Generator) -> Specimen:
-    """The specimen of a recipe.
+def make_specimen(recipe: Recipe, rng: np.random.Generator) -> Specimen | Film:
+    """The specimen of a recipe: a foil with dislocations or a film with particles.
 
     Parameters
     ----------
@@ -120,9 +123,11 @@ def make_specimen(recipe: Recipe, rng: np.random.Generator) -> Specimen:
     Raises
     ------
     InputError
-        For an unknown material, reflection or generator, a bad network file, or a foil without lines.
+        For an unknown material, reflection or generator, a bad file, a foil without lines, or particles that do not fit.
     """
     table = recipe.specimen
+    if not isinstance(table, Dislocations):
+        return make_film(recipe, rng)
     material = load_material(table.material)
     rotation = orientation(recipe)
     g = rotation @ material.reciprocal_per_nm(table.g)

@@ -1,0 +1,73 @@
+"""What all methods for particles share after detection: matching over the views and triangulation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.errors import InputError
+from veristem.datasets.geometry import widest_pair
+from veristem.datasets.intermediate import Detections, PointMatches
+from veristem.datasets.reconstruction import PointSet
+from veristem.recon.particles.matching import match_points, triangulate_points
+
+_SLACK = 0.05  # of a radius: errors of a detection that are not noise, such as overlap
+_UNKNOWN_DEPTHS_NM = 500.0
+
+
+def depth_range_nm(acquisition: Acquisition) -> tuple[float, float]:
+    """Depths below the focus plane where particles may be [nm]; 500 nm in all when the thickness is not known."""
+    if acquisition.thickness_nm is None:
+        return -_UNKNOWN_DEPTHS_NM / 2, _UNKNOWN_DEPTHS_NM / 2
+    return -acquisition.focus_nm, acquisition.thickness_nm - acquisition.focus_nm
+
+
+def slack_nm(detections: Detections) -> float:
+    """Standard deviation added to each detection for what is not noise [nm]."""
+    radii = np.concatenate(detections.radii_nm)
+    return _SLACK * float(np.median(radii)) if len(radii) else _SLACK
+
+
+def points_from(
+    acquisition: Acquisition,
+    alignment,
+    detections: Detections | None,
+    matches: PointMatches | None,
+    fewest_views: int,
+) -> PointSet:
+    """Detections, or their matches, to points.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        Its nominal geometry.
+    alignment : None
+        A tilt-less acquisition needs none; anything else is an error.
+    detections : Detections or None
+        In every view; not needed with ``matches``.
+    matches : PointMatches or None
+        Which of them are one particle; found here if not given.
+    fewest_views : int
+        Views in which a particle must have been found.
+
+    Raises
+    ------
+    InputError
+        With fewer than two views or views without parallax.
+    """
+    if alignment is not None:
+        raise InputError("alignment: given, but the views of one scan are aligned; leave it out")
+    directions = acquisition.directions_rad
+    widest_pair(directions)
+    if matches is None:
+        assert detections is not None
+        fewest = min(fewest_views, len(directions))
+        matches = match_points(detections, directions, depth_range_nm(acquisition), fewest, slack_nm(detections))
+    places, covariance, _ = triangulate_points(
+        matches.detections, matches.index, directions, slack_nm(matches.detections)
+    )
+    radii = [
+        np.mean([matches.detections.radii_nm[view][k] for view, k in enumerate(row) if k >= 0]) for row in matches.index
+    ]
+    views = (matches.index >= 0).sum(axis=1)
+    return PointSet(places + [0, 0, acquisition.focus_nm], covariance, np.array(radii), views, matches.ambiguity)

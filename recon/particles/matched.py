@@ -1,0 +1,209 @@
+"""points-matched: matched filter, joint fit of what overlaps, matching over all views, joint fit in 3D.
+
+What the particles found so far do not explain is searched again, so that one that hides beside another comes out in
+the second round.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.errors import InputError
+from veristem.datasets.intermediate import Detections, PointMatches
+from veristem.datasets.reconstruction import PointSet
+from veristem.recon.particles.background import background, check_views
+from veristem.recon.particles.chain import depth_range_nm, points_from, slack_nm
+from veristem.recon.particles.fit import Images, Spheres, fit, thickness
+from veristem.recon.particles.matching import match_points, triangulate_points
+from veristem.recon.particles.profile import RIM_PX, shade_profile
+
+_SIGNIFICANT = 5.0  # standard deviations of the filter's response
+_WHOLE = 0.5  # of a particle's shade that a detection must have
+_RAY_STEP_PX = 1.0  # farthest that neighbouring rays of the fit may be apart in the film
+_MOST_RADIUS_PX = 40.0
+
+
+def reconstruct(
+    acquisition: Acquisition,
+    *,
+    alignment=None,
+    detections: Detections | None = None,
+    matches: PointMatches | None = None,
+    diameter_nm: float | None = None,
+    spread: float = 0.05,
+    fewest_views: int = 3,
+    rounds: int = 3,
+    joint: bool = True,
+) -> PointSet:
+    """Particles in 3D from two or more views of one scan.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        At least two views.
+    alignment : None
+        A tilt-less acquisition needs none; anything else is an error.
+    detections, matches : optional
+        Replace the stage from outside; the images are then not looked at again.
+    diameter_nm : float, optional
+        Mean diameter of the particles [nm]; found from the images if not given.
+    spread : float
+        Expected standard deviation of the diameters over their mean.
+    fewest_views : int
+        Views in which a particle must have been found; two views need both.
+    rounds : int
+        How often the images are searched.
+    joint : bool
+        Fit all particles to all images in 3D at the end of each round; without it, what the views gave is triangulated.
+
+    Raises
+    ------
+    InputError
+        With fewer than two views or views without parallax, an empty or saturated view, or a bad parameter.
+    """
+    if detections is not None or matches is not None:
+        return points_from(acquisition, alignment, detections, matches, fewest_views)
+    check_views(acquisition.views)
+    if not (rounds >= 1 and spread > 0 and (diameter_nm is None or 0 < diameter_nm < np.inf)):
+        raise InputError(
+            f"diameter_nm, spread, rounds: {diameter_nm}, {spread}, {rounds} found, positive numbers allowed"
+        )
+    pixel = acquisition.pixel_nm
+    images = _images(acquisition)
+    radius = _typical_radius(images) if diameter_nm is None else diameter_nm / pixel / 2
+    spheres = Spheres(np.zeros((0, 3)), np.zeros(0), 0.0, radius)
+    views, ambiguity = np.zeros(0, int), np.zeros(0)
+    covariance = np.zeros((0, 3, 3))
+    for _ in range(rounds if joint else 1):
+        seen, spheres = _detect(images, spheres, spread, pixel)
+        found = match_points(
+            seen, acquisition.directions_rad, depth_range_nm(acquisition), fewest_views, slack_nm(seen)
+        )
+        if not len(found.index):
+            break
+        places, new_covariance, _ = triangulate_points(seen, found.index, acquisition.directions_rad, slack_nm(seen))
+        radii = np.array([np.mean([seen.radii_nm[v][k] for v, k in enumerate(row) if k >= 0]) for row in found.index])
+        spheres = Spheres(
+            np.concatenate([spheres.places, places / pixel]),
+            np.concatenate([spheres.radii, radii / pixel]),
+            spheres.strength,
+            spheres.mean_radius,
+        )
+        views = np.concatenate([views, (found.index >= 0).sum(axis=1)])
+        ambiguity = np.concatenate([ambiguity, found.ambiguity])
+        covariance = np.concatenate([covariance, new_covariance / pixel**2])
+        if joint:
+            spheres = fit(images, spheres, spread)
+            assert spheres.covariance is not None
+            covariance = spheres.covariance
+            passing = np.exp(-spheres.strength * thickness(images, spheres))
+            images = Images(images.counts, background(images.counts, passing), images.tangents, images.weights)
+    centers = spheres.places * pixel + [0.0, 0.0, acquisition.focus_nm]
+    return PointSet(centers, covariance * pixel**2, spheres.radii * pixel, views, ambiguity)
+
+
+def _images(acquisition: Acquisition) -> Images:
+    """The views as the fit wants them: with the rays of their regions, or else their mean directions."""
+    if acquisition.regions is None or acquisition.convergence_rad is None:
+        tangents = tuple(np.tan(acquisition.directions_rad)[:, None])
+        weights = tuple(np.ones((len(tangents), 1)))
+    else:
+        low, high = depth_range_nm(acquisition)
+        step = _RAY_STEP_PX * acquisition.pixel_nm / max(abs(low), abs(high))
+        rays = [region.rays(acquisition.convergence_rad, step) for region in acquisition.regions]
+        tangents = tuple(np.tan(theta) for theta, _ in rays)
+        weights = tuple(share / share.sum() for _, share in rays)
+    return Images(acquisition.views, background(acquisition.views), tangents, weights)
+
+
+def _detect(images: Images, known: Spheres, spread: float, pixel_nm: float) -> tuple[Detections, Spheres]:
+    """Particles in each view that the known ones do not explain; and these, with the strength of a shade."""
+    explained = known.strength * thickness(images, known) if len(known.places) else np.zeros(images.counts.shape)
+    points, covariances, radii = [], [], []
+    strength, mean = known.strength, known.mean_radius
+    for index in range(len(images.counts)):
+        rest = images.view(index)
+        rest = Images(rest.counts, rest.background * np.exp(-explained[index : index + 1]), rest.tangents, rest.weights)
+        at, amplitude = _peaks(rest, mean, strength)
+        if not len(known.places) and index == 0 and len(at):
+            strength = float(np.median(amplitude))
+        flat = np.column_stack([at, np.zeros(len(at))])
+        here = Spheres(flat, np.full(len(at), mean), strength, mean)
+        here = fit(rest, here, spread, steps=6, flat=True, common=not len(known.places) and len(at) > 0)
+        if not len(known.places) and len(at):
+            strength, mean = here.strength, here.mean_radius
+        assert here.covariance is not None
+        points.append(here.places[:, :2] * pixel_nm)
+        covariances.append(here.covariance[:, :2, :2] * pixel_nm**2)
+        radii.append(here.radii * pixel_nm)
+    known = Spheres(known.places, known.radii, strength, mean, known.covariance)
+    return Detections(tuple(points), tuple(covariances), tuple(radii)), known
+
+
+def _peaks(images: Images, radius: float, strength: float) -> tuple[np.ndarray, np.ndarray]:
+    """Places (N, 2) [px] where the matched filter answers, and the strength (N,) of the shade there.
+
+    Without a known strength, half the median of the clear ones is asked for.
+    """
+    amplitude, significance = _response(images, radius)
+    j, i = _maxima(significance, radius)
+    clear = significance[j, i] > _SIGNIFICANT
+    j, i = j[clear], i[clear]
+    if len(j):
+        least = _WHOLE * (strength or float(np.median(amplitude[j, i])))
+        j, i = (v[amplitude[j, i] > least] for v in (j, i))
+    return np.column_stack([i, j]) + 0.5, amplitude[j, i]
+
+
+def _response(images: Images, radius: float, ring: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Least-squares strength of a shade at every pixel, and its significance; against a ring around it if asked for."""
+    import cv2
+
+    expected = images.background[0].astype(np.float32)
+    missing = expected - images.counts[0]
+    reach = int(np.ceil((1.6 if ring else 1.0) * radius + RIM_PX))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    square = x * x + y * y
+    table = shade_profile(round(radius, 3))
+    shade = np.interp(square, np.linspace(0.0, (radius + RIM_PX) ** 2, len(table)), table, right=0.0).astype(np.float32)
+    if ring:
+        around = square <= (1.6 * radius) ** 2
+        shade = np.where(around, shade - shade[around].mean(), 0.0).astype(np.float32)
+    found = cv2.filter2D(missing, -1, shade, borderType=cv2.BORDER_CONSTANT)
+    weight = cv2.filter2D(expected, -1, shade**2, borderType=cv2.BORDER_CONSTANT)
+    weight = np.maximum(weight, 1e-6)
+    return found / weight, found / np.sqrt(weight)
+
+
+def _maxima(image: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the pixels that exceed all others within half a radius."""
+    import cv2
+
+    reach = max(1, round(0.5 * radius))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    near = (x * x + y * y <= reach * reach).astype(np.uint8)
+    return np.nonzero(image >= cv2.dilate(image, near))
+
+
+def _typical_radius(images: Images) -> float:
+    """Radius [px] whose shade, against the ring around it, answers most in the middle of the first view.
+
+    Raises
+    ------
+    InputError
+        When nothing stands out of the noise.
+    """
+    rows, columns = (slice(max(0, n // 2 - 256), n // 2 + 256) for n in images.counts.shape[1:])
+    crop = Images(images.counts[:1, rows, columns], images.background[:1, rows, columns], (), ())
+    radii = np.geomspace(1.5, min(_MOST_RADIUS_PX, min(crop.counts.shape[1:]) / 6), 24)
+    answers = []
+    for radius in radii:
+        significance = _response(crop, float(radius), ring=True)[1]
+        peaks = np.sort(significance[_maxima(significance, radius)])[::-1]
+        answers.append(peaks[: max(1, len(peaks[peaks > _SIGNIFICANT]) // 4)].mean() if len(peaks) else 0.0)
+    best = int(np.argmax(answers))
+    if 0 < best < len(radii) - 1:
+        curve = np.polyfit(np.log(radii[best - 1 : best + 2]), answers[best - 1 : best + 2], 2)
+        return float(np.exp(-curve[1] / (2 * curve[0])))
+    return float(radii[best])

@@ -1,0 +1,170 @@
+"""A film of ice with particles, ready for the microscope, and its images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from veristem.datasets.dispersion import ParticleDispersion
+from veristem.datasets.errors import InputError
+from veristem.datasets.formats import read_particles
+from veristem.datasets.geometry import Region, project
+from veristem.datasets.recipe import Microscope, Recipe
+from veristem.datasets.specimens import Centres, Particles
+from veristem.sim.contrast.mass_thickness import Rays, shade_image
+from veristem.sim.contrast.scattering import GOLD, ICE, arrival, elastic_per_nm, inelastic_per_nm
+from veristem.sim.dispersions import load_generator
+
+_STEP = 0.5  # of a pixel: farthest that neighbouring rays may be apart in the film
+
+
+@dataclass
+class Film:
+    """One film, with the entrance face at z = 0.
+
+    Parameters
+    ----------
+    particles : ParticleDispersion
+        All that can show in an image, those just beyond the field included; the box is the field and the largest
+        thickness.
+    slope : float
+        Rise of the exit face along x.
+    thickness_nm, focus_nm : float
+        Thickness in the middle of the field and depth of the focus plane [nm].
+    rescattering : bool
+        Whether electrons scattered into another direction of the cone are counted where they arrive.
+    notes : tuple of str
+        What a user should know about how it was made.
+    """
+
+    particles: ParticleDispersion
+    slope: float
+    thickness_nm: float
+    focus_nm: float
+    rescattering: bool
+    notes: tuple[str, ...] = ()
+    images: dict = field(default_factory=dict, repr=False)  # of detector regions already imaged
+
+    def exit_nm(self, x_nm: np.ndarray) -> np.ndarray:
+        """Depth of the exit face at x [nm]."""
+        return self.thickness_nm + self.slope * (x_nm - self.particles.box_nm[0] / 2)
+
+    def rays(self, region: Region, microscope: Microscope, pixel_nm: float) -> tuple[Rays, float, float]:
+        """The rays of a detector region; absorption in the film [1/nm]; and what the film scatters to the region.
+
+        Without rescattering an electron is lost when it is scattered elastically, less as many as come into the region
+        from all directions of the cone: the contrast of a whole particle is the same as with it, its blur is not.
+        """
+        energy, cone = microscope.energy_keV, 1e-3 * microscope.convergence_mrad
+        deepest = max(self.focus_nm, float(self.particles.box_nm[2]) - self.focus_nm)
+        theta, share = region.rays(cone, _STEP * pixel_nm / deepest)
+        whole, weight = Region((0.0, 0.0), cone).rays(cone, _STEP * pixel_nm / deepest)
+        bare = float(share.sum())
+        gained = [weight * arrival(matter, energy, whole, region, cone) for matter in (GOLD, ICE)]
+        kept = [0.0, 0.0] if self.rescattering else [float(g.sum()) / bare for g in gained]
+        lost = 1 - microscope.loss_collected_fraction
+        gold, ice = (
+            (1 - k) * elastic_per_nm(matter, energy) + lost * inelastic_per_nm(matter, energy)
+            for matter, k in zip((GOLD, ICE), kept)
+        )
+        if not self.rescattering:
+            return Rays(theta, share, bare, gold - ice), ice, 0.0
+        both = Rays(np.concatenate([theta, whole]), np.concatenate([share, -gained[0]]), bare, gold - ice)
+        return both, ice, float(gained[1].sum())
+
+    def region_image(self, region: Region, microscope: Microscope, pixel_nm: float, shape) -> np.ndarray:
+        """Share of the cone's electrons that a detector region receives from each pixel, (rows, columns) float64."""
+        key = (region, microscope.model_dump_json(exclude={"current_nA", "detector"}), pixel_nm, shape)
+        if key not in self.images:
+            rays, film_per_nm, scattered = self.rays(region, microscope, pixel_nm)
+            particles = self.particles
+            shade = shade_image(particles.centers_nm, particles.radii_nm, rays, self.focus_nm, pixel_nm, shape)
+            film = np.exp(-film_per_nm * self.exit_nm((np.arange(shape[1]) + 0.5) * pixel_nm))
+            self.images[key] = film * (rays.bare + shade) + (1 - film) * scattered
+        return self.images[key]
+
+
+def overlaps(particles: ParticleDispersion, directions_rad, focus_nm: float, pixel_nm: float, shape) -> np.ndarray:
+    """(V, rows, columns) uint8: number of particles that each pixel shows along the mean direction of each view."""
+    from skimage.draw import disk
+
+    labels = np.zeros((len(directions_rad), *shape), np.uint8)
+    for view, direction in enumerate(directions_rad):
+        at = project(particles.centers_nm, direction, focus_nm) / pixel_nm - 0.5
+        for (x, y), radius in zip(at, particles.radii_nm / pixel_nm):
+            labels[(view, *disk((y, x), radius, shape=shape))] += 1
+    return labels
+
+
+def make_film(recipe: Recipe, rng: np.random.Generator) -> Film:
+    """The film of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its specimen table is one of particles.
+    rng : numpy.random.Generator
+        Of the arrangement.
+
+    Raises
+    ------
+    InputError
+        For particles that do not fit into the film, or a bad file.
+    """
+    table = recipe.specimen
+    assert isinstance(table, Particles)
+    slope = float(np.tan(np.radians(table.wedge_deg)))
+    width, height = table.field_nm
+    box = np.array([width, height, table.thickness_nm + abs(slope) * width / 2])
+    notes: list[str] = []
+    if isinstance(table.dispersion, Centres):
+        stored = read_particles(table.dispersion.file)
+        particles, notes = _placed(stored, box, table, slope)
+    else:
+        diameter = table.dispersion.diameter_nm * (1 + 3 * table.dispersion.spread)
+        rim = diameter + box[2] * np.tan(1e-3 * recipe.microscope.convergence_mrad)
+        larger = np.array([width + 2 * rim, height + 2 * rim, table.thickness_nm])
+        centers, radii = load_generator(table.dispersion.generator)(table.dispersion, larger, slope, rng)
+        particles = ParticleDispersion(centers - [rim, rim, 0.0], radii, box)
+    return Film(particles, slope, table.thickness_nm, table.thickness_nm / 2, table.rescattering, tuple(notes))
+
+
+def _placed(
+    stored: ParticleDispersion, box: np.ndarray, table: Particles, slope: float
+) -> tuple[ParticleDispersion, list[str]]:
+    """Particles of a file in the film: where they stand if they fit, else with the middle of both put together."""
+    from scipy.spatial import cKDTree
+
+    notes: list[str] = []
+    centers, radii = stored.centers_nm, stored.radii_nm
+    pairs = cKDTree(centers).query_pairs(2 * radii.max(), output_type="ndarray")
+    apart = np.linalg.norm(centers[pairs[:, 0]] - centers[pairs[:, 1]], axis=1) - radii[pairs].sum(axis=1)
+    if len(pairs) and (same := apart + radii[pairs].sum(axis=1) < 1e-6).any():
+        first, second = pairs[same][0] + 1
+        raise InputError(f"{_file(table)}: particles {first} and {second} at the same place found, one allowed there")
+    if (cut := int((apart < -1e-3).sum())) > 0:
+        notes.append(f"{cut} pairs of particles in the file cut into each other")
+
+    def fits(where: np.ndarray) -> np.ndarray:
+        exit_nm = table.thickness_nm + slope * (where[:, 0] - box[0] / 2)
+        return (where[:, 2] >= 0) & (where[:, 2] <= exit_nm)
+
+    if not (fits(centers).all() and (centers[:, :2] >= 0).all() and (centers[:, :2] <= box[:2]).all()):
+        middle = (centers.min(axis=0) + centers.max(axis=0)) / 2
+        centers = centers - middle + [box[0] / 2, box[1] / 2, table.thickness_nm / 2]
+        notes.append(f"the particles of the file were moved by {_vector(np.array(box) / 2 - middle)} nm into the film")
+    if not (inside := fits(centers)).all():
+        raise InputError(
+            f"{_file(table)}: particle {int(np.flatnonzero(~inside)[0]) + 1} outside a film of {table.thickness_nm:g} "
+            "nm found, all within allowed; raise specimen.thickness_nm"
+        )
+    return ParticleDispersion(centers, radii, box), notes
+
+
+def _file(table: Particles) -> str:
+    return getattr(table.dispersion, "file", "")
+
+
+def _vector(values: np.ndarray) -> str:
+    return "(" + ", ".join(f"{v:.4g}" for v in values) + ")"
