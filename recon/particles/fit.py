@@ -96,7 +96,7 @@ def fit(
         return Spheres(**{**vars(spheres), "covariance": np.zeros((0, 3, 3))})
     places, radii = spheres.places.copy(), spheres.radii.copy()
     strength, mean = spheres.strength, spheres.mean_radius
-    groups, pairs, covariance = [], np.zeros((0, 2), np.int64), None
+    groups, pairs, covariance = [], np.zeros((0, 2), np.int64), np.zeros((0, 3, 3))
     for step in range(steps + 1):
         now = Spheres(places, radii, strength, mean)
         patches = _patches(images, now)
@@ -120,7 +120,7 @@ def fit(
         move = np.clip(move, -limit, limit)
         places += move[:, :3]
         strength, mean = strength * (1 + change[0]), mean * (1 + change[1])
-        radii = np.clip((radii + move[:, 3]) * (1 + change[1]), 0.5 * mean, 2.0 * mean)
+        radii = np.clip((radii + move[:, 3]) * (1 + change[1]), mean * (1 - 3 * spread), mean * (1 + 3 * spread))
     return Spheres(places, radii, strength, mean, covariance)
 
 

@@ -20,8 +20,11 @@ from veristem.recon.particles.profile import RIM_PX, shade_profile
 
 _SIGNIFICANT = 5.0  # standard deviations of the filter's response
 _WHOLE = 0.5  # of a particle's shade that a detection must have
+_PART = 0.3  # and one that hides beside another, which has taken its share of it
+_RIGID = 0.01  # spread of radii in a search: a radius that may grow swallows the neighbour
 _RAY_STEP_PX = 1.0  # farthest that neighbouring rays of the fit may be apart in the film
 _MOST_RADIUS_PX = 40.0
+_SEARCHES = 3  # of each view for what hides beside another
 
 
 def reconstruct(
@@ -120,18 +123,19 @@ def _images(acquisition: Acquisition) -> Images:
 def _detect(images: Images, known: Spheres, spread: float, pixel_nm: float) -> tuple[Detections, Spheres]:
     """Particles in each view that the known ones do not explain; and these, with the strength of a shade."""
     explained = known.strength * thickness(images, known) if len(known.places) else np.zeros(images.counts.shape)
-    points, covariances, radii = [], [], []
+    first = not len(known.places)
     strength, mean = known.strength, known.mean_radius
+    points, covariances, radii = [], [], []
     for index in range(len(images.counts)):
         rest = images.view(index)
         rest = Images(rest.counts, rest.background * np.exp(-explained[index : index + 1]), rest.tangents, rest.weights)
-        at, amplitude = _peaks(rest, mean, strength)
-        if not len(known.places) and index == 0 and len(at):
-            strength = float(np.median(amplitude))
-        flat = np.column_stack([at, np.zeros(len(at))])
-        here = Spheres(flat, np.full(len(at), mean), strength, mean)
-        here = fit(rest, here, spread, steps=6, flat=True, common=not len(known.places) and len(at) > 0)
-        if not len(known.places) and len(at):
+        here = Spheres(np.zeros((0, 3)), np.zeros(0), strength, mean)
+        for _ in range(_SEARCHES):
+            here, added = _searched(rest, here, common=first)
+            if not added:
+                break
+        here = fit(rest, here, spread, flat=True, common=first)
+        if first and len(here.radii):
             strength, mean = here.strength, here.mean_radius
         assert here.covariance is not None
         points.append(here.places[:, :2] * pixel_nm)
@@ -141,17 +145,46 @@ def _detect(images: Images, known: Spheres, spread: float, pixel_nm: float) -> t
     return Detections(tuple(points), tuple(covariances), tuple(radii)), known
 
 
-def _peaks(images: Images, radius: float, strength: float) -> tuple[np.ndarray, np.ndarray]:
+def _searched(view: Images, here: Spheres, common: bool) -> tuple[Spheres, int]:
+    """The particles of one view and those that the matched filter finds in what they leave over; and how many."""
+    passing = np.exp(-here.strength * thickness(view, here)) if len(here.radii) else 1.0
+    rest = Images(view.counts, view.background * passing, view.tangents, view.weights)
+    at, amplitude = _peaks(rest, here.mean_radius, here.strength, _PART if len(here.radii) else _WHOLE)
+    strength = here.strength or (float(np.median(amplitude)) if len(at) else 0.0)
+    flat = np.column_stack([_apart(at, here.places[:, :2], 0.3 * here.mean_radius), np.zeros(len(at))])
+    every = Spheres(
+        np.concatenate([here.places, flat]),
+        np.concatenate([here.radii, np.full(len(at), here.mean_radius)]),
+        strength,
+        here.mean_radius,
+    )
+    return fit(view, every, _RIGID, steps=5, flat=True, common=common), len(at)
+
+
+def _apart(places: np.ndarray, others: np.ndarray, least: float) -> np.ndarray:
+    """Places (N, 2), those closer than ``least`` to another one moved away from it: two on one spot never part."""
+    from scipy.spatial import cKDTree
+
+    if not len(others) or not len(places):
+        return places
+    distance, nearest = cKDTree(others).query(places)
+    away = places - others[nearest]
+    away = np.where(distance[:, None] < 1e-3, [1.0, 0.0], away / np.maximum(distance, 1e-3)[:, None])
+    return np.where(distance[:, None] < least, others[nearest] + least * away, places)
+
+
+def _peaks(images: Images, radius: float, strength: float, share: float) -> tuple[np.ndarray, np.ndarray]:
     """Places (N, 2) [px] where the matched filter answers, and the strength (N,) of the shade there.
 
-    Without a known strength, half the median of the clear ones is asked for.
+    It must reach ``share`` of the known strength, or of the median of the clear ones.
     """
     amplitude, significance = _response(images, radius)
-    j, i = _maxima(significance, radius)
+    # what one detection in the middle of two leaves over has a maximum on either side: one at a time
+    j, i = _maxima(significance, radius, 0.5 if share == _WHOLE else 2.0)
     clear = significance[j, i] > _SIGNIFICANT
     j, i = j[clear], i[clear]
     if len(j):
-        least = _WHOLE * (strength or float(np.median(amplitude[j, i])))
+        least = share * (strength or float(np.median(amplitude[j, i])))
         j, i = (v[amplitude[j, i] > least] for v in (j, i))
     return np.column_stack([i, j]) + 0.5, amplitude[j, i]
 
@@ -176,11 +209,11 @@ def _response(images: Images, radius: float, ring: bool = False) -> tuple[np.nda
     return found / weight, found / np.sqrt(weight)
 
 
-def _maxima(image: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the pixels that exceed all others within half a radius."""
+def _maxima(image: np.ndarray, radius: float, radii: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the pixels that no other within so many radii exceeds."""
     import cv2
 
-    reach = max(1, round(0.5 * radius))
+    reach = max(1, round(radii * radius))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     near = (x * x + y * y <= reach * reach).astype(np.uint8)
     return np.nonzero(image >= cv2.dilate(image, near))
@@ -200,7 +233,7 @@ def _typical_radius(images: Images) -> float:
     answers = []
     for radius in radii:
         significance = _response(crop, float(radius), ring=True)[1]
-        peaks = np.sort(significance[_maxima(significance, radius)])[::-1]
+        peaks = np.sort(significance[_maxima(significance, radius, 1.0)])[::-1]
         answers.append(peaks[: max(1, len(peaks[peaks > _SIGNIFICANT]) // 4)].mean() if len(peaks) else 0.0)
     best = int(np.argmax(answers))
     if 0 < best < len(radii) - 1:
