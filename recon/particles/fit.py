@@ -7,13 +7,16 @@ together; the inverse of their information is the covariance.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit, prange
 
 from veristem.recon.particles.profile import POINTS, RIM_PX, shade_profile
 
+_STILL = 0.02  # pixels; a particle that moves by no more is left where it is
+_STEADY = 3e-3  # and strength and mean radius when they change by no more
+_LONGEST = np.array([0.3, 0.3, 15.0, 0.1])  # step of x, y, depth and radius, in radii
 _VALUE, _RADIUS = 0, 4  # columns of a patch: thickness, then its derivatives by x, y, depth and radius
 
 
@@ -35,6 +38,11 @@ class Images:
     background: np.ndarray
     tangents: tuple[np.ndarray, ...]
     weights: tuple[np.ndarray, ...]
+
+    def behind(self, absorption: np.ndarray) -> Images:
+        """The same with a background behind what absorbs (V, Y, X)."""
+        background = (self.background * np.exp(-absorption)).astype(np.float32)
+        return Images(self.counts, background, self.tangents, self.weights)
 
     def view(self, index: int) -> Images:
         """One view by itself, places in its own image plane."""
@@ -68,12 +76,22 @@ class Spheres:
 
 
 def thickness(images: Images, spheres: Spheres) -> np.ndarray:
-    """Thickness of matter [px] that each pixel of each view shows, (V, Y, X) float64."""
-    return np.stack([_sum(*patch, _VALUE, images.counts.shape[1:]) for patch in _patches(images, spheres)])
+    """Thickness of matter [px] that each pixel of each view shows, (V, Y, X) float32."""
+    total = np.zeros(images.counts.shape, np.float32)
+    if len(spheres.radii):
+        for view, (corner, patch) in enumerate(_patches(images, spheres)):
+            _add(total[view], corner, patch, _VALUE, np.ones(len(corner)))
+    return total
 
 
 def fit(
-    images: Images, spheres: Spheres, spread: float, steps: int = 8, flat: bool = False, common: bool = True
+    images: Images,
+    spheres: Spheres,
+    spread: float,
+    steps: int = 8,
+    flat: bool = False,
+    common: bool = False,
+    moving: np.ndarray | None = None,
 ) -> Spheres:
     """Spheres moved to where they explain the counts best, with their covariance.
 
@@ -86,113 +104,157 @@ def fit(
     spread : float
         Standard deviation of the radii over their mean that is expected.
     steps : int
-        Most steps; fewer when none moves by more than a hundredth of a pixel.
+        Most steps. A particle that moves no more, and touches none that does, is left where it is.
     flat : bool
         Leave depths as they are.
     common : bool
         Fit the strength and the mean radius too.
+    moving : (N,) bool, optional
+        The particles to begin with; all if not given.
     """
-    if not len(spheres.places):
-        return Spheres(**{**vars(spheres), "covariance": np.zeros((0, 3, 3))})
-    places, radii = spheres.places.copy(), spheres.radii.copy()
-    strength, mean = spheres.strength, spheres.mean_radius
-    groups, pairs, covariance = [], np.zeros((0, 2), np.int64), np.zeros((0, 3, 3))
-    for step in range(steps + 1):
-        now = Spheres(places, radii, strength, mean)
-        patches = _patches(images, now)
-        if step == 0:
-            pairs, groups = _touching(patches, images)
-        gradient, own, cross, globals_ = _normal(images, patches, pairs, now)
-        prior = np.array([0.0, 0.0, 1e12 if flat else 0.0, (mean * spread) ** -2])
-        gradient[:, 3] -= prior[3] * (radii - mean)
-        own += np.diag(prior)
-        covariance = np.empty((len(places), 3, 3))
-        move = np.zeros((len(places), 4))
-        for group, inside in groups:
-            _solve(group, inside, own, cross, gradient, pairs, mean, move, covariance)
-        if step == steps or np.abs(move[:, :2]).max() < 0.01:
-            break
-        change = np.zeros(2)
+    count = len(spheres.radii)
+    if not count:
+        return replace(spheres, covariance=np.zeros((0, 3, 3)))
+    pairs = _touching(images, spheres)
+    total = thickness(images, spheres)
+    active = np.arange(count) if moving is None else np.flatnonzero(_with_neighbours(moving, pairs))
+    patches = _patches(images, spheres, active)
+    for _ in range(steps):
+        system = _normal(images, total, patches, spheres, active, pairs, spread, flat)
+        move = _solve(*system, spheres.mean_radius)[0]
+        change = _common(images, total, patches, spheres, active) if common else np.zeros(2)
         if common:
             move[:, 3] -= move[:, 3].mean()  # that is the part of the mean radius
-            change = np.clip(np.linalg.solve(*globals_), -0.1, 0.1)
-        limit = np.array([0.3, 0.3, 15.0, 0.1]) * mean
-        move = np.clip(move, -limit, limit)
-        places += move[:, :3]
-        strength, mean = strength * (1 + change[0]), mean * (1 + change[1])
-        radii = np.clip((radii + move[:, 3]) * (1 + change[1]), mean * (1 - 3 * spread), mean * (1 + 3 * spread))
-    return Spheres(places, radii, strength, mean, covariance)
+        for view, (corner, patch) in enumerate(patches):
+            _add(total[view], corner, patch, _VALUE, np.full(len(corner), -1.0))
+        spheres = _moved(spheres, active, move, change, spread)
+        patches = _patches(images, spheres, active)
+        for view, (corner, patch) in enumerate(patches):
+            _add(total[view], corner, patch, _VALUE, np.ones(len(corner)))
+        restless = np.zeros(count, bool)
+        restless[active] = np.abs(move[:, :2]).max(axis=1) > _STILL
+        if np.abs(change).max() < _STEADY:
+            common = False
+            keep = _with_neighbours(restless, pairs)[active]
+            active, patches = active[keep], [(corner[keep], patch[keep]) for corner, patch in patches]
+        if not len(active):
+            break
+    active = np.arange(count)
+    system = _normal(images, total, _patches(images, spheres), spheres, active, pairs, spread, flat)
+    return replace(spheres, covariance=_solve(*system, spheres.mean_radius)[1])
 
 
-def _patches(images: Images, spheres: Spheres) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each view the corner (N, 2) of each particle's patch and the patch (N, S, S, 5): see `_VALUE`."""
-    table = shade_profile(round(spheres.mean_radius, 3))
-    deepest = np.abs(spheres.places[:, 2]).max(initial=0)
+def _moved(spheres: Spheres, active: np.ndarray, move: np.ndarray, change: np.ndarray, spread: float) -> Spheres:
+    mean = spheres.mean_radius * (1 + change[1])
+    move = np.clip(move, -_LONGEST * mean, _LONGEST * mean)
+    places, radii = spheres.places.copy(), spheres.radii * (1 + change[1])
+    places[active] += move[:, :3]
+    radii[active] = np.clip(radii[active] + move[:, 3], mean * (1 - 3 * spread), mean * (1 + 3 * spread))
+    return Spheres(places, radii, spheres.strength * (1 + change[0]), mean)
+
+
+def _with_neighbours(some: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """(N,) bool: some particles and those that touch one of them."""
+    every = some.copy()
+    np.logical_or.at(every, pairs[:, 0], some[pairs[:, 1]])
+    np.logical_or.at(every, pairs[:, 1], some[pairs[:, 0]])
+    return every
+
+
+def _patches(images: Images, spheres: Spheres, some=slice(None)) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each view the corner (N, 2) of the patch of some particles and the patch (N, S, S, 5): see `_VALUE`."""
+    places, radii = spheres.places[some], spheres.radii[some]
+    table_radius = round(spheres.mean_radius, 1)  # near enough: shades are scaled to each radius
+    table = shade_profile(table_radius)
     found = []
     for tangents, weights in zip(images.tangents, images.weights):
-        center = weights @ tangents
-        wander = deepest * np.linalg.norm(tangents - center, axis=1).max()
-        size = 2 * int(np.ceil(spheres.radii.max() * (1 + RIM_PX / spheres.mean_radius) + wander)) + 2
-        middle = spheres.places[:, :2] - spheres.places[:, 2:] * center
+        center, wander = _center(tangents, weights, spheres)
+        size = 2 * int(np.ceil(radii.max(initial=1.0) * (1 + RIM_PX / table_radius) + wander)) + 2
+        middle = places[:, :2] - places[:, 2:] * center
         corner = np.round(middle - size / 2).astype(np.int64)
-        args = (tangents, weights, table, spheres.mean_radius, corner, size)
-        found.append((corner, _shades(spheres.places, spheres.radii, *args)))
+        args = (tangents, weights, table, table_radius, corner, size)
+        found.append((corner, _shades(places, radii, *args)))
     return found
 
 
-def _touching(patches, images: Images):
-    """Pairs (P, 2) of particles whose patches overlap in some view, and the groups they form with their pairs."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+def _center(tangents: np.ndarray, weights: np.ndarray, spheres: Spheres) -> tuple[np.ndarray, float]:
+    """Mean tangents (2,) of a view, and how far its rays wander from there in the film [px]."""
+    center = weights @ tangents
+    deepest = np.abs(spheres.places[:, 2]).max(initial=0)
+    return center, float(deepest * np.linalg.norm(tangents - center, axis=1).max())
+
+
+def _touching(images: Images, spheres: Spheres) -> np.ndarray:
+    """Pairs (P, 2) of particles whose shades may overlap in some view."""
     from scipy.spatial import cKDTree
 
-    count = len(patches[0][0])
-    near = [cKDTree(c).query_pairs(p.shape[1] - 1, p=np.inf, output_type="ndarray") for c, p in patches]
-    pairs = np.unique(np.concatenate(near), axis=0).astype(np.int64).reshape(-1, 2)
+    reach = spheres.radii.max() * (1 + RIM_PX / spheres.mean_radius)
+    near = []
+    for tangents, weights in zip(images.tangents, images.weights):
+        center, wander = _center(tangents, weights, spheres)
+        middle = spheres.places[:, :2] - spheres.places[:, 2:] * center
+        near.append(cKDTree(middle).query_pairs(2 * (reach + wander), output_type="ndarray"))
+    return np.unique(np.concatenate(near), axis=0).astype(np.int64).reshape(-1, 2)
+
+
+def _normal(images, total, patches, spheres: Spheres, active, pairs, spread: float, flat: bool):
+    """Gradient (A, 4) and information (A, 4, 4) of the active particles, and the information and places of pairs."""
+    count = len(active)
+    number = np.full(len(spheres.radii), -1)
+    number[active] = np.arange(count)
+    among = number[pairs]
+    among = among[(among >= 0).all(axis=1)]
+    gradient, own, cross = np.zeros((count, 4)), np.zeros((count, 4, 4)), np.zeros((len(among), 4, 4))
+    for view, (corner, patch) in enumerate(patches):
+        expected = np.zeros(patch.shape[:3], np.float32)
+        seen = images.counts[view], images.background[view], total[view]
+        _own(corner, patch, spheres.strength, *seen, expected, gradient, own)
+        _cross(corner, patch, spheres.strength, expected, among, cross, *seen[0].shape)
+    prior = np.array([0.0, 0.0, 1e12 if flat else 0.0, (spheres.mean_radius * spread) ** -2])
+    gradient[:, 3] -= prior[3] * (spheres.radii[active] - spheres.mean_radius)
+    return gradient, own + np.diag(prior), cross, among
+
+
+def _solve(gradient, own, cross, pairs, mean: float) -> tuple[np.ndarray, np.ndarray]:
+    """Step (A, 4) and covariance (A, 3, 3) of every particle, group by group; those that touch no other all at once."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    count = len(gradient)
+    own = own + np.diag(np.array([4.0, 4.0, 1e-3, 0.0]) / mean**2)  # where overlap leaves a direction open
     graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(count, count))
     total, label = connected_components(graph, directed=False)
-    members = np.split(np.argsort(label, kind="stable"), np.cumsum(np.bincount(label, minlength=total))[:-1])
-    by_group = np.argsort(label[pairs[:, 0]], kind="stable") if len(pairs) else np.zeros(0, np.int64)
-    size = np.bincount(label[pairs[:, 0]], minlength=total) if len(pairs) else np.zeros(total, np.int64)
-    return pairs, list(zip(members, np.split(by_group, np.cumsum(size)[:-1])))
+    size = np.bincount(label, minlength=total)
+    move, covariance = np.empty((count, 4)), np.empty((count, 3, 3))
+    alone = size[label] == 1
+    inverse = np.linalg.inv(own[alone])
+    move[alone], covariance[alone] = np.einsum("nij,nj->ni", inverse, gradient[alone]), inverse[:, :3, :3]
+    members = np.split(np.argsort(label, kind="stable"), np.cumsum(size)[:-1])
+    of_pair = label[pairs[:, 0]]
+    inside = np.split(np.argsort(of_pair, kind="stable"), np.cumsum(np.bincount(of_pair, minlength=total))[:-1])
+    for k in np.flatnonzero(size > 1):
+        group, every = members[k], np.arange(size[k])
+        full = np.zeros((size[k], 4, size[k], 4))
+        full[every, :, every] = own[group]
+        first, second = np.searchsorted(group, pairs[inside[k]].T)
+        full[first, :, second] += cross[inside[k]]
+        full[second, :, first] += np.swapaxes(cross[inside[k]], 1, 2)
+        inverse = np.linalg.inv(full.reshape(4 * size[k], 4 * size[k]))
+        move[group] = (inverse @ gradient[group].ravel()).reshape(-1, 4)
+        covariance[group] = inverse.reshape(full.shape)[every, :3, every, :3]
+    return move, covariance
 
 
-def _normal(images: Images, patches, pairs, spheres: Spheres):
-    """Gradient (N, 4) and information (N, 4, 4), that of pairs (P, 4, 4), and of strength and size of all."""
-    count = len(spheres.radii)
-    gradient, own, cross = np.zeros((count, 4)), np.zeros((count, 4, 4)), np.zeros((len(pairs), 4, 4))
-    matrix, vector = np.zeros((2, 2)), np.zeros(2)
-    shape = images.counts.shape[1:]
+def _common(images: Images, total, patches, spheres: Spheres, active) -> np.ndarray:
+    """Relative change (2,) of the strength and of the radius of all particles."""
+    matrix, vector = 1e-9 * np.eye(2), np.zeros(2)
     for view, (corner, patch) in enumerate(patches):
-        value = spheres.strength * _sum(corner, patch, _VALUE, shape)
-        expected = images.background[view] * np.exp(-value)
-        excess = expected - images.counts[view]
-        _own(corner, patch, spheres.strength, expected, excess, gradient, own)
-        _cross(corner, patch, spheres.strength, expected, pairs, cross)
-        size = spheres.strength * _sum(corner, patch * spheres.radii[:, None, None, None], _RADIUS, shape)
-        both = (value, size)
-        for a in range(2):
-            vector[a] += (excess * both[a]).sum()
-            for b in range(2):
-                matrix[a, b] += (expected * both[a] * both[b]).sum()
-    return gradient, own, cross, (matrix + 1e-9 * np.eye(2), vector)
-
-
-def _solve(group, inside, own, cross, gradient, pairs, mean, move, covariance) -> None:
-    """One group's step and covariance."""
-    count = len(group)
-    full = np.zeros((count, 4, count, 4))
-    full[np.arange(count), :, np.arange(count)] = own[group]
-    for pair in inside:
-        a, b = np.searchsorted(group, pairs[pair])
-        full[a, :, b] += cross[pair]
-        full[b, :, a] += cross[pair].T
-    full = full.reshape(4 * count, 4 * count)
-    rigid = np.tile(np.array([4.0, 4.0, 1e-3, 0.0]) / mean**2, count)  # where overlap leaves a direction open
-    inverse = np.linalg.inv(full + np.diag(rigid))
-    move[group] = (inverse @ gradient[group].ravel()).reshape(count, 4)
-    blocks = inverse.reshape(count, 4, count, 4)[np.arange(count), :3, np.arange(count), :3]
-    covariance[group] = blocks
+        size = np.zeros_like(total[view])
+        _add(size, corner, patch, _RADIUS, spheres.radii[active])
+        sums = _compared(images.counts[view], images.background[view], spheres.strength, total[view], size)
+        vector += sums[:2]
+        matrix += [[sums[2], sums[3]], [sums[3], sums[4]]]
+    return np.clip(np.linalg.solve(matrix, vector), -0.1, 0.1)
 
 
 @njit(cache=True, parallel=True)
@@ -231,40 +293,65 @@ def _shades(places, radii, tangents, weights, table, table_radius, corner, size)
 
 
 @njit(cache=True)
-def _sum(corner, patches, column, shape):
-    image = np.zeros(shape)
+def _add(image, corner, patches, column, factor):
     size = patches.shape[1]
     for n in range(len(corner)):
-        for j in range(max(0, -corner[n, 1]), min(size, shape[0] - corner[n, 1])):
-            for i in range(max(0, -corner[n, 0]), min(size, shape[1] - corner[n, 0])):
-                image[corner[n, 1] + j, corner[n, 0] + i] += patches[n, j, i, column]
-    return image
+        for j in range(max(0, -corner[n, 1]), min(size, image.shape[0] - corner[n, 1])):
+            for i in range(max(0, -corner[n, 0]), min(size, image.shape[1] - corner[n, 0])):
+                image[corner[n, 1] + j, corner[n, 0] + i] += factor[n] * patches[n, j, i, column]
 
 
 @njit(cache=True, parallel=True)
-def _own(corner, patches, strength, expected, excess, gradient, information):
-    size, shape = patches.shape[1], expected.shape
+def _compared(counts, background, strength, total, size):
+    """Sums over an image for the strength and the size of all: two of the gradient, three of the information."""
+    sums = np.zeros((total.shape[0], 5))
+    for j in prange(total.shape[0]):
+        for i in range(total.shape[1]):
+            if total[j, i] > 0:
+                v, s = strength * total[j, i], strength * size[j, i]
+                expected = background[j, i] * np.exp(-v)
+                more = expected - counts[j, i]
+                sums[j, 0] += more * v
+                sums[j, 1] += more * s
+                sums[j, 2] += expected * v * v
+                sums[j, 3] += expected * v * s
+                sums[j, 4] += expected * s * s
+    return sums.sum(axis=0)
+
+
+@njit(cache=True, parallel=True)
+def _own(corner, patches, strength, counts, background, total, expected, gradient, information):
+    size, shape = patches.shape[1], counts.shape
     for n in prange(len(corner)):
         for j in range(max(0, -corner[n, 1]), min(size, shape[0] - corner[n, 1])):
             for i in range(max(0, -corner[n, 0]), min(size, shape[1] - corner[n, 0])):
+                if patches[n, j, i, 0] == 0:
+                    continue
                 y, x = corner[n, 1] + j, corner[n, 0] + i
+                mean = background[y, x] * np.exp(-strength * total[y, x])
+                expected[n, j, i] = mean
                 for a in range(4):
                     by_a = strength * patches[n, j, i, 1 + a]
-                    gradient[n, a] += by_a * excess[y, x]
-                    for b in range(4):
-                        information[n, a, b] += by_a * strength * patches[n, j, i, 1 + b] * expected[y, x]
+                    gradient[n, a] += by_a * (mean - counts[y, x])
+                    for b in range(a + 1):
+                        information[n, a, b] += by_a * strength * patches[n, j, i, 1 + b] * mean
+        for a in range(4):
+            for b in range(a):
+                information[n, b, a] = information[n, a, b]
 
 
 @njit(cache=True, parallel=True)
-def _cross(corner, patches, strength, expected, pairs, information):
-    size, shape = patches.shape[1], expected.shape
+def _cross(corner, patches, strength, expected, pairs, information, rows, columns):
+    size = patches.shape[1]
     for p in prange(len(pairs)):
         m, n = pairs[p]
-        for y in range(max(corner[m, 1], corner[n, 1], 0), min(corner[m, 1] + size, corner[n, 1] + size, shape[0])):
-            for x in range(max(corner[m, 0], corner[n, 0], 0), min(corner[m, 0] + size, corner[n, 0] + size, shape[1])):
+        for y in range(max(corner[m, 1], corner[n, 1], 0), min(corner[m, 1] + size, corner[n, 1] + size, rows)):
+            for x in range(max(corner[m, 0], corner[n, 0], 0), min(corner[m, 0] + size, corner[n, 0] + size, columns)):
                 first = patches[m, y - corner[m, 1], x - corner[m, 0]]
                 second = patches[n, y - corner[n, 1], x - corner[n, 0]]
+                if first[0] == 0 or second[0] == 0:
+                    continue
+                factor = strength * strength * expected[m, y - corner[m, 1], x - corner[m, 0]]
                 for a in range(4):
                     for b in range(4):
-                        factor = strength * strength * expected[y, x]
                         information[p, a, b] += factor * first[1 + a] * second[1 + b]

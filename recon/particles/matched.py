@@ -97,7 +97,8 @@ def reconstruct(
         ambiguity = np.concatenate([ambiguity, found.ambiguity])
         covariance = np.concatenate([covariance, new_covariance / pixel**2])
         if joint:
-            spheres = fit(images, spheres, spread)
+            new = np.arange(len(spheres.radii)) >= len(spheres.radii) - len(radii)
+            spheres = fit(images, spheres, spread, common=bool(new.all()), moving=new)
             assert spheres.covariance is not None
             covariance = spheres.covariance
             passing = np.exp(-spheres.strength * thickness(images, spheres))
@@ -122,13 +123,13 @@ def _images(acquisition: Acquisition) -> Images:
 
 def _detect(images: Images, known: Spheres, spread: float, pixel_nm: float) -> tuple[Detections, Spheres]:
     """Particles in each view that the known ones do not explain; and these, with the strength of a shade."""
-    explained = known.strength * thickness(images, known) if len(known.places) else np.zeros(images.counts.shape)
-    first = not len(known.places)
+    first = not len(known.radii)
+    explained = np.zeros(images.counts.shape) if first else known.strength * thickness(images, known)
     strength, mean = known.strength, known.mean_radius
     points, covariances, radii = [], [], []
     for index in range(len(images.counts)):
         rest = images.view(index)
-        rest = Images(rest.counts, rest.background * np.exp(-explained[index : index + 1]), rest.tangents, rest.weights)
+        rest = rest.behind(explained[index : index + 1])
         here = Spheres(np.zeros((0, 3)), np.zeros(0), strength, mean)
         for _ in range(_SEARCHES):
             here, added = _searched(rest, here, common=first)
@@ -147,8 +148,7 @@ def _detect(images: Images, known: Spheres, spread: float, pixel_nm: float) -> t
 
 def _searched(view: Images, here: Spheres, common: bool) -> tuple[Spheres, int]:
     """The particles of one view and those that the matched filter finds in what they leave over; and how many."""
-    passing = np.exp(-here.strength * thickness(view, here)) if len(here.radii) else 1.0
-    rest = Images(view.counts, view.background * passing, view.tangents, view.weights)
+    rest = view.behind(here.strength * thickness(view, here)) if len(here.radii) else view
     at, amplitude = _peaks(rest, here.mean_radius, here.strength, _PART if len(here.radii) else _WHOLE)
     strength = here.strength or (float(np.median(amplitude)) if len(at) else 0.0)
     flat = np.column_stack([_apart(at, here.places[:, :2], 0.3 * here.mean_radius), np.zeros(len(at))])
@@ -158,7 +158,9 @@ def _searched(view: Images, here: Spheres, common: bool) -> tuple[Spheres, int]:
         strength,
         here.mean_radius,
     )
-    return fit(view, every, _RIGID, steps=5, flat=True, common=common), len(at)
+    new = np.arange(len(every.radii)) >= len(here.radii)
+    first = not len(here.radii)
+    return fit(view, every, _RIGID, flat=True, common=common and first, moving=None if first else new), len(at)
 
 
 def _apart(places: np.ndarray, others: np.ndarray, least: float) -> np.ndarray:
