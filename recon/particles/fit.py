@@ -15,7 +15,7 @@ from numba import njit, prange
 from veristem.recon.particles.profile import POINTS, RIM_PX, shade_profile
 
 _STILL = 0.02  # pixels; a particle that moves by no more is left where it is
-_STEADY = 3e-3  # and strength and mean radius when they change by no more
+_STEADY = 1e-2  # and strength and mean radius when they change by no more
 _LONGEST = np.array([0.3, 0.3, 15.0, 0.1])  # step of x, y, depth and radius, in radii
 _VALUE, _RADIUS = 0, 4  # columns of a patch: thickness, then its derivatives by x, y, depth and radius
 
@@ -216,7 +216,7 @@ def _normal(images, total, patches, spheres: Spheres, active, pairs, spread: flo
 
 
 def _solve(gradient, own, cross, pairs, mean: float) -> tuple[np.ndarray, np.ndarray]:
-    """Step (A, 4) and covariance (A, 3, 3) of every particle, group by group; those that touch no other all at once."""
+    """Step (A, 4) and covariance (A, 3, 3) of every particle, group by group of those that touch."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -224,25 +224,14 @@ def _solve(gradient, own, cross, pairs, mean: float) -> tuple[np.ndarray, np.nda
     own = own + np.diag(np.array([4.0, 4.0, 1e-3, 0.0]) / mean**2)  # where overlap leaves a direction open
     graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(count, count))
     total, label = connected_components(graph, directed=False)
-    size = np.bincount(label, minlength=total)
-    move, covariance = np.empty((count, 4)), np.empty((count, 3, 3))
-    alone = size[label] == 1
-    inverse = np.linalg.inv(own[alone])
-    move[alone], covariance[alone] = np.einsum("nij,nj->ni", inverse, gradient[alone]), inverse[:, :3, :3]
-    members = np.split(np.argsort(label, kind="stable"), np.cumsum(size)[:-1])
+    order = np.argsort(label, kind="stable")
+    place = np.empty(count, np.int64)  # of a particle within its group
+    starts = np.concatenate([[0], np.cumsum(np.bincount(label, minlength=total))])
+    place[order] = np.arange(count) - starts[label[order]]
     of_pair = label[pairs[:, 0]]
-    inside = np.split(np.argsort(of_pair, kind="stable"), np.cumsum(np.bincount(of_pair, minlength=total))[:-1])
-    for k in np.flatnonzero(size > 1):
-        group, every = members[k], np.arange(size[k])
-        full = np.zeros((size[k], 4, size[k], 4))
-        full[every, :, every] = own[group]
-        first, second = np.searchsorted(group, pairs[inside[k]].T)
-        full[first, :, second] += cross[inside[k]]
-        full[second, :, first] += np.swapaxes(cross[inside[k]], 1, 2)
-        inverse = np.linalg.inv(full.reshape(4 * size[k], 4 * size[k]))
-        move[group] = (inverse @ gradient[group].ravel()).reshape(-1, 4)
-        covariance[group] = inverse.reshape(full.shape)[every, :3, every, :3]
-    return move, covariance
+    inside = np.concatenate([[0], np.cumsum(np.bincount(of_pair, minlength=total))])
+    sorted_pairs = np.argsort(of_pair, kind="stable")
+    return _solve_groups(order, starts, place, gradient, own, cross[sorted_pairs], pairs[sorted_pairs], inside)
 
 
 def _common(images: Images, total, patches, spheres: Spheres, active) -> np.ndarray:
@@ -292,13 +281,36 @@ def _shades(places, radii, tangents, weights, table, table_radius, corner, size)
     return patches
 
 
+@njit(cache=True, parallel=True)
+def _solve_groups(order, starts, place, gradient, own, cross, pairs, inside):
+    move, covariance = np.empty(gradient.shape), np.empty((len(gradient), 3, 3))
+    for group in prange(len(starts) - 1):
+        members = order[starts[group] : starts[group + 1]]
+        count = 4 * len(members)
+        full, right = np.zeros((count, count)), np.empty(count)
+        for k, n in enumerate(members):
+            full[4 * k : 4 * k + 4, 4 * k : 4 * k + 4] = own[n]
+            right[4 * k : 4 * k + 4] = gradient[n]
+        for p in range(inside[group], inside[group + 1]):
+            a, b = 4 * place[pairs[p, 0]], 4 * place[pairs[p, 1]]
+            full[a : a + 4, b : b + 4] += cross[p]
+            full[b : b + 4, a : a + 4] += cross[p].T
+        inverse = np.linalg.inv(full)
+        step = inverse @ right
+        for k, n in enumerate(members):
+            move[n] = step[4 * k : 4 * k + 4]
+            covariance[n] = inverse[4 * k : 4 * k + 3, 4 * k : 4 * k + 3]
+    return move, covariance
+
+
 @njit(cache=True)
 def _add(image, corner, patches, column, factor):
     size = patches.shape[1]
     for n in range(len(corner)):
         for j in range(max(0, -corner[n, 1]), min(size, image.shape[0] - corner[n, 1])):
             for i in range(max(0, -corner[n, 0]), min(size, image.shape[1] - corner[n, 0])):
-                image[corner[n, 1] + j, corner[n, 0] + i] += factor[n] * patches[n, j, i, column]
+                if patches[n, j, i, 0] != 0:
+                    image[corner[n, 1] + j, corner[n, 0] + i] += factor[n] * patches[n, j, i, column]
 
 
 @njit(cache=True, parallel=True)

@@ -22,7 +22,7 @@ _SIGNIFICANT = 5.0  # standard deviations of the filter's response
 _WHOLE = 0.5  # of a particle's shade that a detection must have
 _PART = 0.3  # and one that hides beside another, which has taken its share of it
 _RIGID = 0.01  # spread of radii in a search: a radius that may grow swallows the neighbour
-_RAY_STEP_PX = 1.0  # farthest that neighbouring rays of the fit may be apart in the film
+_RAY_STEP_PX = 1.5  # farthest that neighbouring rays of the fit may be apart in the film
 _MOST_RADIUS_PX = 40.0
 _SEARCHES = 3  # of each view for what hides beside another
 
@@ -36,7 +36,7 @@ def reconstruct(
     diameter_nm: float | None = None,
     spread: float = 0.05,
     fewest_views: int = 3,
-    rounds: int = 3,
+    rounds: int = 2,
     joint: bool = True,
 ) -> PointSet:
     """Particles in 3D from two or more views of one scan.
@@ -200,8 +200,8 @@ def _response(images: Images, radius: float, ring: bool = False) -> tuple[np.nda
     reach = int(np.ceil((1.6 if ring else 1.0) * radius + RIM_PX))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     square = x * x + y * y
-    table = shade_profile(round(radius, 3))
-    shade = np.interp(square, np.linspace(0.0, (radius + RIM_PX) ** 2, len(table)), table, right=0.0).astype(np.float32)
+    table = shade_profile(round(radius, 1))
+    shade = np.interp(square, np.linspace(0.0, (round(radius, 1) + RIM_PX) ** 2, len(table)), table, right=0.0).astype(np.float32)
     if ring:
         around = square <= (1.6 * radius) ** 2
         shade = np.where(around, shade - shade[around].mean(), 0.0).astype(np.float32)
