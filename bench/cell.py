@@ -16,21 +16,24 @@ from typing import Any
 import numpy as np
 
 from veristem.bench.key import cell_key
-from veristem.bench.scoring import score_curves
+from veristem.bench.limits import point_limits
+from veristem.bench.scoring import score
 from veristem.bench.store import Store
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import pair_angle_rad, widest_pair
 from veristem.datasets.recipe import Recipe
-from veristem.datasets.truth import LineTruth
+from veristem.datasets.truth import ParticleTruth, Truth
 from veristem.recon.methods import run_method
 from veristem.sim.acquire import acquire
+from veristem.sim.film import Film
 from veristem.sim.specimen import Specimen, make_specimen
 
 _MACHINE_ERRNO = {
-    getattr(errno, name, None)
+    getattr(errno, name)
     for name in ("ENOSPC", "EDQUOT", "ENOMEM", "EAGAIN", "EIO", "EMFILE", "ENFILE", "ESTALE")
-}  # fmt: skip
+    if hasattr(errno, name)
+}
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ class Cell:
         What was changed, by dotted path.
     method : str
         Name and parameters.
-    tolerance_nm : float
-        Distance up to which a point is matched [nm].
+    tolerance_nm : float or None
+        Distance up to which a point is matched [nm]; 10 nm for lines, a particle's radius, if None.
     study, method_version : str
         Kept in the row.
     """
@@ -57,18 +60,24 @@ class Cell:
     recipe: Recipe
     conditions: dict[str, Any]
     method: str
-    tolerance_nm: float
+    tolerance_nm: float | None
     study: str
     method_version: str = ""
+
+    @property
+    def conditions_json(self) -> str:
+        """What was changed, as it stands in the table."""
+        return json.dumps(self.conditions, sort_keys=True)
 
 
 @dataclass
 class Made:
     """The specimen and the acquisition last made: rows that follow each other share them."""
 
-    specimen: Specimen | None = None
+    specimen: Specimen | Film | None = None
     specimen_key: str = ""
-    pair: tuple[LineTruth, Acquisition] | None = None
+    pair: tuple[Truth, Acquisition] | None = None
+    limits: np.ndarray | None = None
     recipe_key: str = ""
     seconds: float = 0.0
     failed: Exception | None = None
@@ -80,7 +89,7 @@ def streams(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
     return np.random.default_rng(specimen), np.random.default_rng(noise)
 
 
-def simulate(recipe: Recipe, specimen: Specimen | None = None) -> tuple[LineTruth, Acquisition, Specimen]:
+def simulate(recipe: Recipe, specimen: Specimen | Film | None = None) -> tuple[Truth, Acquisition, Specimen | Film]:
     """Truth, acquisition and specimen of a recipe; a specimen already made is used again."""
     specimen_rng, noise_rng = streams(recipe.recipe.seed)
     if specimen is None:
@@ -101,14 +110,16 @@ def run_cell(cell: Cell, made: Made) -> tuple[dict[str, Any], str | None]:
         "pair_angle_deg": np.degrees(pair_angle_rad(*acquisition.directions_rad[[first, second]])),
         "electrons_per_pixel": float(acquisition.electrons_per_pixel.mean()),
         "counts_per_pixel": float(acquisition.views.mean()),
+        "depth_limit_nm": _depth_limit_nm(truth, made),
         "simulate_s": made.seconds,
     }
     given, start = deepcopy(acquisition), time.perf_counter()  # a copy: a method may write into what it gets
     try:
         with chdir("."):  # or go elsewhere
-            curves = run_method(cell.method, given)
+            result = run_method(cell.method, given)
         found = time.perf_counter()
-        scores = score_curves(truth, curves, tolerance_nm=cell.tolerance_nm)
+        known = {} if made.limits is None else {"covariance_nm2": made.limits}
+        scores = score(truth, result, tolerance_nm=cell.tolerance_nm, **known)
     except (Exception, SystemExit) as error:  # a method may fail in any way; the failure is a result
         return row | _failure("method", error), traceback.format_exc()
     return row | scores | {"reconstruct_s": found - start, "score_s": time.perf_counter() - found}, None
@@ -122,7 +133,7 @@ def base_row(cell: Cell) -> dict[str, Any]:
         "recipe": cell.recipe.recipe.name,
         "method": cell.method,
         "method_version": cell.method_version or None,
-        "conditions": json.dumps(cell.conditions, sort_keys=True),
+        "conditions": cell.conditions_json,
         "seed": cell.recipe.recipe.seed,
         "tolerance_nm": cell.tolerance_nm,
         "version": version("veristem"),
@@ -148,13 +159,13 @@ def run_batch(cells: Iterable[Cell], store: Store, made: Made) -> Iterator[str]:
         yield cell.key
 
 
-def _pair(recipe: Recipe, made: Made) -> tuple[LineTruth, Acquisition]:
+def _pair(recipe: Recipe, made: Made) -> tuple[Truth, Acquisition]:
     """Truth and acquisition, made once for all methods; what failed is not tried again for the next one."""
     recipe_key = recipe.model_dump_json()
     if made.recipe_key != recipe_key:
         if made.specimen_key != recipe.specimen_key:
             made.specimen = None  # before the next is made: two may not fit into memory
-        made.pair, made.recipe_key, made.specimen_key = None, recipe_key, recipe.specimen_key
+        made.pair, made.limits, made.recipe_key, made.specimen_key = None, None, recipe_key, recipe.specimen_key
         made.failed, start = None, time.perf_counter()
         try:
             truth, acquisition, made.specimen = simulate(recipe, made.specimen)
@@ -166,6 +177,16 @@ def _pair(recipe: Recipe, made: Made) -> tuple[LineTruth, Acquisition]:
         raise made.failed
     assert made.pair is not None
     return made.pair
+
+
+def _depth_limit_nm(truth: Truth, made: Made) -> float | None:
+    """Root mean square over the particles in the field of their limits in depth, which are kept; None for lines."""
+    if not isinstance(truth, ParticleTruth):
+        return None
+    if made.limits is None:
+        made.limits = point_limits(truth)
+    square = made.limits[truth.inside, 2, 2]
+    return float(np.sqrt(np.nanmean(square))) if np.isfinite(square).any() else None
 
 
 def _failure(whose: str, error: BaseException) -> dict[str, str]:

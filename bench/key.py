@@ -11,27 +11,27 @@ from pathlib import Path
 from typing import Any
 
 from veristem.datasets.recipe import Recipe
-from veristem.datasets.specimens import FromFile
+from veristem.datasets.specimens import Centres, Dislocations, FromFile
 from veristem.recon.methods import is_program, load_method, split_method, target
 
 _CODE = (".py", ".so", ".pyd", ".toml", ".json", ".yaml")
 _WEIGHTS = (".safetensors", ".npz", ".npy", ".onnx", ".pt", ".pth", ".h5")
-_SCORES = ("bench.cell", "bench.scoring", "bench.metrics")
+_SCORES = ("bench.cell", "bench.scoring", "bench.limits", "bench.metrics")
 
 
-def cell_key(recipe: Recipe, method: str, tolerance_nm: float, method_version: str = "") -> str:
+def cell_key(recipe: Recipe, method: str, tolerance_nm: float | None, method_version: str = "") -> str:
     """SHA-256 of everything a row depends on.
 
-    The recipe and its network file; the sources of datasets, sim and of what makes scores; the method with its
-    parameters, the content of files and folders among these (weights), and its package, module or program with the
+    The recipe and its network or particle file; the sources of datasets, sim and of what makes scores; the method with
+    its parameters, the content of files and folders among these (weights), and its package, module or program with the
     sources of recon where these are used. Sources count as they were when this process first asked, other files as
     they are. ``method_version`` stands for what this does not see: a helper module beside a script, a library.
     """
     name, parameters = split_method(method)
     digest = hashlib.sha256(f"{recipe.model_dump_json()} {method} {tolerance_nm} {method_version}".encode())
-    network = recipe.specimen.network
-    if isinstance(network, FromFile):
-        digest.update(_files(network.file) + _files(str(Path(network.file).with_suffix(".ctrl"))))
+    source = recipe.specimen.network if isinstance(recipe.specimen, Dislocations) else recipe.specimen.dispersion
+    if isinstance(source, (FromFile, Centres)):
+        digest.update(_files(source.file) + _files(str(Path(source.file).with_suffix(".ctrl"))))
     digest.update(_files(list(parameters.values())))
     for package in ("datasets", "sim", *_SCORES):
         digest.update(_source(f"veristem.{package}")[0])

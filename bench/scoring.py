@@ -1,4 +1,4 @@
-"""Scores of a reconstruction of lines against the truth: every metric, over three parts of the truth."""
+"""Scores of a reconstruction against the truth: every metric; of lines, over three parts of the truth."""
 
 from __future__ import annotations
 
@@ -7,21 +7,112 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from veristem.bench.metrics import metric_modules
-from veristem.datasets import CurveSet, DislocationNetwork, InputError, LineTruth
+from veristem.datasets import (
+    CurveSet,
+    DislocationNetwork,
+    InputError,
+    LineTruth,
+    ParticleDispersion,
+    ParticleTruth,
+    PointSet,
+)  # fmt: skip
 from veristem.datasets.geometry import widest_pair
-from veristem.datasets.results import CURVE_SCORES
+from veristem.datasets.results import CURVE_SCORES, POINT_SCORES
 from veristem.datasets.shapes import as_array
 
 if TYPE_CHECKING:
     from veristem.bench.metrics.base import Metric
+    from veristem.bench.metrics.point_pair import PointPair
 
 TOLERANCE_NM = 10.0
 
 
 def metrics() -> list[Metric]:
     """All metrics: those of the results table in its order, then others by name."""
-    rank = {name: i for i, name in enumerate(CURVE_SCORES)}
+    rank = {name: i for i, name in enumerate(dict.fromkeys((*CURVE_SCORES, *POINT_SCORES)))}
     return sorted((m.METRIC for m in metric_modules()), key=lambda m: (rank.get(m.name, len(rank)), m.name))
+
+
+def score(
+    truth, reconstruction: CurveSet | PointSet, *, tolerance_nm: float | None = None, directions_rad=None, **of_points
+):
+    """Scores of curves or of points, by `score_curves` or `score_points`, whatever the truth is of.
+
+    Raises
+    ------
+    InputError
+        When one side is of lines and the other of particles, or on what these two find.
+    """
+    particles = isinstance(truth, (ParticleTruth, ParticleDispersion))
+    if particles != isinstance(reconstruction, PointSet):
+        found, wanted = ("curves", "points") if particles else ("points", "curves")
+        raise InputError(f"reconstruction: {found} found, {wanted} allowed, which the truth is of")
+    if particles:
+        return score_points(truth, reconstruction, tolerance_nm=tolerance_nm, **of_points)
+    tolerance_nm = TOLERANCE_NM if tolerance_nm is None else tolerance_nm
+    return score_curves(truth, reconstruction, tolerance_nm=tolerance_nm, directions_rad=directions_rad)
+
+
+def score_points(
+    truth: ParticleTruth | ParticleDispersion,
+    reconstruction: PointSet,
+    *,
+    tolerance_nm: float | None = None,
+    covariance_nm2: np.ndarray | None = None,
+) -> dict[str, float | None]:
+    """All scores of particles by name, and ``tolerance_nm``; None where one has no value, never NaN or infinity.
+
+    Each side is matched to at most one of the other. A match is right within the tolerance across the beam, and in
+    depth within the larger of the tolerance and three standard deviations of the limit. True particles beyond the field
+    may be matched, but neither they nor what is found of them counts.
+
+    Parameters
+    ----------
+    truth : ParticleTruth or ParticleDispersion
+        What is there.
+    reconstruction : PointSet
+        What was found.
+    tolerance_nm : float, optional
+        Distance within which a particle counts as found [nm]; its radius if not given.
+    covariance_nm2 : (N, 3, 3) float, optional
+        Limits of the true particles, from `veristem.bench.limits.point_limits`; computed for a ParticleTruth if not
+        given. Without them ``*_over_limit`` is None.
+
+    Raises
+    ------
+    InputError
+        On a tolerance that is not positive.
+    """
+    pair = point_pair(truth, reconstruction, tolerance_nm, covariance_nm2)
+    radii = truth.particles.radii_nm if isinstance(truth, ParticleTruth) else truth.radii_nm
+    if tolerance_nm is None:
+        tolerance_nm = float(radii.mean()) if len(radii) else None
+    scores: dict[str, float | None] = {"tolerance_nm": tolerance_nm}
+    for module in metric_modules():
+        if "points" in module.METRIC.of:
+            value = module.score(pair)
+            scores[module.METRIC.name] = value if value is None or np.isfinite(value) else None
+    return scores
+
+
+def point_pair(
+    truth: ParticleTruth | ParticleDispersion,
+    reconstruction: PointSet,
+    tolerance_nm: float | None = None,
+    covariance_nm2: np.ndarray | None = None,
+) -> PointPair:
+    """True and reconstructed particles matched, as `score_points` scores them."""
+    from veristem.bench.metrics.point_pair import PointPair
+
+    if tolerance_nm is not None and not (np.isfinite(tolerance_nm) and tolerance_nm > 0):
+        raise InputError(f"tolerance_nm: {tolerance_nm} found, a positive number allowed")
+    if isinstance(truth, ParticleTruth):
+        if covariance_nm2 is None:
+            from veristem.bench.limits import point_limits
+
+            covariance_nm2 = point_limits(truth)
+        truth = truth.particles
+    return PointPair.of(truth, reconstruction, tolerance_nm, covariance_nm2)
 
 
 def score_curves(
@@ -83,6 +174,8 @@ def score_curves(
     scores: dict[str, float | None] = {"tolerance_nm": float(tolerance_nm)}
     for suffix, part in variants.items():
         for module in metric_modules():
+            if "curves" not in module.METRIC.of:
+                continue
             value = None if part is None else module.score(part)
             scores[module.METRIC.name + suffix] = value if value is None or np.isfinite(value) else None
     return scores

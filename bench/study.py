@@ -65,9 +65,7 @@ def run_study(
         a scheduler that does not answer; a full disk. What was finished is kept.
     """
     cells = list_cells(study, recipe, method_version)
-    labels = [
-        {"cell": c.key, "study": c.study, "conditions": json.dumps(c.conditions, sort_keys=True)} for c in cells
-    ]  # fmt: skip
+    labels = [{"cell": c.key, "study": c.study, "conditions": c.conditions_json} for c in cells]
     store = Store(folder)
     with _alone(store.folder):
         finished = store.finished(cell.key for cell in cells)

@@ -24,19 +24,34 @@ CURVE_SCORES = (  # the plain keys; each also stands with the suffixes below
     "calibration",
 )
 SUFFIXES = ("", "_visible", "_psi_above_25")
+POINT_SCORES = (  # the plain keys of particles
+    "precision",
+    "recall",
+    "f_score",
+    "depth_bias_nm",
+    "depth_rmse_nm",
+    "depth_spread_nm",
+    "depth_rmse_nm_over_limit",
+    "lateral_rmse_nm",
+    "lateral_rmse_nm_over_limit",
+    "count_truth",
+    "count_found",
+    "calibration",
+)
 
 FAILURES = ("method", "simulation", "machine")  # whose failure an error is; a machine's is tried again
 TIMES = ("simulate_s", "reconstruct_s", "score_s")  # all else in a row is the same however often it is run
 
 _TEXT = ("study", "cell", "recipe", "method", "method_version", "conditions", "failure", "error", "version")
 _WHOLE = ("seed",)
-# depth_limit_nm: the smallest depth error any unbiased method can have; null where it is not known
+# depth_limit_nm: RMS over the particles of the smallest depth error any unbiased method can have; null for lines
 _NUMBER = ("tolerance_nm", "pair_angle_deg", "electrons_per_pixel", "counts_per_pixel", "depth_limit_nm", *TIMES)
 
 
 def score_columns() -> list[str]:
-    """All score columns of a row."""
-    return [name + suffix for suffix in SUFFIXES for name in CURVE_SCORES]
+    """All score columns of a row: those of curves, of which particles have some, and those of particles alone."""
+    curves = [name + suffix for suffix in SUFFIXES for name in CURVE_SCORES]
+    return [*curves, *(name for name in POINT_SCORES if name not in curves)]
 
 
 def schema():

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from veristem.datasets.acquisition import Acquisition
-from veristem.datasets.reconstruction import CurveSet
+from veristem.datasets.reconstruction import CurveSet, PointSet, Reconstruction
 
 
-def reconstruct(acquisition: Acquisition, *, alignment=None, contours=None, matches=None) -> CurveSet:
-    """One straight line through the middle of the field, in the focus plane; the other arguments are not used."""
+def reconstruct(acquisition: Acquisition, *, alignment=None, contours=None, matches=None) -> Reconstruction:
+    """One straight line, or one particle, in the middle of the field and the focus plane; the rest is not used."""
     width, height = acquisition.field_nm
     z = acquisition.focus_nm
+    if acquisition.kind == "particles":
+        return PointSet(np.array([[0.5 * width, 0.5 * height, z]]))
     line = np.array([[0.25 * width, 0.5 * height, z], [0.75 * width, 0.5 * height, z]])
     return CurveSet((line,))

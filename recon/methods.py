@@ -4,8 +4,9 @@ A method is a function
 
     reconstruct(acquisition, *, alignment=None, contours=None, matches=None, **parameters) -> CurveSet
 
-It is found by its registered name, by the entry-point group ``veristem.methods`` of another package, as
-``module:function``, or as the path of an executable that is called with an acquisition file and the .vtp file to write.
+or, of particles, with ``detections`` for contours, -> PointSet. It is found by its registered name, by the entry-point group ``veristem.methods`` of another package, as
+``module:function``, or as the path of an executable that is called with an acquisition file and the file to write, .vtp
+for curves and .csv for points.
 Parameters follow the name as words KEY=VALUE: ``"stereo-classical scale_nm=6"``.
 """
 
@@ -27,13 +28,17 @@ from typing import Any, cast
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.recipe import key_value
-from veristem.datasets.reconstruction import CurveSet
+from veristem.datasets.reconstruction import CurveSet, PointSet, Reconstruction
 
-Method = Callable[..., CurveSet]
-_STAGES = ("acquisition", "alignment", "contours", "matches", "parameters")  # not to be given as text
+Method = Callable[..., Reconstruction]
+DEFAULT = {"dislocations": "stereo-classical", "particles": "points-matched"}  # by kind of specimen
+_STAGES = ("acquisition", "alignment", "contours", "detections", "matches", "parameters")  # not to be given as text
 
 METHODS = {
     "stereo-classical": "veristem.recon.stereo.classical:reconstruct",
+    "points-matched": "veristem.recon.particles.matched:reconstruct",
+    "points-hough": "veristem.recon.particles.hough:reconstruct",
+    "points-threshold": "veristem.recon.particles.threshold:reconstruct",
     "constant": "veristem.recon.constant:reconstruct",
     "failing": "veristem.recon.failing:reconstruct",
 }
@@ -94,17 +99,19 @@ def target(name: str) -> str:
     )
 
 
-def run_method(name: str, acquisition: Acquisition, **parameters) -> CurveSet:
-    """Reconstruct with a method and check what it returns.
+def run_method(name: str, acquisition: Acquisition, **parameters) -> Reconstruction:
+    """Reconstruct with a method and check what it returns: a CurveSet of dislocations, a PointSet of particles.
 
     Raises
     ------
     InputError
-        When there is no such method, or it returns something else than a CurveSet.
+        When there is no such method, or it returns something else.
     """
+    wanted = PointSet if acquisition.kind == "particles" else CurveSet
     result = load_method(name)(acquisition, **parameters)
-    if not isinstance(result, CurveSet):
-        raise InputError(f"method {name}: returned {type(result).__name__}, a CurveSet allowed")
+    if not isinstance(result, wanted):
+        found = type(result).__name__
+        raise InputError(f"method {name}: returned {found}, a {wanted.__name__} allowed for {acquisition.kind}")
     return result
 
 
@@ -135,13 +142,14 @@ def _executable(path: str) -> Method:
     if not os.access(program, os.X_OK):
         raise InputError(f"method {path}: not executable; `chmod +x` makes it so")
 
-    def reconstruct(acquisition: Acquisition) -> CurveSet:
-        """Write the acquisition, call the program as ``program IN.h5 OUT.vtp``, read its curves."""
-        from veristem.datasets.formats import read_curves
+    def reconstruct(acquisition: Acquisition) -> Reconstruction:
+        """Write the acquisition, call the program as ``program IN.h5 OUT.vtp`` (or ``OUT.csv``), read what it wrote."""
+        from veristem.datasets.formats import read_curves, read_points
         from veristem.datasets.formats.acquisition_h5 import write_acquisition
 
         with tempfile.TemporaryDirectory() as folder:
-            given, wanted = Path(folder, "acquisition.h5"), Path(folder, "reconstruction.vtp")
+            suffix, read = (".csv", read_points) if acquisition.kind == "particles" else (".vtp", read_curves)
+            given, wanted = Path(folder, "acquisition.h5"), Path(folder, "reconstruction" + suffix)
             write_acquisition(given, acquisition)
             done = subprocess.run([str(program), str(given), str(wanted)], capture_output=True, text=True, check=False)
             if done.returncode == -9:
@@ -150,7 +158,7 @@ def _executable(path: str) -> Method:
                 last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
                 raise RuntimeError(f"{path} ended with {done.returncode}: {last}")
             if not wanted.is_file():
-                raise RuntimeError(f"{path} ended without writing the curves it was asked for as its second argument")
-            return read_curves(wanted)
+                raise RuntimeError(f"{path} ended without writing the file it was asked for as its second argument")
+            return read(wanted)
 
     return reconstruct

@@ -127,7 +127,13 @@ def make_film(recipe: Recipe, rng: np.random.Generator) -> Film:
         larger = np.array([width + 2 * rim, height + 2 * rim, table.thickness_nm])
         centers, radii = load_generator(table.dispersion.generator)(table.dispersion, larger, slope, rng)
         particles = ParticleDispersion(centers - [rim, rim, 0.0], radii, box)
-    return Film(particles, slope, table.thickness_nm, table.thickness_nm / 2, table.rescattering, tuple(notes))
+    return film_of(table, particles, tuple(notes))
+
+
+def film_of(table: Particles, particles: ParticleDispersion, notes: tuple[str, ...] = ()) -> Film:
+    """The film of a recipe table with these particles in it."""
+    slope, middle = float(np.tan(np.radians(table.wedge_deg))), table.thickness_nm / 2
+    return Film(particles, slope, table.thickness_nm, middle, table.rescattering, notes)
 
 
 def _placed(

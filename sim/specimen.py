@@ -123,7 +123,8 @@ def make_specimen(recipe: Recipe, rng: np.random.Generator) -> Specimen | Film:
     Raises
     ------
     InputError
-        For an unknown material, reflection or generator, a bad file, a foil without lines, or particles that do not fit.
+        For an unknown material, reflection or generator, a bad file, a foil without lines, or particles that do not
+        fit.
     """
     table = recipe.specimen
     if not isinstance(table, Dislocations):

@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Metric:
-    """A score of curves against the truth. Each file of this folder with a ``METRIC`` also has ``score(pair)``.
+    """A score against the truth. Each file of this folder with a ``METRIC`` also has ``score(pair)``.
 
     Parameters
     ----------
@@ -26,6 +26,8 @@ class Metric:
         Value of a perfect reconstruction, and one at which it is of little use (the ends of a colour scale).
     empty : str
         What empty inputs give.
+    of : tuple of "curves", "points"
+        What it scores; ``score`` then takes a `Pair` or a `PointPair`.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Metric:
     good: float
     bad: float
     empty: str
+    of: tuple[Literal["curves", "points"], ...] = ("curves",)
 
     def loss(self, value: float) -> float:
         """Distance from the value of a perfect reconstruction: less is better for every metric."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from veristem.bench.metrics.base import Metric, rms
 from veristem.bench.metrics.pair import Pair
+from veristem.bench.metrics.point_pair import PointPair
 
 METRIC = Metric(
     name="calibration",
@@ -15,10 +16,11 @@ METRIC = Metric(
     good=1.0,
     bad=3.0,
     empty="null without matched vertices of a finite, positive sigma",
+    of=("curves", "points"),
 )
 
 
-def score(pair: Pair) -> float | None:
+def score(pair: Pair | PointPair) -> float | None:
     """Root mean square of z error over reported sigma at matched vertices."""
     # at vertices: between two of them the errors average and sigma does not
     vertices = pair.vertices.where(pair.within(pair.vertices))

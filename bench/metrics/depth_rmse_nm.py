@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from veristem.bench.metrics.base import Metric, rms
 from veristem.bench.metrics.pair import Pair
+from veristem.bench.metrics.point_pair import PointPair
 
 METRIC = Metric(
     name="depth_rmse_nm",
@@ -13,9 +14,10 @@ METRIC = Metric(
     good=0.0,
     bad=20.0,
     empty="null without matched points",
+    of=("curves", "points"),
 )
 
 
-def score(pair: Pair) -> float | None:
+def score(pair: Pair | PointPair) -> float | None:
     """Root mean square z of reconstruction less nearest truth point, over the matched length [nm]."""
     return rms(pair.matched.offset_nm[:, 2], pair.matched.weight_nm)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from veristem.bench.metrics.base import Metric, mean, rms
 from veristem.bench.metrics.pair import Pair
+from veristem.bench.metrics.point_pair import PointPair
 
 METRIC = Metric(
     name="depth_spread_nm",
@@ -13,10 +14,11 @@ METRIC = Metric(
     good=0.0,
     bad=20.0,
     empty="null without matched points",
+    of=("curves", "points"),
 )
 
 
-def score(pair: Pair) -> float | None:
+def score(pair: Pair | PointPair) -> float | None:
     """Standard deviation of the depth error over the matched length [nm]."""
     z, weight = pair.matched.offset_nm[:, 2], pair.matched.weight_nm
     bias = mean(z, weight)

@@ -6,6 +6,7 @@ import numpy as np
 
 from veristem.bench.metrics.base import Metric, rms
 from veristem.bench.metrics.pair import Pair
+from veristem.bench.metrics.point_pair import PointPair
 
 METRIC = Metric(
     name="lateral_rmse_nm",
@@ -15,9 +16,10 @@ METRIC = Metric(
     good=0.0,
     bad=10.0,
     empty="null without matched points",
+    of=("curves", "points"),
 )
 
 
-def score(pair: Pair) -> float | None:
+def score(pair: Pair | PointPair) -> float | None:
     """Root mean square of the (x, y) part of the offset, over the matched length [nm]."""
     return rms(np.hypot(*pair.matched.offset_nm[:, :2].T), pair.matched.weight_nm)

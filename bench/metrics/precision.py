@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from veristem.bench.metrics.base import Metric, mean
 from veristem.bench.metrics.pair import Pair
+from veristem.bench.metrics.point_pair import PointPair
 
 METRIC = Metric(
     name="precision",
@@ -13,9 +14,10 @@ METRIC = Metric(
     good=1.0,
     bad=0.0,
     empty="null when the reconstruction is empty, 0 when only the truth is",
+    of=("curves", "points"),
 )
 
 
-def score(pair: Pair) -> float | None:
+def score(pair: Pair | PointPair) -> float | None:
     """Share of the reconstruction's length within the tolerance of any truth line."""
     return mean(pair.within(pair.found).astype(float), pair.found.weight_nm)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from veristem.bench.metrics.base import Metric, mean
 from veristem.bench.metrics.pair import Pair
+from veristem.bench.metrics.point_pair import PointPair
 
 METRIC = Metric(
     name="recall",
@@ -13,9 +14,10 @@ METRIC = Metric(
     good=1.0,
     bad=0.0,
     empty="null when the truth is empty, 0 when only the reconstruction is",
+    of=("curves", "points"),
 )
 
 
-def score(pair: Pair) -> float | None:
+def score(pair: Pair | PointPair) -> float | None:
     """Share of the truth's length within the tolerance of the reconstruction."""
     return mean(pair.within(pair.truth).astype(float), pair.truth.weight_nm)

@@ -55,19 +55,48 @@ def points_from(
     InputError
         With fewer than two views or views without parallax.
     """
-    if alignment is not None:
-        raise InputError("alignment: given, but the views of one scan are aligned; leave it out")
+    no_alignment(alignment)
     directions = acquisition.directions_rad
-    widest_pair(directions)
+    fewest = fewest_allowed(acquisition, fewest_views)
     if matches is None:
         assert detections is not None
-        fewest = min(fewest_views, len(directions))
         matches = match_points(detections, directions, depth_range_nm(acquisition), fewest, slack_nm(detections))
-    places, covariance, _ = triangulate_points(
-        matches.detections, matches.index, directions, slack_nm(matches.detections)
-    )
-    radii = [
-        np.mean([matches.detections.radii_nm[view][k] for view, k in enumerate(row) if k >= 0]) for row in matches.index
-    ]
+    seen = matches.detections
+    places, covariance, _ = triangulate_points(seen, matches.index, directions, slack_nm(seen))
+    focus = np.array([0.0, 0.0, acquisition.focus_nm])
     views = (matches.index >= 0).sum(axis=1)
-    return PointSet(places + [0, 0, acquisition.focus_nm], covariance, np.array(radii), views, matches.ambiguity)
+    return PointSet(places + focus, covariance, mean_radii(seen, matches.index), views, matches.ambiguity)
+
+
+def no_alignment(alignment) -> None:
+    """Views of one scan need none.
+
+    Raises
+    ------
+    InputError
+        When one is given.
+    """
+    if alignment is not None:
+        raise InputError("alignment: given, but the views of one scan are aligned; leave it out")
+
+
+def fewest_allowed(acquisition: Acquisition, fewest_views: int) -> int:
+    """Views in which a particle must have been found: no more than there are.
+
+    Raises
+    ------
+    InputError
+        For fewer than two, or views without parallax.
+    """
+    widest_pair(acquisition.directions_rad)
+    if fewest_views < 2:
+        raise InputError(f"fewest_views: {fewest_views} found, 2 or more allowed")
+    return min(fewest_views, len(acquisition.directions_rad))
+
+
+def mean_radii(detections: Detections, index: np.ndarray) -> np.ndarray:
+    """Mean radius (M,) over the views in which each match (M, V) was seen [nm]."""
+    total, seen = np.zeros(len(index)), index >= 0
+    for view, radii in enumerate(detections.radii_nm):
+        total[seen[:, view]] += radii[index[seen[:, view], view]]
+    return total / np.maximum(seen.sum(axis=1), 1)

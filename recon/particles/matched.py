@@ -6,6 +6,8 @@ the second round.
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import numpy as np
 
 from veristem.datasets.acquisition import Acquisition
@@ -13,9 +15,9 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.intermediate import Detections, PointMatches
 from veristem.datasets.reconstruction import PointSet
 from veristem.recon.particles.background import background, check_views
-from veristem.recon.particles.chain import depth_range_nm, points_from, slack_nm
+from veristem.recon.particles.chain import depth_range_nm, fewest_allowed, no_alignment, points_from, slack_nm  # fmt: skip
 from veristem.recon.particles.fit import Images, Spheres, fit, thickness
-from veristem.recon.particles.matching import match_points, triangulate_points
+from veristem.recon.particles.matching import match_points
 from veristem.recon.particles.profile import RIM_PX, shade_profile
 
 _SIGNIFICANT = 5.0  # standard deviations of the filter's response
@@ -24,6 +26,7 @@ _PART = 0.3  # and one that hides beside another, which has taken its share of i
 _RIGID = 0.01  # spread of radii in a search: a radius that may grow swallows the neighbour
 _RAY_STEP_PX = 1.5  # farthest that neighbouring rays of the fit may be apart in the film
 _MOST_RADIUS_PX = 40.0
+_FIELDS = [field.name for field in fields(PointSet)]
 _SEARCHES = 3  # of each view for what hides beside another
 
 
@@ -67,44 +70,52 @@ def reconstruct(
     """
     if detections is not None or matches is not None:
         return points_from(acquisition, alignment, detections, matches, fewest_views)
-    check_views(acquisition.views)
-    if not (rounds >= 1 and spread > 0 and (diameter_nm is None or 0 < diameter_nm < np.inf)):
-        raise InputError(
-            f"diameter_nm, spread, rounds: {diameter_nm}, {spread}, {rounds} found, positive numbers allowed"
-        )
-    pixel = acquisition.pixel_nm
-    images = _images(acquisition)
-    radius = _typical_radius(images) if diameter_nm is None else diameter_nm / pixel / 2
-    spheres = Spheres(np.zeros((0, 3)), np.zeros(0), 0.0, radius)
-    views, ambiguity = np.zeros(0, int), np.zeros(0)
-    covariance = np.zeros((0, 3, 3))
+    no_alignment(alignment)
+    if rounds < 1:
+        raise InputError(f"rounds: {rounds} found, 1 or more allowed")
+    fewest = fewest_allowed(acquisition, fewest_views)
+    images, spheres = _begin(acquisition, diameter_nm, spread)
+    pixel, focus = acquisition.pixel_nm, np.array([0.0, 0.0, acquisition.focus_nm])
+    found = PointSet(np.zeros((0, 3)))
     for _ in range(rounds if joint else 1):
         seen, spheres = _detect(images, spheres, spread, pixel)
-        found = match_points(
-            seen, acquisition.directions_rad, depth_range_nm(acquisition), fewest_views, slack_nm(seen)
-        )
-        if not len(found.index):
+        matches = match_points(seen, acquisition.directions_rad, depth_range_nm(acquisition), fewest, slack_nm(seen))
+        more = points_from(acquisition, None, None, matches, fewest)
+        if not len(more.points_nm):
             break
-        places, new_covariance, _ = triangulate_points(seen, found.index, acquisition.directions_rad, slack_nm(seen))
-        radii = np.array([np.mean([seen.radii_nm[v][k] for v, k in enumerate(row) if k >= 0]) for row in found.index])
-        spheres = Spheres(
-            np.concatenate([spheres.places, places / pixel]),
-            np.concatenate([spheres.radii, radii / pixel]),
-            spheres.strength,
-            spheres.mean_radius,
-        )
-        views = np.concatenate([views, (found.index >= 0).sum(axis=1)])
-        ambiguity = np.concatenate([ambiguity, found.ambiguity])
-        covariance = np.concatenate([covariance, new_covariance / pixel**2])
+        found = PointSet(*(np.concatenate([getattr(f, name) for f in (found, more)]) for name in _FIELDS))
         if joint:
-            new = np.arange(len(spheres.radii)) >= len(spheres.radii) - len(radii)
-            spheres = fit(images, spheres, spread, common=bool(new.all()), moving=new)
+            moving = np.arange(len(found.views)) >= len(found.views) - len(more.views)
+            start = replace(spheres, places=(found.points_nm - focus) / pixel, radii=found.radii_nm / pixel)
+            spheres = fit(images, start, spread, common=bool(moving.all()), moving=moving)
             assert spheres.covariance is not None
-            covariance = spheres.covariance
+            found = replace(
+                found,
+                points_nm=spheres.places * pixel + focus,
+                covariance_nm2=spheres.covariance * pixel**2,
+                radii_nm=spheres.radii * pixel,
+            )
             passing = np.exp(-spheres.strength * thickness(images, spheres))
-            images = Images(images.counts, background(images.counts, passing), images.tangents, images.weights)
-    centers = spheres.places * pixel + [0.0, 0.0, acquisition.focus_nm]
-    return PointSet(centers, covariance * pixel**2, spheres.radii * pixel, views, ambiguity)
+            images = replace(images, background=background(images.counts, passing))
+    return found
+
+
+def detect(acquisition: Acquisition, *, diameter_nm: float | None = None, spread: float = 0.05) -> Detections:
+    """Particles in each view by itself: the first stage of `reconstruct`, with its parameters and errors."""
+    return _detect(*_begin(acquisition, diameter_nm, spread), spread, acquisition.pixel_nm)[0]
+
+
+def _begin(acquisition: Acquisition, diameter_nm: float | None, spread: float) -> tuple[Images, Spheres]:
+    """The images, and no particles yet of a known size."""
+    check_views(acquisition.views)
+    if not (0 < spread < 0.33 and (diameter_nm is None or 0 < diameter_nm < np.inf)):
+        raise InputError(
+            f"diameter_nm, spread: {diameter_nm}, {spread} found, a positive diameter and a spread between 0 and 0.33 "
+            "allowed"
+        )
+    images = _images(acquisition)
+    radius = _typical_radius(images) if diameter_nm is None else diameter_nm / acquisition.pixel_nm / 2
+    return images, Spheres(np.zeros((0, 3)), np.zeros(0), 0.0, radius)
 
 
 def _images(acquisition: Acquisition) -> Images:
@@ -201,13 +212,17 @@ def _response(images: Images, radius: float, ring: bool = False) -> tuple[np.nda
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     square = x * x + y * y
     table = shade_profile(round(radius, 1))
-    shade = np.interp(square, np.linspace(0.0, (round(radius, 1) + RIM_PX) ** 2, len(table)), table, right=0.0).astype(np.float32)
+    shade = np.interp(square, np.linspace(0.0, (round(radius, 1) + RIM_PX) ** 2, len(table)), table, right=0.0).astype(
+        np.float32
+    )
     if ring:
         around = square <= (1.6 * radius) ** 2
         shade = np.where(around, shade - shade[around].mean(), 0.0).astype(np.float32)
     found = cv2.filter2D(missing, -1, shade, borderType=cv2.BORDER_CONSTANT)
-    weight = cv2.filter2D(expected, -1, shade**2, borderType=cv2.BORDER_CONSTANT)
-    weight = np.maximum(weight, 1e-6)
+    if ring:
+        weight = np.maximum(expected * (shade**2).sum(), 1e-6)
+    else:  # less of the shade lies in the image along its edges
+        weight = np.maximum(cv2.filter2D(expected, -1, shade**2, borderType=cv2.BORDER_CONSTANT), 1e-6)
     return found / weight, found / np.sqrt(weight)
 
 

@@ -1,7 +1,8 @@
 """Which detections of several views are one particle, and where it is.
 
-A particle at (x, y) and h below the focus plane shows at (x, y) - h tan(theta) in every view, so V views hold 2V numbers
-for three unknowns: what is left over decides. The best set of matches that use no detection twice is found exactly.
+A particle at (x, y) and h below the focus plane shows at (x, y) - h tan(theta) in every view, so V views hold 2V
+numbers for three unknowns: what is left over decides. The best set of matches that use no detection twice is found
+exactly.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def match_points(
     depths_nm : (float, float)
         Allowed depths below the focus plane [nm].
     fewest_views : int
-        Views in which a particle must have been found: V for none missed; less brings back particles that some views
+        Views in which a particle must have been found, from 2 to V: less than V brings back particles that some views
         missed, at the price of chance matches.
     slack_nm : float
         Standard deviation that is added to that of each detection: errors of overlap and of blur [nm].

@@ -15,16 +15,16 @@ _BLUR_PX = 1 / np.sqrt(12)  # standard deviation of a pixel's area
 def shade_profile(radius_px: float) -> np.ndarray:
     """Thickness [px] of a sphere at squares of distance even from 0 to (radius + `RIM_PX`)², (POINTS,) float64.
 
-    The chord 2 sqrt(R² - r²) is convolved with a Gaussian as wide as a pixel: integral of chord(r') r'/s² exp(-(r - r')²
-    / 2s²) ive(0, r r'/s²) dr'.
+    The chord 2 sqrt(R² - r²) is convolved with a Gaussian as wide as a pixel: integral of chord(r') r'/s²
+    exp(-(r - r')² / 2s²) ive(0, r r'/s²) dr'.
     """
     from scipy.interpolate import CubicSpline
     from scipy.special import ive
 
-    angle = (np.arange(600) + 0.5) / 600 * np.pi / 2  # r' = R sin(angle): the steep edge is sampled densely
+    angle = (np.arange(300) + 0.5) / 300 * np.pi / 2  # r' = R sin(angle): the steep edge is sampled densely
     there = radius_px * np.sin(angle)
-    weight = 2 * radius_px**2 * np.cos(angle) ** 2 * there * (np.pi / 2 / 600) / _BLUR_PX**2
-    coarse = np.linspace(0.0, radius_px + RIM_PX, 300)[:, None]
+    weight = 2 * radius_px**2 * np.cos(angle) ** 2 * there * (np.pi / 2 / 300) / _BLUR_PX**2
+    coarse = np.linspace(0.0, radius_px + RIM_PX, 120)[:, None]
     kernel = np.exp(-((coarse - there) ** 2) / (2 * _BLUR_PX**2)) * ive(0, coarse * there / _BLUR_PX**2)
     where = np.sqrt(np.linspace(0.0, (radius_px + RIM_PX) ** 2, POINTS))
     return CubicSpline(coarse[:, 0], kernel @ weight)(where)

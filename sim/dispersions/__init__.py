@@ -1,8 +1,8 @@
 """Arrangements of particles: one a file, found by the name of its recipe table (datasets/specimens.py).
 
-Each has ``generate(table, box_nm, slope, rng) -> (centers_nm (N, 3), radii_nm (N,))``: particles in a film of that width,
-height and thickness [nm] whose exit face rises by ``slope`` along x, about its middle. Spheres of gold stay within the
-film; it goes on periodically in x and y.
+Each has ``generate(table, box_nm, slope, rng) -> (centers_nm (N, 3), radii_nm (N,))``: particles in a film of that
+width, height and thickness [nm] whose exit face rises by ``slope`` along x, about its middle. Spheres of gold stay
+within the film; it goes on periodically in x and y.
 """
 
 from importlib import import_module
