@@ -15,7 +15,7 @@ import numpy as np
 from veristem.datasets import InputError
 from veristem.reports import style
 from veristem.reports.comparison import mean_interval
-from veristem.reports.figures import new_figure, styled
+from veristem.reports.figures import WIDTH_IN, new_figure, styled
 from veristem.reports.rows import StudyResult, has, is_geometric
 from veristem.reports.studies import CHIEF, F_ENOUGH, OTHERS
 from veristem.reports.words import counted, fixed, label, value_text
@@ -23,11 +23,13 @@ from veristem.reports.words import counted, fixed, label, value_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDTH_IN = 7.2
 MAPPED = ("f_score", "depth_rmse_nm")
 MOST_PAIRS = 6
 _SHARES = ("f_score", "precision", "recall", "apls")
-_WANTED = {"f_score": F_ENOUGH, "length_ratio": 1.0, "calibration": 1.0, "depth_bias_nm": 0.0}
+_WANTED = {
+    "f_score": F_ENOUGH, "length_ratio": 1.0, "calibration": 1.0, "depth_bias_nm": 0.0, "depth_rmse_nm_over_limit": 1.0,
+    "lateral_rmse_nm_over_limit": 1.0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +68,7 @@ def curve_charts(result: StudyResult) -> Iterator[Chart]:
     bars += " (of so few they are too narrow)" if 1 < seeds < 6 else ""
     bars += "; axes that are not shown are averaged over." if len(result.axes) > 1 else "."
     if result.suffix:
-        bars += " Scores are over the visible lines."
+        bars += f" Scores are over {result.things}."
     for fold, scores in (("", CHIEF), ("All other scores", OTHERS)):
         known = [score for score in scores if result.knows(score)]
         for axes in _portions(result.axes, 3):
@@ -167,7 +169,7 @@ def map_charts(result: StudyResult) -> Iterator[Chart]:
                 f"F and depth RMSE of {method} over pairs of conditions: means over seeds and the other axes. Light is "
                 "better; framed: the best cell of each map; hatched grey: no value."
             )
-            text += " Scores are over the visible lines." if result.suffix else ""
+            text += f" Scores are over {result.things}." if result.suffix else ""
             if len(pairs) > MOST_PAIRS:
                 text += f" {MOST_PAIRS} of {len(pairs)} pairs of axes are drawn."
             if flat and place == 0:

@@ -15,10 +15,10 @@ LEVEL = 0.05  # a chance up to this is called a difference
 HIGHER = ("f_score", "precision", "recall", "apls")
 LOWER = (
     "accuracy_nm", "completeness_nm", "chamfer_nm", "hausdorff95_nm", "depth_rmse_nm", "depth_spread_nm",
-    "lateral_rmse_nm", "betti0_error", "betti1_error",
+    "lateral_rmse_nm", "betti0_error", "betti1_error", "depth_rmse_nm_over_limit", "lateral_rmse_nm_over_limit",
 )  # fmt: skip
 _BETTER = {
-    "f_score": "recovers the lines better than",
+    "f_score": "recovers the specimen better than",
     "recall": "finds more than",
     "precision": "invents less than",
     "depth_rmse_nm": "is more exact in depth than",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from veristem.datasets import InputError
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.reports import charts, tables
+from veristem.reports.particles import ParticleScene
 from veristem.reports.pictures import drawn, scene_figures, scene_renders
 from veristem.reports.rows import split
 from veristem.reports.scenes import Scene
@@ -37,7 +38,10 @@ def read_formats(text: str) -> list[str]:
 
 
 def write_files(
-    folder: Path, formats: Sequence[str], scenes: Sequence[tuple[str, Scene]], table: pd.DataFrame | None
+    folder: Path,
+    formats: Sequence[str],
+    scenes: Sequence[tuple[str, Scene | ParticleScene]],
+    table: pd.DataFrame | None,
 ) -> list[Path]:
     """Write every figure as .png (300 dpi) and .svg, and the results and their means as .csv; returns the files.
 
@@ -59,7 +63,8 @@ def write_files(
 
     if "png" in formats or "svg" in formats:
         for heading, scene in scenes:
-            prefix = charts.file_name(heading or "scene").lower()
+            own = "particles" if isinstance(scene, ParticleScene) else "scene"
+            prefix = charts.file_name(heading or own).lower()
             for name, figure in scene_figures(scene).items():
                 write_figure(f"{prefix}-{name}", figure)
             for name, picture in scene_renders(scene)[0].items() if "png" in formats else ():

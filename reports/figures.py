@@ -19,6 +19,7 @@ from veristem.reports.scenes import Scene
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+WIDTH_IN = 7.2
 _STYLE: dict[Any, Any] = {
     "font.size": 9, "axes.linewidth": 0.6, "axes.titlesize": 9, "legend.fontsize": 8, "legend.frameon": False,
     "legend.title_fontsize": 8}  # fmt: skip
@@ -61,11 +62,10 @@ def stereo_pair(acquisition: Acquisition) -> Figure:
         shown = _show(ax, acquisition, acquisition.views[index], cmap="gray", vmin=limits[0], vmax=limits[1])
         angles = ", ".join(f"{a:+.2f}°" for a in np.degrees(acquisition.directions_rad[index]))
         ax.set_title(f"{side if len(chosen) > 1 else 'view'}: θ = ({angles})".replace("-", "−"))
-        _scale_bar(ax, acquisition)
+        scale_bar(ax)
     if acquisition.g_azimuth_rad is not None:
         _g_arrow(axes[0], acquisition)
-    known = acquisition.electrons_per_pixel is not None
-    _colour_bar(axes[-1], shown, "electrons per pixel" if known else "grey level")
+    _colour_bar(axes[-1], shown, grey_label(acquisition))
     return figure
 
 
@@ -94,7 +94,7 @@ def anaglyph(acquisition: Acquisition) -> Figure:
     if abs(angle) > 1:
         ax.set_axis_off()
         ax.set_title(f"turned by {angle:.0f}° to make the parallax horizontal")
-    _scale_bar(ax, acquisition)
+    scale_bar(ax)
     return figure
 
 
@@ -113,7 +113,7 @@ def overlay_plan(scene: Scene) -> Figure:
         _truth_lines(ax, scene, first, second, "white")
     direction, focus = acquisition.directions_rad[index], acquisition.focus_nm
     _shaded_lines(ax, [project(c, direction, focus) for c in scene.curves.curves_nm], shade)
-    _scale_bar(ax, acquisition)
+    scale_bar(ax)
     return figure
 
 
@@ -144,12 +144,18 @@ def overlay_depth(scene: Scene) -> Figure:
 
 def new_figure(size_in, columns: int, rows: int = 1, **how):
     """A figure and its axes, an array of rows."""
+    figure = open_figure(size_in)
+    return figure, figure.subplots(rows, columns, squeeze=False, **how)
+
+
+def open_figure(size_in) -> Figure:
+    """A figure without axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size_in, layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, columns, squeeze=False, **how)
+    return figure
 
 
 def _show(ax, acquisition: Acquisition, image: np.ndarray, **how):
@@ -159,11 +165,12 @@ def _show(ax, acquisition: Acquisition, image: np.ndarray, **how):
     return ax.imshow(image, extent=(0, width, height, 0), interpolation="nearest", **how)
 
 
-def _scale_bar(ax, acquisition: Acquisition) -> None:
+def scale_bar(ax, share: float = 0.25) -> None:
+    """A bar of a round length, at most a share of the width, in the lower right corner of axes in nm."""
     from matplotlib.patheffects import withStroke
 
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-    room = (right - left) / 4
+    room = (right - left) * share
     decade = 10.0 ** np.floor(np.log10(room))
     length = max(f * decade for f in (1, 2, 5) if f * decade <= room)
     x, y = right - 0.05 * (right - left) - length, bottom - 0.05 * (bottom - top)
@@ -174,6 +181,11 @@ def _scale_bar(ax, acquisition: Acquisition) -> None:
     ax.text(middle, above, f"{length:g} nm", color="white", ha="center", va="bottom", weight="bold", path_effects=edge)
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, top)
+
+
+def grey_label(acquisition: Acquisition) -> str:
+    """What the grey scale of images is."""
+    return "electrons per pixel" if acquisition.electrons_per_pixel is not None else "grey level"
 
 
 def _g_arrow(ax, acquisition: Acquisition) -> None:

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from veristem.datasets import Acquisition
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.geometry import pair_angle_rad
+from veristem.datasets.results import SUFFIXES
 from veristem.reports import charts, figures, studies, tables
+from veristem.reports.particles import ParticleScene
 from veristem.reports.pictures import drawn, scene_figures, scene_renders
 from veristem.reports.rows import StudyResult, split
-from veristem.reports.scenes import MOST_TUBES, Scene, viewer_html
+from veristem.reports.scenes import MOST_SPHERES, MOST_TUBES, Scene, viewer_html
 from veristem.reports.words import label, number, percent
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ def write_page(
     path: str | Path,
     *,
     title: str,
-    scenes: Sequence[tuple[str, Scene]] = (),
+    scenes: Sequence[tuple[str, Scene | ParticleScene]] = (),
     table: pd.DataFrame | None = None,
     facts: dict[str, dict[str, str]],
     sentences: Sequence[str] = (),
@@ -45,10 +48,11 @@ def write_page(
         File to write; it appears whole or not at all.
     title : str
         Headline.
-    scenes : sequence of (str, Scene)
-        Headings, and the acquisitions and reconstructions to show. A scene without a heading is what the page is about:
-        it stands first and in full. Those with one are examples and follow the study. Without a truth, neither errors
-        nor scores are shown.
+    scenes : sequence of (str, Scene or ParticleScene)
+        Headings, and the acquisitions and reconstructions to show. Scenes without a heading are what the page is about:
+        they stand first and in full. Of several each gets a title by its kind of specimen, its own numbers and its
+        ``about`` in words under it. Scenes with a heading are examples and follow the study. Without a truth, neither
+        errors nor scores are shown.
     table : DataFrame, optional
         Results of one or more studies (datasets/results.py).
     facts : dict of dict of str
@@ -66,7 +70,9 @@ def write_page(
     many = len(results) > 1
     found = [(f"Study {r.name}: " if many else "") + text for r in results for text in studies.findings(r)]
     shown = [_scene(heading, scene, f"scene{i}") for i, (heading, scene) in enumerate(scenes)]
-    about = next((s for s in shown if not s["heading"]), None)
+    about = [s for s in shown if not s["heading"]]
+    for place, part in enumerate(about):
+        part["id"] = f"-{place + 1}" if place else ""
     packs = {f"{s['key']}-{name}": pack for s in shown for name, pack in s.pop("packs").items()}
     folder = resources.files("veristem.reports").joinpath("templates")
     environment = Environment(
@@ -76,9 +82,10 @@ def write_page(
     environment.globals |= {"number_text": number, "percent": percent}
     html = environment.get_template("page.html.jinja").render(
         title=title, sentences=[*sentences, *found], about=about, examples=[s for s in shown if s["heading"]],
-        numbers=about["numbers"] if about else _study_numbers(results), studies=[_study(result) for result in results],
+        numbers=about[0]["numbers"] if len(about) == 1 else [] if about else _study_numbers(results),
+        studies=[_study(result) for result in results],
         failures=tables.failures(table), runs=0 if table is None else len(table),
-        scores=tables.score_rows(about["scene"].scores, meanings) if about else [], meanings=meanings,
+        scores=[score for score in (_scores(part, meanings) for part in about) if score["rows"]], meanings=meanings,
         facts=facts, command=command, most_conditions=tables.MOST_CONDITIONS,
         script_data=_script_json({"viewer": viewer_html(), "scenes": packs}) if packs else "",
     )  # fmt: skip
@@ -87,20 +94,43 @@ def write_page(
         partial.write_text(html, encoding="utf-8")
 
 
-def _scene(heading: str, scene: Scene, key: str) -> dict:
+def _scene(heading: str, scene: Scene | ParticleScene, key: str) -> dict:
     """What the template needs of a scene: its pictures as data addresses, its packed 3D scenes, its numbers."""
-    lines = sum(map(len, scene.curves.curves_nm)) + (len(scene.truth.network.segments) if scene.truth else 0)
+    vectors = _small(scene)
     pictures = {
-        name: _address(figure, "svg" if name == "depth" and lines < MOST_TUBES else "png")
-        for name, figure in scene_figures(scene).items()
+        name: _address(figure, "svg" if name in vectors else "png") for name, figure in scene_figures(scene).items()
     }
     renders, packs = scene_renders(scene, truth_too=not heading)
     pictures |= {name: _address(picture) for name, picture in renders.items()}
+    of_particles = isinstance(scene, ParticleScene)
     return {
         "key": key, "heading": heading, "scene": scene, "pictures": pictures, "packs": packs,
-        "numbers": _key_numbers(scene), "size": [f"{length:g}" for length in scene.size_nm],
-        "is_empty": scene.truth is not None and not len(scene.truth.network.segments),
+        "of_particles": of_particles, "title": "Particles" if of_particles else "Dislocation lines",
+        "numbers": _particle_numbers(scene) if of_particles else _key_numbers(scene),
+        "size": [f"{length:g}" for length in scene.size_nm],
+        "is_empty": scene.truth is not None and not (
+            scene.truth.inside.any() if of_particles else len(scene.truth.network.segments)
+        ),
     }  # fmt: skip
+
+
+def _small(scene: Scene | ParticleScene) -> tuple[str, ...]:
+    """The figures of a scene that are smaller as lines than as pixels."""
+    if isinstance(scene, ParticleScene):
+        few = len(scene.points.points_nm) < MOST_SPHERES
+        return ("radial", "calibration", "side", *(("errors",) if few else ()))
+    lines = sum(map(len, scene.curves.curves_nm)) + (len(scene.truth.network.segments) if scene.truth else 0)
+    return ("depth",) if lines < MOST_TUBES else ()
+
+
+def _scores(part: dict, meanings: Mapping[str, str]) -> dict:
+    """Title, head and rows of the table of scores of a scene, and their tolerance."""
+    scene = part["scene"]
+    one = part["of_particles"]
+    rows = tables.score_rows(scene.scores, meanings, ("",) if one else SUFFIXES)
+    head = ["value"] if one else ["all lines", "visible", "visible, ψ > 25°"]
+    tolerance = scene.scores.get("tolerance_nm") if one else scene.tolerance_nm
+    return {"title": part["title"], "head": head, "rows": rows, "tolerance": tolerance}
 
 
 def _study(result: StudyResult) -> dict:
@@ -112,7 +142,7 @@ def _study(result: StudyResult) -> dict:
         "methods": tables.methods_table(result),
         "table": tables.numbers_table(result),
         "conditions": len(set(result.rows["condition"])),
-        "over": "visible lines" if result.suffix else "all lines",
+        "over": result.things,
         "axes": [label(axis) for axis in result.axes],
     }
 
@@ -156,10 +186,34 @@ def _key_numbers(scene: Scene) -> list[tuple[str, str]]:
     if chosen is not None:
         angle = np.degrees(pair_angle_rad(*scene.acquisition.directions_rad[list(chosen)]))
         numbers.append((f"{angle:.3g}°", "stereo angle"))
-    if scene.acquisition.electrons_per_pixel is not None:
-        dose = float(np.mean(scene.acquisition.electrons_per_pixel))
-        numbers.append((f"{dose:,.0f}" if dose >= 10 else f"{dose:.2g}", "electrons per pixel and view"))
-    return numbers
+    return numbers + _dose(scene.acquisition)
+
+
+def _particle_numbers(scene: ParticleScene) -> list[tuple[str, str]]:
+    """The same for particles."""
+    named = (
+        ("f_score", "F", ""), ("depth_rmse_nm", "depth RMSE", " nm"), ("lateral_rmse_nm", "lateral RMSE", " nm"),
+    )  # fmt: skip
+    known = [(scene.scores.get(key), name, unit) for key, name, unit in named]
+    numbers = [(number(v) + unit, name) for v, name, unit in known if v is not None and np.isfinite(v)]
+    if scene.truth is not None:
+        count = int(scene.truth.inside.sum())
+        missed = f", {scene.is_missed.sum():,} missed" if scene.found is not None else ""
+        numbers.append((f"{count:,}", f"particle{'s' if count != 1 else ''} in the field{missed}"))
+    count = len(scene.points.points_nm)
+    false = f", {scene.is_false.sum():,} false" if scene.errors_nm is not None else ""
+    numbers.append((f"{count:,}", f"point{'s' if count != 1 else ''} found{false}"))
+    views = len(scene.acquisition.views)
+    angles = np.hypot(*scene.acquisition.directions_rad.T)
+    numbers.append((str(views), f"view{'s' if views != 1 else ''}, inclined up to {1e3 * angles.max():.3g} mrad"))
+    return numbers + _dose(scene.acquisition)
+
+
+def _dose(acquisition: Acquisition) -> list[tuple[str, str]]:
+    if acquisition.electrons_per_pixel is None:
+        return []
+    dose = float(np.mean(acquisition.electrons_per_pixel))
+    return [(f"{dose:,.0f}" if dose >= 10 else f"{dose:.2g}", "electrons per pixel and view")]
 
 
 def _count_lines(scene: Scene) -> tuple[int, int]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from veristem.reports import figures, scenes
+from veristem.reports import figures, particles, scenes
+from veristem.reports.particle_figures import particle_figures
+from veristem.reports.particles import ParticleScene
 from veristem.reports.png import png
 from veristem.reports.scenes import Scene
 
@@ -15,19 +17,22 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def scene_figures(scene: Scene) -> dict[str, Figure]:
+def scene_figures(scene: Scene | ParticleScene) -> dict[str, Figure]:
     """The flat figures of a scene by name; no anaglyph of a single view."""
+    if isinstance(scene, ParticleScene):
+        return particle_figures(scene)
     drawn = {"pair": figures.stereo_pair(scene.acquisition)}
     if figures.pair(scene.acquisition) is not None:
         drawn["anaglyph"] = figures.anaglyph(scene.acquisition)
     return drawn | {"plan": figures.overlay_plan(scene), "depth": figures.overlay_depth(scene)}
 
 
-def scene_renders(scene: Scene, truth_too: bool = True) -> tuple[dict[str, bytes], dict[str, str]]:
+def scene_renders(scene: Scene | ParticleScene, truth_too: bool = True) -> tuple[dict[str, bytes], dict[str, str]]:
     """The 3D pictures of a scene by name, as PNG, and its packed 3D scenes."""
-    plotters: dict[str, tuple[Any, scenes.Camera]] = {"reconstruction": (scenes.reconstruction_plotter, "edge")}
+    room: Any = particles if isinstance(scene, ParticleScene) else scenes
+    plotters: dict[str, tuple[Any, scenes.Camera]] = {"reconstruction": (room.reconstruction_plotter, "edge")}
     if scene.truth is not None and truth_too:
-        plotters["truth"] = (scenes.truth_plotter, "beam")
+        plotters["truth"] = (room.truth_plotter, "beam")
     pictures, packs = {}, {}
     for name, (make, second) in plotters.items():
         plotter = make(scene)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from veristem.datasets.results import CURVE_SCORES
+from veristem.datasets.results import CURVE_SCORES, POINT_SCORES
 from veristem.reports.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
+
+SCORES = tuple(dict.fromkeys((*CURVE_SCORES, *POINT_SCORES)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +27,7 @@ class StudyResult:
         Name of the study.
     rows : DataFrame
         One row a run: ``cell``, ``method``, ``seed``, ``error``, ``failure``, ``condition`` (JSON), ``depth_limit_nm``,
-        one column a varied axis and one a score of ``CURVE_SCORES``. A method that failed has found nothing: F and
+        one column a varied axis and one a score of ``SCORES``. A method that failed has found nothing: F and
         recall 0, no other score. A failure of the simulation or the machine says nothing of the method: no score.
     axes : tuple of str
         Dotted recipe paths that take more than one value.
@@ -37,6 +39,13 @@ class StudyResult:
     rows: pd.DataFrame
     axes: tuple[str, ...]
     suffix: str
+
+    @property
+    def things(self) -> str:
+        """What the scores are over: "all particles", "the visible lines" or "all lines"."""
+        if self.knows("count_truth"):
+            return "all particles"
+        return "the visible lines" if self.suffix else "all lines"
 
     @property
     def failed(self) -> int:
@@ -66,7 +75,8 @@ def split(table: pd.DataFrame | None) -> list[StudyResult]:
         suffix = "_visible" if has(part, "f_score_visible") or has(part, "depth_rmse_nm_visible") else ""
         plain = part.reindex(columns=["cell", "method", "seed", "error", "failure", "conditions", "depth_limit_nm"])
         plain = plain.rename(columns={"conditions": "condition"})
-        scores = score_values(part, [score + suffix for score in CURVE_SCORES]).set_axis(list(CURVE_SCORES), axis=1)
+        columns = [score + suffix if score in CURVE_SCORES else score for score in SCORES]
+        scores = score_values(part, columns).set_axis(list(SCORES), axis=1)
         axes = tuple(str(c) for c in conditions if len(set(conditions[c].dropna())) > 1)
         results.append(StudyResult(str(name), pd.concat([plain, conditions[list(axes)], scores], axis=1), axes, suffix))
     return results

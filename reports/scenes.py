@@ -153,22 +153,47 @@ def add_curves(plotter, curves: CurveSet, shade: style.Shade | None, *, size_nm,
 
 def add_particles(plotter, particles: ParticleDispersion, *, color=None) -> int:
     """Add spheres, coloured by depth unless a colour is given. Returns how many, the smallest, were left out."""
+    shown = np.argsort(-particles.radii_nm, kind="stable")[:MOST_SPHERES]
+    centers, radii = particles.centers_nm[shown], particles.radii_nm[shown]
+    depth = (centers[:, 2], "depth z (nm)", "viridis", (0.0, float(particles.box_nm[2])))
+    add_spheres(plotter, centers, radii, depth if color is None else None, color=color)
+    return len(particles.radii_nm) - len(shown)
+
+
+def add_spheres(plotter, centers_nm, radii_nm, shade=None, *, color=None, total: int | None = None) -> None:
+    """Add spheres in one colour, or coloured by ``shade``: values (N,), label, colours and limits.
+
+    The more of them, the fewer corners each has; ``total`` counts those of a scene that are added in parts.
+    """
     import pyvista as pv
 
-    count = len(particles.radii_nm)
-    if not count:
-        return 0
-    shown = np.argsort(-particles.radii_nm, kind="stable")[:MOST_SPHERES]
-    cloud = pv.PolyData(particles.centers_nm[shown].astype(np.float32))
-    cloud["diameter"], cloud["depth z (nm)"] = 2 * particles.radii_nm[shown], particles.centers_nm[shown, 2]
-    sides = int(np.clip(np.sqrt(MOST_VERTICES / len(shown)), 6, 24))
+    if not len(centers_nm):
+        return
+    cloud = pv.PolyData(np.asarray(centers_nm, np.float32))
+    cloud["diameter"] = 2 * np.asarray(radii_nm)
+    sides = int(np.clip(np.sqrt(MOST_VERTICES / (total or len(centers_nm))), 6, 24))
     ball = pv.Sphere(theta_resolution=sides, phi_resolution=sides)
     spheres = cloud.glyph(orient=False, scale="diameter", geom=ball, color_mode="scalar")
     assert isinstance(spheres, pv.PolyData)
-    spheres["depth z (nm)"] = np.repeat(cloud["depth z (nm)"], ball.n_points).astype(np.float32)
-    colour = _scale("depth z (nm)", "viridis", (0.0, float(particles.box_nm[2]))) if color is None else {"color": color}
-    plotter.add_mesh(spheres, smooth_shading=True, ambient=0.3, diffuse=0.8, **colour)
-    return count - len(shown)
+    how = {"color": color}
+    if shade is not None:
+        values, label, colours, limits = shade
+        spheres[label] = np.repeat(values, ball.n_points).astype(np.float32)
+        how = _scale(label, colours, limits)
+    plotter.add_mesh(spheres, smooth_shading=True, ambient=0.3, diffuse=0.8, **how)
+
+
+def add_cubes(plotter, centers_nm, sides_nm, color: str, *, solid: bool) -> None:
+    """Add cubes (solid) or their edges alone, to mark places."""
+    import pyvista as pv
+
+    if not len(centers_nm):
+        return
+    cloud = pv.PolyData(np.asarray(centers_nm, np.float32))
+    cloud["side"] = np.asarray(sides_nm)
+    cube = pv.Cube()
+    cubes = cloud.glyph(orient=False, scale="side", geom=cube if solid else cube.extract_feature_edges(30))
+    plotter.add_mesh(cubes, color=color, line_width=1.5, ambient=0.4, diffuse=0.7)
 
 
 def add_images(plotter, acquisition: Acquisition, depth_nm: float) -> None:
@@ -268,7 +293,8 @@ def _scale(label: str, colours, limits: tuple[float, float]) -> dict[str, Any]:
     """How a mesh is coloured by its values, with the scale beside it."""
     bar = {
         "title": label + "\n", "vertical": True, "position_x": 0.91, "position_y": 0.15, "height": 0.7,
-        "width": 0.05, "fmt": "%.0f", "n_labels": 6, "title_font_size": 24, "label_font_size": 22,
+        "width": 0.05, "fmt": "%.0f" if limits[1] >= 5 else "%.1f" if limits[1] >= 0.5 else "%.2g", "n_labels": 6,
+        "title_font_size": 24, "label_font_size": 22,
     }  # fmt: skip
     return {"scalars": label, "cmap": colours, "clim": limits, "scalar_bar_args": bar}
 

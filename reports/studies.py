@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from veristem.datasets.results import CURVE_SCORES, FAILURES
+from veristem.datasets.results import FAILURES
 from veristem.reports.comparison import compare, mean_interval
-from veristem.reports.rows import StudyResult, split
+from veristem.reports.rows import SCORES, StudyResult, split
 from veristem.reports.words import conditions_text, counted, with_interval
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 F_ENOUGH = 0.8
 CHIEF = ("f_score", "precision", "recall", "depth_rmse_nm", "lateral_rmse_nm")
-OTHERS = tuple(score for score in CURVE_SCORES if score not in CHIEF)
+OTHERS = tuple(score for score in SCORES if score not in CHIEF)
 
 
 def best_and_worst(table: pd.DataFrame) -> tuple[str | None, str | None]:
@@ -80,14 +80,13 @@ def best_sentence(study: StudyResult) -> str:
         return conditions_text(dict(zip(keys, groups[i][0])))
 
     what = "conditions" if keys[0] != "method" else "pairs of method and condition"
-    over = "the visible lines" if study.suffix else "all lines"
     enough = (f_mean >= F_ENOUGH) & np.isfinite(depth[:, 0])
     if not enough.any():
         if not np.isfinite(f_mean).any():
             return ""
         top = int(np.nanargmax(f_mean))
         return (
-            f"None of {len(groups)} {what} reaches F = {F_ENOUGH:g} over {over}; "
+            f"None of {len(groups)} {what} reaches F = {F_ENOUGH:g} over {study.things}; "
             f"the highest, F = {f_mean[top]:.2f}, is at {words(top)}."
         )
     best = int(np.flatnonzero(enough)[np.argmin(depth[enough, 0])])
@@ -95,7 +94,7 @@ def best_sentence(study: StudyResult) -> str:
     seeds = groups[best][1]["seed"].nunique()
     interval = f" (95 % interval {low:.1f} to {high:.1f} nm over {seeds} seeds)" if np.isfinite(low) else ""
     median = float(np.nanmedian(depth[:, 0]))
-    found = f"F of at least {F_ENOUGH:g} over {over}"
+    found = f"F of at least {F_ENOUGH:g} over {study.things}"
     if enough.sum() == 1:
         why = f"alone of {len(groups)} {what} it reaches {found}; its mean depth RMSE is {mean:.1f} nm{interval}"
     else:

@@ -12,6 +12,7 @@ from veristem.datasets import CurveSet
 VISIBLE = "#0072B2"
 INVISIBLE = "#E69F00"
 TRUTH = "#8a8a8a"
+FOUND, MISSED, FALSE = "#0072B2", "#E69F00", "#D55E00"  # particles
 FOIL = "#666666"
 MARKERS = "osD^vP*X"
 METHODS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8a8a8a")
@@ -43,17 +44,22 @@ class Shade:
 def shade(curves: CurveSet, errors_nm, tolerance_nm: float, thickness_nm: float | None, residuals_px=None) -> Shade:
     """Colours of a reconstruction: its error up to the tolerance; without a truth its residual, else its depth."""
     from matplotlib import colormaps
-    from matplotlib.colors import ListedColormap
 
-    # plasma without its pale end, which is lost on white paper
-    plasma = ListedColormap(colormaps["plasma"](np.linspace(0, 0.85, 256))).with_extremes(bad=TRUTH)
     if errors_nm is not None:
-        return Shade(_below(errors_nm), "error (nm)", plasma, (0.0, tolerance_nm))
+        return Shade(_below(errors_nm), "error (nm)", plasma(), (0.0, tolerance_nm))
     if residuals_px is not None:
-        return Shade(_below(residuals_px), "residual (pixels)", plasma, (0.0, RESIDUAL_PX))
+        return Shade(_below(residuals_px), "residual (pixels)", plasma(), (0.0, RESIDUAL_PX))
     values = tuple(c[:, 2] for c in curves.curves_nm)
     deepest = thickness_nm or max((float(v.max()) for v in values), default=1.0)
     return Shade(values, "depth z (nm)", colormaps["viridis"], (0.0, max(deepest, 1e-9)))
+
+
+def plasma():
+    """The colours of errors: plasma without its pale end, which is lost on white paper."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(colormaps["plasma"](np.linspace(0, 0.85, 256))).with_extremes(bad=TRUTH)
 
 
 def _below(values) -> tuple[np.ndarray, ...]:

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from veristem.datasets.results import CURVE_SCORES, SUFFIXES, score_columns
+from veristem.datasets.results import SUFFIXES, score_columns
 from veristem.reports.comparison import mean_interval
-from veristem.reports.rows import StudyResult, count_failed, has, score_values
+from veristem.reports.rows import SCORES, StudyResult, count_failed, has, score_values
 from veristem.reports.studies import CHIEF, seed_mean
 from veristem.reports.words import conditions_text, fixed, label, number, value_text
 
@@ -97,13 +97,16 @@ def failures(table: pd.DataFrame | None) -> dict:
     }
 
 
-def score_rows(scores: dict[str, float | None], meanings: Mapping[str, str]) -> list[dict]:
-    """One row a score: name, what it means, its values over all, visible and steep lines."""
-    known = [name for name in CURVE_SCORES if any(name + suffix in scores for suffix in SUFFIXES)]
+def score_rows(scores: dict[str, float | None], meanings: Mapping[str, str], suffixes=SUFFIXES) -> list[dict]:
+    """One row a score: name, what it means, its values over all, visible and steep lines, or those of ``suffixes``."""
+    known = [name for name in SCORES if any(name + suffix in scores for suffix in suffixes)]
     rows = [
-        {"name": name, "meaning": meanings.get(name, ""), "values": [number(scores.get(name + s)) for s in SUFFIXES]}
+        {"name": name, "meaning": meanings.get(name, ""), "values": [number(scores.get(name + s)) for s in suffixes]}
         for name in known
     ]
-    used = {name + suffix for name in known for suffix in SUFFIXES} | {"tolerance_nm"}
+    used = {name + suffix for name in known for suffix in suffixes} | {"tolerance_nm"}
+    none = ["–"] * (len(suffixes) - 1)
     others = [name for name in scores if name not in used]
-    return rows + [{"name": n, "meaning": "", "values": [number(scores[n]), "–", "–"]} for n in others]
+    return rows + [
+        {"name": name, "meaning": meanings.get(name, ""), "values": [number(scores[name]), *none]} for name in others
+    ]

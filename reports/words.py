@@ -7,14 +7,20 @@ from typing import Any
 import numpy as np
 
 _UNITS = {
-    "deg": "deg", "us": "µs", "nm": "nm", "mrad": "mrad", "nA": "nA", "keV": "keV", "per_m2": "m⁻²"
+    "deg": "deg", "us": "µs", "nm": "nm", "mrad": "mrad", "nA": "nA", "keV": "keV", "per_m2": "m⁻²",
+    "mg_per_ml": "mg/ml", "kT": "kT",
 }  # fmt: skip
 _NAMES = {
     "pair_angle": "stereo angle", "radius": "detector radius", "dwell": "dwell time", "pixel": "pixel size",
-    "thickness": "foil thickness", "density": "line density", "current": "beam current", "energy": "beam energy",
+    "thickness": "specimen thickness", "density": "line density", "current": "beam current", "energy": "beam energy",
     "convergence": "convergence semi-angle", "inner": "inner detector radius", "outer": "outer detector radius",
+    "generator": "arrangement", "diameter": "particle diameter", "spread": "relative spread of diameters",
+    "shell": "shell thickness", "wedge": "wedge angle", "range": "range of attraction", "shortest": "shortest chain",
+    "longest": "longest chain", "bend": "largest bend",
     "f_score": "F", "depth_rmse": "depth RMSE", "lateral_rmse": "lateral RMSE", "hausdorff95": "Hausdorff 95 %",
     "apls": "APLS", "betti0_error": "Betti-0 error", "betti1_error": "Betti-1 error", "chamfer": "Chamfer distance",
+    "count_truth": "number of true particles", "count_found": "number found",
+    "depth_rmse_nm_over_limit": "depth RMSE / limit", "lateral_rmse_nm_over_limit": "lateral RMSE / limit",
 }  # fmt: skip
 
 

@@ -113,7 +113,7 @@ def test_a_missing_seed_is_left_out_of_a_mean():
 def test_sentences_say_what_the_seeds_bear():
     """Eight seeds of one sign: 2 / 2^8; five seeds can never reach 5 %; mixed signs show nothing."""
     clear = compare(pair_of([0.3] * 4 + [0.32] * 4), "f_score")[0].sentence()
-    assert clear.startswith("a recovers the lines better than b: F higher by 0.31 (95 % interval 0.3")
+    assert clear.startswith("a recovers the specimen better than b: F higher by 0.31 (95 % interval 0.3")
     assert "over 8 seeds, 8 pairs of runs; chance of this without a difference 0.78 %" in clear
     few = compare(pair_of([0.3] * 5), "f_score")[0].sentence()
     assert few.startswith("a has an F higher by 0.30 than b, which 5 seeds cannot tell from chance (at least 6 are")
@@ -163,7 +163,7 @@ def test_summary_for_a_terminal():
     assert "study s: 17 runs, 1 condition, 9 seeds" in text
     assert "good  F 0.90 (0.90 to 0.90)" in text
     assert "1 of 9 runs failed (1 by the simulation)" in text
-    assert "good recovers the lines better than poor: F higher by 0.50" in text
+    assert "good recovers the specimen better than poor: F higher by 0.50" in text
     assert "good is more exact in depth than poor: depth RMSE lower by 5.0 nm" in text
     assert all(line == line.rstrip() or "F" in line for line in text.splitlines())
 
