@@ -35,17 +35,19 @@ def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for the page and its files")] = Path("demo"),
     network: Annotated[Optional[Path], typer.Option(help="a network of your own: .data, .ca or .vtp")] = None,  # noqa: UP045
     material: Annotated[Optional[str], typer.Option(help="its material; guessed if not given")] = None,  # noqa: UP045
+    particles: Annotated[Optional[Path], typer.Option(help="particles of your own: .csv or .xyz")] = None,  # noqa: UP045
     sets: Sets = None,
 ) -> None:
     """Truth, images, reconstruction, score: ends in a page.
 
-    The whole chain on one specimen, and a small study of imaging conditions around it.
+    The whole chain on dislocation lines and on gold particles in ice, and a small study of imaging conditions around
+    each. A network or material of your own, or --set, shows lines alone; --particles shows particles alone.
 
     Example: veristem demo --network my_network.data --material Ta --out my-demo
     """
     from veristem.bench.demo import run_demo
 
-    page = run_demo(out, network, material, _values(sets), _command(), say=typer.echo, progress=progress)
+    page = run_demo(out, network, material, particles, _values(sets), _command(), say=typer.echo, progress=progress)
     typer.echo(f"open {page}")
 
 
@@ -81,12 +83,12 @@ def simulate(
 ) -> None:
     """Make a specimen and image it.
 
-    Writes acquisition.h5 for a method, and truth.h5 and truth.vtp apart from it.
+    Writes acquisition.h5 for a method, and truth.h5 and truth.vtp (truth.csv of particles) apart from it.
 
     Example: veristem simulate cantor-stereo -o run --set recipe.seed=3
     """
     from veristem.bench.cell import simulate as run
-    from veristem.bench.demo import save_simulation
+    from veristem.bench.files import save_simulation
     from veristem.bench.store import make_folder
     from veristem.datasets.recipe import load_recipe
 
@@ -102,24 +104,28 @@ def simulate(
 @app.command()
 def reconstruct(
     acquisition: Annotated[Path, typer.Argument(help="acquisition.h5")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="curves to write, .vtp")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="file to write: .vtp for curves, .csv for points")],
     method: Annotated[
-        str, typer.Option(help="registered name, module:function, or the path of an executable")
-    ] = "stereo-classical",
+        Optional[str],  # noqa: UP045
+        typer.Option(help="registered name, module:function, or the path of an executable; our own if not given"),
+    ] = None,
 ) -> None:
-    """Reconstruct curves in 3D from the images alone.
+    """Reconstruct curves or points in 3D from the images alone.
 
     Example: veristem reconstruct run/acquisition.h5 --method my_package:reconstruct -o run/mine.vtp
     """
+    from veristem.datasets.formats import write_points
     from veristem.datasets.formats.acquisition_h5 import read_acquisition
     from veristem.datasets.formats.vtp import write_vtp
-    from veristem.recon.methods import load_method, run_method
+    from veristem.datasets.reconstruction import PointSet
+    from veristem.recon.methods import DEFAULT, load_method, run_method
 
-    _check_suffix(out, ".vtp")
     loaded = read_acquisition(acquisition)
+    _check_suffix(out, ".csv" if loaded.kind == "particles" else ".vtp")
+    method = method or DEFAULT[loaded.kind]
     load_method(method)
     try:
-        curves = run_method(method, loaded)
+        found = run_method(method, loaded)
     except InputError:
         raise
     except (Exception, SystemExit) as error:
@@ -127,30 +133,40 @@ def reconstruct(
             raise
         text = (str(error).splitlines() or ["no message"])[0]
         raise InputError(f"method {method}: {type(error).__name__}: {text}; --debug shows where") from None
-    write_vtp(out, curves)
-    typer.echo(f"{len(curves.curves_nm)} curves, {curves.length_nm:.0f} nm: {out}")
+    if isinstance(found, PointSet):
+        write_points(out, found)
+        typer.echo(f"{len(found.points_nm)} particles: {out}")
+    else:
+        write_vtp(out, found)
+        typer.echo(f"{len(found.curves_nm)} curves, {found.length_nm:.0f} nm: {out}")
 
 
 @app.command()
 def score(
-    truth: Annotated[Path, typer.Argument(help="truth.h5, or a network or curves as .vtp, .data or .ca")],
-    reconstruction: Annotated[Path, typer.Argument(help="curves, .vtp")],
+    truth: Annotated[
+        Path, typer.Argument(help="truth.h5, a network or curves as .vtp, .data or .ca, or particles as .csv or .xyz")
+    ],
+    reconstruction: Annotated[Path, typer.Argument(help="curves, .vtp, or points, .csv")],
     acquisition: Annotated[Path | None, typer.Option(help="for the epipolar direction, if the truth is no .h5")] = None,
-    tolerance_nm: Annotated[float, typer.Option(help="a point within this distance is matched")] = 10.0,
+    tolerance_nm: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="a point within this distance is matched; 10 nm, or a particle's radius, if not given"),
+    ] = None,
     burgers_magnitude_nm: Annotated[Optional[float], typer.Option(help="unit of length of a .data truth")] = None,  # noqa: UP045
     as_json: Json = False,
 ) -> None:
     """Compare a reconstruction with the truth."""
     from veristem.bench.pages import read_truth_file
-    from veristem.bench.scoring import score_curves
-    from veristem.datasets.formats import read_curves
+    from veristem.bench.scoring import score as run
+    from veristem.datasets.formats import read_curves, read_points
     from veristem.datasets.formats.acquisition_h5 import read_acquisition
 
-    if not tolerance_nm > 0 or tolerance_nm == float("inf"):
+    if tolerance_nm is not None and not 0 < tolerance_nm < float("inf"):
         raise InputError(f"--tolerance-nm: {tolerance_nm} found, a positive length allowed")
     loaded = read_truth_file(truth, burgers_magnitude_nm)
     directions = read_acquisition(acquisition).directions_rad if acquisition else None
-    scores = score_curves(loaded, read_curves(reconstruction), tolerance_nm=tolerance_nm, directions_rad=directions)
+    found = read_points(reconstruction) if reconstruction.suffix.lower() == ".csv" else read_curves(reconstruction)
+    scores = run(loaded, found, tolerance_nm=tolerance_nm, directions_rad=directions)
     if as_json:
         typer.echo(json.dumps(scores))
         return
@@ -244,7 +260,9 @@ def report(
 def view(
     files: Annotated[
         list[Path],
-        typer.Argument(help="networks (.vtp, .data, .ca), truths (.h5), curves (.vtp), particles (.csv), images (.h5)"),
+        typer.Argument(
+            help="networks (.vtp, .data, .ca), truths, images (.h5), curves (.vtp), particles or points (.csv, .xyz)"
+        ),
     ],
     png: Annotated[Optional[Path], typer.Option(help="write a picture instead of a window")] = None,  # noqa: UP045
     html: Annotated[Optional[Path], typer.Option(help="write a page to turn in a browser, no window")] = None,  # noqa: UP045
@@ -279,7 +297,7 @@ def convert(
 ) -> None:
     """Convert between file formats.
 
-    A network: my.data my.vtp. An acquisition: acquisition.h5 acquisition.hspy.
+    A network: my.data my.vtp. Particles: my.csv my.xyz. An acquisition: acquisition.h5 acquisition.hspy.
     A real stereo pair: left.tif right.tif pair.h5 --pair-angle-deg 8 --pixel-nm 1.5
     """
     from veristem.bench.convert import convert_files
@@ -311,7 +329,7 @@ def _listing(kind: str) -> list[str]:
     if kind == "metrics":
         from veristem.bench.scoring import metrics
 
-        return [f"{m.name:18s} {m.unit or '-':4s} {m.better:7s} {m.meaning}" for m in metrics()]
+        return [f"{m.name:26s} {m.unit or '-':4s} {m.better:7s} {'+'.join(m.of):14s} {m.meaning}" for m in metrics()]
     if kind == "materials":
         from veristem.datasets.crystal import material_names
 
@@ -321,9 +339,10 @@ def _listing(kind: str) -> list[str]:
 
         return sorted(DETECTORS)
     if kind == "specimens":
-        from veristem.sim.networks import GENERATORS
+        from veristem.sim.dispersions import GENERATORS as DISPERSIONS
+        from veristem.sim.networks import GENERATORS as NETWORKS
 
-        return GENERATORS
+        return [*(f"dislocations {name}" for name in NETWORKS), *(f"particles {name}" for name in DISPERSIONS)]
     allowed = "recipes, studies, methods, metrics, materials, detectors, specimens"
     raise InputError(f"list: {kind!r} found, allowed are {allowed}")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from veristem.datasets.errors import InputError
 
 _NETWORKS = (".data", ".ca", ".vtp")
+_PARTICLES = (".csv", ".xyz")
 
 
 def convert_files(
@@ -17,7 +18,7 @@ def convert_files(
     pixel_nm: float | None = None,
     material: str | None = None,
 ) -> str:
-    """Convert by suffix: network to network, acquisition to .hspy, two images to an acquisition.
+    """Convert by suffix: network to network, particles to particles, acquisition to .hspy, two images to an acquisition.
 
     Returns what should be said of it.
 
@@ -40,6 +41,10 @@ def convert_files(
         from veristem.datasets.formats.hspy import write_hspy
 
         write_hspy(target, read_acquisition(sources[0]))
+    elif len(kinds) == 1 and kinds[0] in _PARTICLES and wanted in _PARTICLES:
+        from veristem.datasets.formats import read_particles, write_particles
+
+        write_particles(target, read_particles(sources[0]))
     elif len(kinds) == 1 and kinds[0] in _NETWORKS and wanted in (".data", ".vtp"):
         from veristem.datasets.crystal import load_material
         from veristem.datasets.formats import read_network
@@ -65,7 +70,7 @@ def convert_files(
     else:
         found = " ".join(kinds)
         raise InputError(
-            f"convert: {found} to {wanted} found, allowed are a network (.data .ca .vtp) to .data or .vtp, an "
-            "acquisition .h5 to .hspy, two images to .h5"
+            f"convert: {found} to {wanted} found, allowed are a network (.data .ca .vtp) to .data or .vtp, particles "
+            "(.csv .xyz) to .csv or .xyz, an acquisition .h5 to .hspy, two images to .h5"
         )
     return ""

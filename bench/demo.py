@@ -1,4 +1,4 @@
-"""The whole chain on one specimen, and a small study around it."""
+"""The whole chain on dislocation lines and on particles, and a small study around each."""
 
 from __future__ import annotations
 
@@ -10,31 +10,22 @@ from typing import Any
 import numpy as np
 
 from veristem.bench.cell import simulate
-from veristem.bench.pages import headline, make_scene, run_facts, save_page
+from veristem.bench.facts import versions
+from veristem.bench.files import save_reconstruction, save_simulation
+from veristem.bench.pages import make_scene, run_facts, save_page, sentence
 from veristem.bench.store import make_folder
 from veristem.bench.study import run_study
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.crystal import load_material
-from veristem.datasets.formats.acquisition_h5 import write_acquisition
+from veristem.datasets.errors import InputError
+from veristem.datasets.formats import read_particles
 from veristem.datasets.formats.atomic import atomic_path
-from veristem.datasets.formats.truth_h5 import write_truth
-from veristem.datasets.formats.vtp import write_vtp
 from veristem.datasets.recipe import Recipe, load_recipe, load_study
-from veristem.datasets.truth import LineTruth
-from veristem.recon.methods import run_method
+from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
+from veristem.recon.methods import DEFAULT, run_method
 from veristem.sim.networks.from_file import guess_material, read_bulk
 
-_METHOD = "stereo-classical"
-
-
-def save_simulation(folder: Path, truth: LineTruth, acquisition: Acquisition) -> list[Path]:
-    """Write acquisition.h5, truth.h5 and truth.vtp into an existing folder."""
-    paths = [folder / name for name in ("acquisition.h5", "truth.h5", "truth.vtp")]
-    write_acquisition(paths[0], acquisition)
-    write_truth(paths[1], truth)
-    labels = {"g_dot_b": truth.g_dot_b, "g_dot_bu": truth.g_dot_bu, "visible": truth.visible.astype(np.uint8)}
-    write_vtp(paths[2], truth.network, labels)
-    return paths
+_MOST_PIXELS = 2048
 
 
 def network_recipe(recipe: Recipe, network: Path, material: str | None) -> tuple[Recipe, list[str]]:
@@ -76,23 +67,63 @@ def network_recipe(recipe: Recipe, network: Path, material: str | None) -> tuple
     return recipe.with_values(values), notes
 
 
+def particle_recipe(recipe: Recipe, file: Path) -> Recipe:
+    """The demo's recipe for the particles of a file, in a film that just holds them, on at most 2048 x 2048 pixels."""
+    stored = read_particles(file)
+    outside = stored.centers_nm + np.array([[-1.0], [1.0]])[:, None] * stored.radii_nm[:, None]
+    size = outside.max(axis=(0, 1)) - np.minimum(outside.min(axis=(0, 1)), 0.0)
+    pixel = max(recipe.scan.pixel_nm, float(size[:2].max()) / _MOST_PIXELS)
+    columns, rows = (max(64, int(np.ceil(length / pixel))) for length in size[:2])
+    return recipe.with_values({
+        "recipe.name": file.stem,
+        "scan.pixel_nm": pixel,
+        "scan.shape": [rows, columns],
+        "specimen.field_nm": [columns * pixel, rows * pixel],
+        "specimen.thickness_nm": float(size[2]) * 1.001,
+        "specimen.dispersion": {"file": str(file)},
+    })  # fmt: skip
+
+
 def run_demo(
     folder: Path,
     network: Path | None,
     material: str | None,
+    particles: Path | None,
     values: dict[str, Any],
     command: str = "veristem demo",
     say: Callable[[str], None] = print,
     progress: Callable = lambda cells, _: cells,
 ) -> Path:
-    """Truth, images, reconstruction, score, study and page; returns the page.
+    """Truth, images, reconstruction, score, study and page of lines, of particles, or of both; returns the page.
+
+    Both, if nothing is asked for; the particles then lie in a folder of their own.
 
     Raises
     ------
     InputError
-        For a network, material or value that is not allowed, or a folder that cannot be written.
+        For a network, particles, material or value that is not allowed, or a folder that cannot be written.
     """
+    if particles is not None and (network is not None or material is not None):
+        raise InputError("--particles: found with --network or --material, one specimen of your own allowed")
     make_folder(folder)
+    shown = []
+    if particles is None:
+        shown.append(_lines(folder, network, material, values, say, progress))
+        title = "Dislocation lines in 3D from two STEM views" + (f": {network.name}" if network else "")
+    if particles is not None or not (network or material or values):
+        place = folder if particles is not None else folder / "particles"
+        shown.append(_particles(place, particles, values, say, progress))
+        title = "Particles in 3D from four STEM views" + (f": {particles.name}" if particles else "")
+    if len(shown) > 1:
+        title = "Dislocation lines and particles in 3D from a few STEM views"
+    scenes, tables, facts = zip(*shown)
+    page = folder / "page.html"
+    every = {"Versions": versions()} | {name: group for part in facts for name, group in part.items()}
+    save_page(page, title, scenes, _together(tables), every, command)
+    return page
+
+
+def _lines(folder: Path, network: Path | None, material: str | None, values: dict, say, progress):
     study = load_study("demo")
     recipe = load_recipe(study.recipe)
     notes: list[str] = []
@@ -103,33 +134,64 @@ def run_demo(
         orientation = {"specimen.zone_axis": list(crystal.zone_axis), "specimen.g": list(crystal.g)}
         recipe = recipe.with_values({"specimen.material": material, **orientation})
     recipe = recipe.with_values(values)
-    tolerance_nm = min(study.tolerance_nm, min(recipe.specimen.field_nm) / 25)
-    study = study.model_copy(update={"tolerance_nm": tolerance_nm})
+    assert study.tolerance_nm is not None
+    study = study.changed({"tolerance_nm": min(study.tolerance_nm, min(recipe.specimen.field_nm) / 25)})
 
     truth, acquisition, specimen = simulate(recipe)
+    assert isinstance(truth, LineTruth)
     notes += specimen.notes
-    for note in notes:
-        say(note)
     lengths = truth.network.lengths_nm
-    paths = save_simulation(folder, truth, acquisition)
     width, height = truth.field_nm
-    say(
-        f"specimen: {lengths.sum():.0f} nm of line in {width:.4g} x {height:.4g} x {truth.thickness_nm:.4g} nm, "
+    about = (
+        f"{lengths.sum():.0f} nm of line in {width:.4g} x {height:.4g} x {truth.thickness_nm:.4g} nm, "
         f"{lengths[truth.visible].sum():.0f} nm of it visible with this reflection"
     )
+    scene, facts = _chain(folder, truth, acquisition, study.tolerance_nm, about, notes, say)
+    say("study:    stereo angle x radius x dwell time, with " + str(study.seeds) + " seeds")
+    return scene, run_study(study, recipe, folder, progress), facts
+
+
+def _particles(folder: Path, particles: Path | None, values: dict, say, progress):
+    make_folder(folder)
+    recipe, study = load_recipe("particles"), load_study("demo-particles")
+    base = load_recipe(study.recipe)
+    if particles is not None:
+        recipe = base = particle_recipe(recipe, particles)
+        study = study.changed({"seeds": 1})
+    varied = {key: value for key, value in values.items() if key not in study.axes}
+    recipe, base = recipe.with_values(values), base.with_values(varied)
+    truth, acquisition, film = simulate(recipe)
+    assert isinstance(truth, ParticleTruth)
+    width, height = truth.field_nm
+    about = (
+        f"{truth.inside.sum()} particles in {width:.4g} x {height:.4g} x {truth.thickness_nm:.4g} nm, radius "
+        f"{truth.particles.radii_nm.mean():.3g} nm"
+    )
+    scene, facts = _chain(folder, truth, acquisition, study.tolerance_nm, about, list(film.notes), say)
+    say("study:    inner angle of the quadrants x dwell time, with " + str(study.seeds) + " seeds")
+    facts = {f"{name} of the particles" if name != "Versions" else name: group for name, group in facts.items()}
+    return scene, run_study(study, base, folder, progress), facts
+
+
+def _chain(folder: Path, truth: Truth, acquisition: Acquisition, tolerance_nm: float | None, about: str, notes, say):
+    """Files, reconstruction and scores of one specimen."""
+    for note in notes:
+        say(note)
+    paths = save_simulation(folder, truth, acquisition)
+    say(f"specimen: {about}")
     counts = acquisition.views.mean()
     say(f"images:   {len(acquisition.views)} views, {counts:.0f} electrons counted a pixel: {paths[0]}")
-
-    curves = run_method(_METHOD, acquisition)
-    write_vtp(folder / "reconstruction.vtp", curves)
-    scene = make_scene(acquisition, curves, truth, _METHOD, study.tolerance_nm)
+    method = DEFAULT[acquisition.kind]
+    found = run_method(method, acquisition)
+    save_reconstruction(folder, found)
+    scene = make_scene(acquisition, found, truth, method, tolerance_nm)
     with atomic_path(folder / "scores.json") as partial:
         partial.write_text(json.dumps(scene.scores, indent=2) + "\n", encoding="utf-8")
-    say(f"result:   {headline(scene)}")
+    say(f"result:   {sentence(scene)}")
+    return scene, run_facts(truth, notes)
 
-    say("study:    stereo angle x radius x dwell time, with " + str(study.seeds) + " seeds")
-    table = run_study(study, recipe, folder, progress)
-    page = folder / "page.html"
-    title = "Dislocation lines in 3D from two STEM views" + (f": {network.name}" if network else "")
-    save_page(page, title, scene, table, run_facts(truth, notes), [headline(scene)], command)
-    return page
+
+def _together(tables):
+    import pandas as pd
+
+    return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)

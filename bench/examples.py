@@ -9,9 +9,8 @@ from copy import deepcopy
 from pathlib import Path
 
 from veristem.bench.cell import simulate
-from veristem.bench.demo import save_simulation
+from veristem.bench.files import LAST_WRITTEN, save_reconstruction, save_simulation
 from veristem.bench.store import make_folder
-from veristem.datasets.formats.vtp import write_vtp
 from veristem.datasets.recipe import Recipe
 from veristem.recon.methods import run_method
 from veristem.reports.studies import best_and_worst
@@ -19,8 +18,6 @@ from veristem.reports.studies import best_and_worst
 
 def save_examples(table, recipe: Recipe, folder: Path) -> list[str]:
     """Make the best and the worst cell of a table again, into examples/CELL; what is there already is kept.
-
-    Returns a note for each whose method could not be run here.
 
     Parameters
     ----------
@@ -30,6 +27,16 @@ def save_examples(table, recipe: Recipe, folder: Path) -> list[str]:
         What its conditions change.
     folder : Path
         Of the results.
+
+    Returns
+    -------
+    list of str
+        A note for each whose method could not be run here.
+
+    Raises
+    ------
+    InputError
+        When a file cannot be written.
     """
     place = folder / "examples"
     make_folder(place)
@@ -40,14 +47,14 @@ def save_examples(table, recipe: Recipe, folder: Path) -> list[str]:
     notes = []
     for row in table[table["cell"].isin(wanted)].to_dict("records"):
         files = place / row["cell"]
-        if (files / "truth.vtp").is_file():  # written last
+        if any((files / name).is_file() for name in LAST_WRITTEN):
             continue
         make_folder(files)
         truth, acquisition, _ = simulate(
             recipe.with_values({**json.loads(row["conditions"]), "recipe.seed": row["seed"]})
         )
         try:
-            write_vtp(files / "reconstruction.vtp", run_method(row["method"], deepcopy(acquisition)))
+            save_reconstruction(files, run_method(row["method"], deepcopy(acquisition)))
         except (Exception, SystemExit) as error:  # it may need what only the workers have
             notes.append(f"no 3D of cell {row['cell']} on the page: {row['method']} fails here ({error})")
         save_simulation(files, truth, acquisition)

@@ -7,7 +7,7 @@ import numpy as np
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Particles
 from veristem.datasets.truth import ParticleTruth
-from veristem.sim.contrast.mass_thickness import Rays, fisher_information
+from veristem.sim.contrast.mass_thickness import fisher_information
 from veristem.sim.film import film_of
 
 
@@ -32,9 +32,7 @@ def point_limits(truth: ParticleTruth, dqe: float = 1.0) -> np.ndarray:
     film = film_of(recipe.specimen, truth.particles)
     information = np.zeros((len(truth.particles.radii_nm), 3, 3))
     for region, expected in zip(microscope.detector.regions(recipe.kikuchi_azimuth_rad), truth.expected):
-        rays, film_per_nm, scattered = film.rays(region, microscope, pixel)
-        passed = np.exp(-film_per_nm * film.thickness_nm)  # what the film scatters here counts as bare, too
-        rays = Rays(rays.theta_rad, rays.share, rays.bare + (1 / passed - 1) * scattered, rays.per_nm)
+        rays, _ = film.rays(region, microscope, pixel)
         where = (truth.particles.centers_nm, truth.particles.radii_nm)
         information += fisher_information(*where, rays, truth.focus_nm, pixel, expected)
     weakest = np.linalg.eigvalsh(information)[:, 0] if len(information) else np.zeros(0)

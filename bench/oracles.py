@@ -6,8 +6,8 @@ import numpy as np
 
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.geometry import project
-from veristem.datasets.intermediate import Contours
-from veristem.datasets.truth import LineTruth
+from veristem.datasets.intermediate import Contours, Detections, PointMatches
+from veristem.datasets.truth import LineTruth, ParticleTruth
 from veristem.recon.stereo.matching import resample
 
 
@@ -55,3 +55,53 @@ def _jittered(curve: np.ndarray, rms: float, rng: np.random.Generator) -> np.nda
     length = np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-12)
     normal = np.column_stack([-tangent[:, 1], tangent[:, 0]]) / length
     return curve + rms * rng.normal(size=(len(curve), 1)) * normal
+
+
+def true_detections(
+    truth: ParticleTruth, acquisition: Acquisition, rng: np.random.Generator, jitter_px: float = 0.0
+) -> Detections:
+    """The projections of the true particles into every view, each moved at random.
+
+    Parameters
+    ----------
+    truth : ParticleTruth
+        The particles.
+    acquisition : Acquisition
+        Pixel size and field; the true directions are taken from the truth.
+    rng : numpy.random.Generator
+        Of the jitter.
+    jitter_px : float
+        Standard deviation of the displacement in x and in y.
+
+    Returns
+    -------
+    Detections
+        In the order of the truth, those beyond the edges of a view left out.
+    """
+    return _projected(truth, acquisition, rng, jitter_px)[0]
+
+
+def true_matches(
+    truth: ParticleTruth, acquisition: Acquisition, rng: np.random.Generator, jitter_px: float = 0.0
+) -> PointMatches:
+    """The same, with which of them are one particle; particles that fewer than two views show are left out."""
+    detections, index = _projected(truth, acquisition, rng, jitter_px)
+    index = index[(index >= 0).sum(axis=1) >= 2]
+    return PointMatches(detections, index, np.zeros(len(index)))
+
+
+def _projected(
+    truth: ParticleTruth, acquisition: Acquisition, rng: np.random.Generator, jitter_px: float
+) -> tuple[Detections, np.ndarray]:
+    """True detections, and the number (N, V) of each particle's in each view, -1 for none."""
+    pixel, particles = acquisition.pixel_nm, truth.particles
+    points, covariances, radii, index = [], [], [], []
+    for direction in truth.directions_rad:
+        at = project(particles.centers_nm, direction, truth.focus_nm)
+        seen = ((at >= 0) & (at <= acquisition.field_nm)).all(axis=1)
+        count = int(seen.sum())
+        points.append(at[seen] + jitter_px * pixel * rng.normal(size=(count, 2)))
+        covariances.append(np.tile((max(jitter_px, 0.02) * pixel) ** 2 * np.eye(2), (count, 1, 1)))
+        radii.append(particles.radii_nm[seen])
+        index.append(np.where(seen, np.cumsum(seen) - 1, -1))
+    return Detections(tuple(points), tuple(covariances), tuple(radii)), np.stack(index, axis=1)

@@ -9,29 +9,36 @@ from pathlib import Path
 
 import numpy as np
 
+from veristem.bench import particle_scenes
 from veristem.bench.facts import versions
+from veristem.bench.particle_scenes import make_particle_scene
 from veristem.bench.residuals import Residuals, reprojection_residuals
-from veristem.bench.scoring import metrics, score_curves, vertex_errors_nm
+from veristem.bench.scoring import TOLERANCE_NM, metrics, score_curves, vertex_errors_nm
 from veristem.bench.store import read_table
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
-from veristem.datasets.formats import read_curves, read_network, read_particles
+from veristem.datasets.formats import read_curves, read_network, read_particles, read_points
 from veristem.datasets.formats.acquisition_h5 import read_acquisition
 from veristem.datasets.formats.truth_h5 import read_truth
 from veristem.datasets.formats.vtp import read_vtp
 from veristem.datasets.geometry import pair_angle_rad, widest_pair
-from veristem.datasets.reconstruction import CurveSet
-from veristem.datasets.truth import LineTruth
+from veristem.datasets.reconstruction import CurveSet, PointSet, Reconstruction
+from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 from veristem.reports import Scene, write_page
 from veristem.reports.export import write_files
+from veristem.reports.particles import ParticleScene
 from veristem.reports.studies import best_and_worst
 from veristem.reports.words import conditions_text
 
+AnyScene = Scene | ParticleScene
+
 
 def read_truth_file(path: Path, burgers_magnitude_nm: float | None = None):
-    """A truth from truth.h5, or a network or curves from .vtp, .data (in units of |b|) or .ca."""
+    """A truth from truth.h5, a network or curves from .vtp, .data (in units of |b|) or .ca, or particles."""
     if path.suffix == ".h5":
         return read_truth(path)
+    if path.suffix in (".csv", ".xyz"):
+        return read_particles(path)
     return read_vtp(path) if path.suffix == ".vtp" else read_network(path, burgers_magnitude_nm)
 
 
@@ -41,16 +48,17 @@ def read_any(path: Path, burgers_magnitude_nm: float | None = None):
     Raises
     ------
     InputError
-        When it is neither an acquisition, a truth, a network, curves nor particles.
+        When it is neither an acquisition, a truth, a network, curves, particles nor points.
     """
     suffix = path.suffix.lower()
-    if suffix not in (".h5", ".vtp", ".data", ".ca", ".csv"):
+    if suffix not in (".h5", ".vtp", ".data", ".ca", ".csv", ".xyz"):
         raise InputError(
             f"{path}: suffix {path.suffix!r} found; images or a truth as .h5, a network as .vtp, .data or .ca, curves "
-            "as .vtp or particles as .csv allowed"
+            "as .vtp or particles as .csv or .xyz allowed"
         )
     if suffix == ".csv":
-        return read_particles(path)
+        points = read_points(path)  # a truth has radii, and no covariance
+        return points if not np.isfinite(points.radii_nm).all() or points.views.any() else read_particles(path)
     if suffix == ".h5":
         try:
             return read_acquisition(path)
@@ -63,18 +71,31 @@ def read_any(path: Path, burgers_magnitude_nm: float | None = None):
 
 
 def make_scene(
-    acquisition: Acquisition, curves: CurveSet, truth: LineTruth | None, method: str, tolerance_nm: float
-) -> Scene:
-    """A scene for the page: scored when the truth is known, else with its residuals in the images."""
+    acquisition: Acquisition, found: Reconstruction, truth: Truth | None, method: str, tolerance_nm: float | None
+) -> AnyScene:
+    """A scene for the page: scored when the truth is known, else with its residuals in the images.
+
+    Raises
+    ------
+    InputError
+        When one side is of lines and the other of particles.
+    """
+    if isinstance(found, PointSet):
+        if isinstance(truth, LineTruth):
+            raise InputError("reconstruction: points found, curves allowed, which the truth is of")
+        return make_particle_scene(acquisition, found, truth, method, tolerance_nm)
+    if isinstance(truth, ParticleTruth):
+        raise InputError("reconstruction: curves found, points allowed, which the truth is of")
     if truth is None:
-        found = reprojection_residuals(acquisition, curves) if curves.curves_nm else Residuals((), [])
-        return Scene(acquisition, curves, method=method, residuals_px=found.vertex_px, residuals=found.per_view)
-    scores = score_curves(truth, curves, tolerance_nm=tolerance_nm)
-    errors = vertex_errors_nm(truth, curves)
-    return Scene(acquisition=acquisition, curves=curves, truth=truth, errors_nm=errors, scores=scores, method=method)
+        residuals = reprojection_residuals(acquisition, found) if found.curves_nm else Residuals((), [])
+        return Scene(acquisition, found, method=method, residuals_px=residuals.vertex_px, residuals=residuals.per_view)
+    tolerance_nm = tolerance_nm or TOLERANCE_NM
+    scores = score_curves(truth, found, tolerance_nm=tolerance_nm)
+    errors = vertex_errors_nm(truth, found)
+    return Scene(acquisition=acquisition, curves=found, truth=truth, errors_nm=errors, scores=scores, method=method)
 
 
-def run_facts(truth: LineTruth | None, notes=()) -> dict[str, dict[str, str]]:
+def run_facts(truth: Truth | None, notes=()) -> dict[str, dict[str, str]]:
     """What a simulation was run with: versions, recipe."""
     facts = {"Versions": versions()}
     if truth is not None:
@@ -117,7 +138,7 @@ def study_facts(folder: Path, table) -> dict[str, dict[str, str]]:
 
 
 def write_folder_page(
-    folder: Path, page: Path, command: str = "", tolerance_nm: float = 20.0, formats: Sequence[str] = ()
+    folder: Path, page: Path, command: str = "", tolerance_nm: float | None = None, formats: Sequence[str] = ()
 ) -> Path:
     """The page of a folder, and its figures and tables as files beside it.
 
@@ -142,7 +163,7 @@ def write_folder_page(
         scene, truth = read_scene(folder, tolerance_nm)
         scenes = [("", scene)]
         title, facts = f"VeriSTEM: {folder.resolve().name}", run_facts(truth)
-        sentences = [headline(scene) if truth is not None else residual_sentence(scene)]
+        sentences = [sentence(scene)]
     else:
         assert table is not None
         if table.empty:
@@ -156,16 +177,20 @@ def write_folder_page(
     return page
 
 
-def read_scene(folder: Path, tolerance_nm: float, method: str = "") -> tuple[Scene, LineTruth | None]:
-    """The scene of acquisition.h5 and, if they are there, truth.h5 and reconstruction.vtp; and the truth."""
+def read_scene(folder: Path, tolerance_nm: float | None, method: str = "") -> tuple[AnyScene, Truth | None]:
+    """The scene of acquisition.h5 and, if they are there, truth.h5 and reconstruction.vtp or .csv; and the truth."""
     acquisition = read_acquisition(folder / "acquisition.h5")
     truth = read_truth(folder / "truth.h5") if (folder / "truth.h5").is_file() else None
-    curves_path = folder / "reconstruction.vtp"
-    curves = read_curves(curves_path) if curves_path.is_file() else CurveSet(())
-    return make_scene(acquisition, curves, truth, method, tolerance_nm), truth
+    found: Reconstruction = CurveSet(())
+    if acquisition.kind == "particles":
+        path = folder / "reconstruction.csv"
+        found = read_points(path) if path.is_file() else PointSet(np.zeros((0, 3)))
+    elif (path := folder / "reconstruction.vtp").is_file():
+        found = read_curves(path)
+    return make_scene(acquisition, found, truth, method, tolerance_nm), truth
 
 
-def _examples(folder: Path, table) -> Iterator[tuple[str, Scene]]:
+def _examples(folder: Path, table) -> Iterator[tuple[str, AnyScene]]:
     """The best and the worst run, as far as their files are kept."""
     rows = {row["cell"]: row for row in table.to_dict("records")}
     for heading, cell in zip(("The best run", "The worst run"), best_and_worst(table)):
@@ -177,9 +202,16 @@ def _examples(folder: Path, table) -> Iterator[tuple[str, Scene]]:
             yield heading, replace(scene, about=", ".join(text for text in told if text))
 
 
-def save_page(page: Path, title: str, scene: Scene, table, facts: dict, sentences: list[str], command: str) -> None:
-    """Write the page of one scene and, if there is a table, of the study around it."""
-    _write(page, title, [("", scene)], table, facts, sentences, command)
+def save_page(page: Path, title: str, scenes: Sequence[AnyScene], table, facts: dict, command: str) -> None:
+    """Write the page of scenes with what they say and, if there is a table, of the study around them."""
+    _write(page, title, [("", scene) for scene in scenes], table, facts, [sentence(s) for s in scenes], command)
+
+
+def sentence(scene: AnyScene) -> str:
+    """What was recovered, or how well the reconstruction fits its images."""
+    if isinstance(scene, ParticleScene):
+        return particle_scenes.residual_sentence(scene) if scene.truth is None else particle_scenes.headline(scene)
+    return residual_sentence(scene) if scene.truth is None else headline(scene)
 
 
 def _write(page: Path, title: str, scenes, table, facts: dict, sentences: list[str], command: str) -> None:

@@ -140,7 +140,7 @@ class Particles(Table):
     dispersion: Dispersion = Spheres()
     rescattering: bool = Field(
         default=False,
-        description="count electrons that are scattered into another direction of the cone where they arrive, a blur "
+        description="count electrons that gold scatters into another direction of the cone where they arrive, a blur "
         "between directions, instead of as lower absorption; the contrast then comes from steeper rays than the mean",
     )
 

@@ -4,9 +4,9 @@ A method is a function
 
     reconstruct(acquisition, *, alignment=None, contours=None, matches=None, **parameters) -> CurveSet
 
-or, of particles, with ``detections`` for contours, -> PointSet. It is found by its registered name, by the entry-point group ``veristem.methods`` of another package, as
-``module:function``, or as the path of an executable that is called with an acquisition file and the file to write, .vtp
-for curves and .csv for points.
+or, of particles, with ``detections`` for ``contours``, -> PointSet. It is found by its registered name, by the
+entry-point group ``veristem.methods`` of another package, as ``module:function``, or as the path of an executable that
+is called with an acquisition file and the file to write, .vtp for curves and .csv for points.
 Parameters follow the name as words KEY=VALUE: ``"stereo-classical scale_nm=6"``.
 """
 

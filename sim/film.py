@@ -50,38 +50,37 @@ class Film:
         """Depth of the exit face at x [nm]."""
         return self.thickness_nm + self.slope * (x_nm - self.particles.box_nm[0] / 2)
 
-    def rays(self, region: Region, microscope: Microscope, pixel_nm: float) -> tuple[Rays, float, float]:
-        """The rays of a detector region; absorption in the film [1/nm]; and what the film scatters to the region.
+    def rays(self, region: Region, microscope: Microscope, pixel_nm: float) -> tuple[Rays, float]:
+        """The rays of a detector region, and the absorption in the film [1/nm].
 
-        Without rescattering an electron is lost when it is scattered elastically, less as many as come into the region
-        from all directions of the cone: the contrast of a whole particle is the same as with it, its blur is not.
+        An electron is lost to a region when it is scattered elastically, less as many as come in from all directions of
+        the cone. With rescattering this gain is taken, for the particles, from the directions it comes from: nearly the
+        same contrast of a whole particle, but a blur towards the axis that the region's own rays stand out of.
         """
         energy, cone = microscope.energy_keV, 1e-3 * microscope.convergence_mrad
         deepest = max(self.focus_nm, float(self.particles.box_nm[2]) - self.focus_nm)
         theta, share = region.rays(cone, _STEP * pixel_nm / deepest)
         whole, weight = Region((0.0, 0.0), cone).rays(cone, _STEP * pixel_nm / deepest)
         bare = float(share.sum())
-        gained = [weight * arrival(matter, energy, whole, region, cone) for matter in (GOLD, ICE)]
-        kept = [0.0, 0.0] if self.rescattering else [float(g.sum()) / bare for g in gained]
+        gained = {matter: weight * arrival(matter, energy, whole, region, cone) for matter in (GOLD, ICE)}
+        kept = {GOLD: 0.0 if self.rescattering else gained[GOLD].sum() / bare, ICE: gained[ICE].sum() / bare}
         lost = 1 - microscope.loss_collected_fraction
         gold, ice = (
-            (1 - k) * elastic_per_nm(matter, energy) + lost * inelastic_per_nm(matter, energy)
-            for matter, k in zip((GOLD, ICE), kept)
+            float((1 - kept[m]) * elastic_per_nm(m, energy) + lost * inelastic_per_nm(m, energy)) for m in (GOLD, ICE)
         )
-        if not self.rescattering:
-            return Rays(theta, share, bare, gold - ice), ice, 0.0
-        both = Rays(np.concatenate([theta, whole]), np.concatenate([share, -gained[0]]), bare, gold - ice)
-        return both, ice, float(gained[1].sum())
+        if self.rescattering:
+            theta, share = np.concatenate([theta, whole]), np.concatenate([share, -gained[GOLD]])
+        return Rays(theta, share, bare, gold - ice), ice
 
     def region_image(self, region: Region, microscope: Microscope, pixel_nm: float, shape) -> np.ndarray:
         """Share of the cone's electrons that a detector region receives from each pixel, (rows, columns) float64."""
         key = (region, microscope.model_dump_json(exclude={"current_nA", "detector"}), pixel_nm, shape)
         if key not in self.images:
-            rays, film_per_nm, scattered = self.rays(region, microscope, pixel_nm)
+            rays, film_per_nm = self.rays(region, microscope, pixel_nm)
             particles = self.particles
             shade = shade_image(particles.centers_nm, particles.radii_nm, rays, self.focus_nm, pixel_nm, shape)
             film = np.exp(-film_per_nm * self.exit_nm((np.arange(shape[1]) + 0.5) * pixel_nm))
-            self.images[key] = film * (rays.bare + shade) + (1 - film) * scattered
+            self.images[key] = film * (rays.bare + shade)
         return self.images[key]
 
 

@@ -77,7 +77,7 @@ def simulated(tmp_path_factory) -> Path:
     """Folder with the three files of a small simulation with seed SEED; not to be written to."""
     from veristem.bench.cell import simulate
     from veristem.bench.cli import _values
-    from veristem.bench.demo import save_simulation
+    from veristem.bench.files import save_simulation
     from veristem.datasets.recipe import load_recipe
 
     folder = tmp_path_factory.mktemp("simulated")

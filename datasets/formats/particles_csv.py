@@ -1,18 +1,15 @@
-"""Particles as a table (.csv) with one sphere a line: what pandas and any spreadsheet open."""
+"""Particles as a table (.csv) with one sphere a line."""
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from veristem.datasets.dispersion import ParticleDispersion
-from veristem.datasets.formats.atomic import atomic_path
-from veristem.datasets.formats.lines import Lines
+from veristem.datasets.formats.table import Table, write_table
 
 COLUMNS = ("x_nm", "y_nm", "z_nm", "radius_nm")
-_HEADER = ",".join(COLUMNS)
 
 
 def write_particles(path: str | Path, particles: ParticleDispersion) -> None:
@@ -23,13 +20,10 @@ def write_particles(path: str | Path, particles: ParticleDispersion) -> None:
     InputError
         For a file that cannot be written.
     """
-    rows = np.column_stack([particles.centers_nm, particles.radii_nm]).tolist()
-    lines = [_HEADER, *(",".join(map(repr, row)) for row in rows)]
-    with atomic_path(path) as partial:
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_table(path, dict(zip(COLUMNS, [*particles.centers_nm.T, particles.radii_nm])))
 
 
-def read_particles(path: str | Path, box_nm=None) -> ParticleDispersion:
+def read_particles(path: str | Path, box_nm=None, radius_nm: float | None = None) -> ParticleDispersion:
     """Particles from a table with a header; columns may stand in any order, others are passed over.
 
     Parameters
@@ -38,36 +32,27 @@ def read_particles(path: str | Path, box_nm=None) -> ParticleDispersion:
         The file.
     box_nm : (3,) float, optional
         Width, height and thickness of the foil [nm]; by default it ends where the farthest spheres end.
+    radius_nm : float, optional
+        Radius of all particles of a file without such a column [nm].
 
     Raises
     ------
     InputError
         For a file that is no such table, naming the line.
     """
-    lines = Lines(path)
-    header = _fields(lines.next(f"a header {_HEADER}").removeprefix("\ufeff"))  # spreadsheets write a byte order mark
-    for name in COLUMNS:
-        if header.count(name) != 1:
-            raise lines.error(f"column {name} found {header.count(name)} times, once allowed; the header is {_HEADER}")
-    at = [header.index(name) for name in COLUMNS]
-    rows = []
-    while (line := lines.next_or_none()) is not None:
-        fields = _fields(line)
-        if len(fields) != len(header):
-            raise lines.error(f"{len(fields)} values found, {len(header)} as in the header allowed")
-        row = lines.numbers(" ".join(fields[k] for k in at), len(at), _HEADER)
-        if row[-1] <= 0:
-            raise lines.error(f"radius_nm {row[-1]:g} found, a positive number allowed")
-        rows.append(row)
-    if not rows and box_nm is None:
-        raise lines.error("no particle found below the header, at least one allowed")
-    values = np.array(rows).reshape(-1, len(COLUMNS))
-    centers, radii = values[:, :3], values[:, 3]
-    if box_nm is None:
-        # at least one sphere wide, should all lie on the far side of the origin
-        box_nm = np.maximum((centers + radii[:, None]).max(axis=0), 2 * radii.max())
-    return ParticleDispersion(centers, radii, box_nm)
+    table = Table(path, COLUMNS if radius_nm is None else COLUMNS[:3], COLUMNS[3:])
+    centers = np.column_stack([table.values[name] for name in COLUMNS[:3]])
+    if "radius_nm" in table.values:
+        radii = table.values["radius_nm"]
+        table.check("radius_nm", radii > 0, "a positive number")
+    else:
+        radii = np.full(len(centers), radius_nm)
+    if not len(centers) and box_nm is None:
+        raise table.lines.error("no particle found below the header, at least one allowed")
+    return ParticleDispersion(centers, radii, around(centers, radii) if box_nm is None else box_nm)
 
 
-def _fields(line: str) -> list[str]:
-    return [field.strip() for field in next(csv.reader([line], skipinitialspace=True))]
+def around(centers_nm: np.ndarray, radii_nm: np.ndarray) -> np.ndarray:
+    """Box (3,) from the origin to where the farthest of at least one sphere end [nm]."""
+    # at least one sphere wide, should all lie on the far side of the origin
+    return np.maximum((centers_nm + radii_nm[:, None]).max(axis=0), 2 * radii_nm.max())

@@ -7,40 +7,48 @@ from pathlib import Path
 
 import numpy as np
 
+from veristem.datasets.dispersion import ParticleDispersion
 from veristem.datasets.formats import hdf5
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.shapes import as_array
-from veristem.datasets.truth import LineTruth
+from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 
 SCHEMA, VERSION = "veristem-truth", 1
 
+_NETWORK = ("nodes_nm", "segments", "burgers_nm", "pinned", "box_nm", "plane_normals")
+_PARTICLES = ("centers_nm", "radii_nm", "box_nm")
 
-def write_truth(path: str | Path, truth: LineTruth) -> None:
-    """Write a truth; the same data give the same bytes.
+
+def write_truth(path: str | Path, truth: Truth) -> None:
+    """Write a truth of lines or of particles; the same data give the same bytes.
 
     Raises
     ------
     InputError
         When the file cannot be written.
     """
-    network = truth.network
     with hdf5.create(path, SCHEMA, VERSION) as file:
-        group = file.create_group("network")
-        for name in ("nodes_nm", "segments", "burgers_nm", "pinned", "box_nm", "plane_normals"):
-            if (values := getattr(network, name)) is not None:
-                hdf5.put(group, name, values)
-        for name in ("g_dot_b", "g_dot_bu", "visible"):
-            hdf5.put(group, name, getattr(truth, name))
+        if isinstance(truth, LineTruth):
+            group = file.create_group("network")
+            for name in _NETWORK:
+                if (values := getattr(truth.network, name)) is not None:
+                    hdf5.put(group, name, values)
+            for name in ("g_dot_b", "g_dot_bu", "visible"):
+                hdf5.put(group, name, getattr(truth, name))
+            file.attrs["field_nm"] = np.asarray(truth.field_nm, float)
+            file.attrs["thickness_nm"] = float(truth.thickness_nm)
+        else:
+            group = file.create_group("particles")
+            for name in _PARTICLES:
+                hdf5.put(group, name, getattr(truth.particles, name))
         for name, kind in (("expected", np.float32), ("labels", np.uint8), ("directions_rad", np.float64)):
             hdf5.put(file, name, np.asarray(getattr(truth, name), kind))
-        file.attrs["field_nm"] = np.asarray(truth.field_nm, float)
-        for name in ("thickness_nm", "focus_nm"):
-            file.attrs[name] = float(getattr(truth, name))
+        file.attrs["focus_nm"] = float(truth.focus_nm)
         file.create_dataset("recipe_json", data=json.dumps(truth.recipe, sort_keys=True), track_times=False)
 
 
-def read_truth(path: str | Path) -> LineTruth:
-    """Read a truth.
+def read_truth(path: str | Path) -> Truth:
+    """Read a truth: of particles if the file has a group of that name, else of lines.
 
     Raises
     ------
@@ -48,30 +56,47 @@ def read_truth(path: str | Path) -> LineTruth:
         Naming what is missing or wrong in the file.
     """
     with hdf5.opened(path, SCHEMA, VERSION) as reader:
-        network = DislocationNetwork(
-            *(reader.array(f"network/{name}") for name in ("nodes_nm", "segments", "burgers_nm", "pinned")),
-            box_nm=reader.array("network/box_nm", optional=True),
-            plane_normals=reader.array("network/plane_normals", optional=True),
-        )
-        count = (len(network.segments),)
-        expected = as_array("expected", reader.array("expected"), (None, None, None), np.float32)
-        try:
-            recipe = json.loads(reader.text("recipe_json"))
-        except ValueError as error:
-            raise reader.error(f"recipe_json: {error} found, JSON allowed") from None
-        if not isinstance(recipe, dict):
-            raise reader.error(f"recipe_json: a {type(recipe).__name__} found, an object allowed")
-        width, height = reader.number("field_nm", (2,))
-        return LineTruth(
-            network=network,
-            g_dot_b=as_array("g_dot_b", reader.array("network/g_dot_b"), count),
-            g_dot_bu=as_array("g_dot_bu", reader.array("network/g_dot_bu"), count),
-            visible=as_array("visible", reader.array("network/visible"), count, bool),
-            expected=expected,
-            labels=as_array("labels", reader.array("labels"), expected.shape, np.uint8),
-            directions_rad=as_array("directions_rad", reader.array("directions_rad"), (len(expected), 2)),
-            field_nm=(float(width), float(height)),
-            thickness_nm=reader.number("thickness_nm"),
-            focus_nm=reader.number("focus_nm"),
-            recipe=recipe,
-        )
+        if "particles" not in reader.file:
+            return _lines(reader)
+        if "network" in reader.file:
+            raise reader.error("groups network and particles found, one of them allowed")
+        particles = ParticleDispersion(*(reader.array(f"particles/{name}") for name in _PARTICLES))
+        return ParticleTruth(particles=particles, **_images(reader))
+
+
+def _lines(reader: hdf5.Reader) -> LineTruth:
+    """The truth of a file with a network."""
+    network = DislocationNetwork(
+        *(reader.array(f"network/{name}") for name in _NETWORK[:4]),
+        box_nm=reader.array("network/box_nm", optional=True),
+        plane_normals=reader.array("network/plane_normals", optional=True),
+    )
+    count = (len(network.segments),)
+    width, height = reader.number("field_nm", (2,))
+    return LineTruth(
+        network=network,
+        g_dot_b=as_array("g_dot_b", reader.array("network/g_dot_b"), count),
+        g_dot_bu=as_array("g_dot_bu", reader.array("network/g_dot_bu"), count),
+        visible=as_array("visible", reader.array("network/visible"), count, bool),
+        field_nm=(float(width), float(height)),
+        thickness_nm=reader.number("thickness_nm"),
+        **_images(reader),
+    )
+
+
+def _images(reader: hdf5.Reader) -> dict:
+    """What truths of both kinds hold: the images and how they were made."""
+    expected = as_array("expected", reader.array("expected"), (None, None, None), np.float32)
+    try:
+        recipe = json.loads(reader.text("recipe_json"))
+    except (ValueError, RecursionError) as error:
+        raise reader.error(f"recipe_json: {error} found, JSON allowed") from None
+    if not isinstance(recipe, dict):
+        raise reader.error(f"recipe_json: a {type(recipe).__name__} found, an object allowed")
+    return {
+        "expected": expected,
+        "labels": as_array("labels", reader.array("labels"), expected.shape, np.uint8),
+        "directions_rad": as_array("directions_rad", reader.array("directions_rad"), (len(expected), 2)),
+        "focus_nm": reader.number("focus_nm"),
+        "recipe": recipe,
+    }

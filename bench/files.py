@@ -1,0 +1,39 @@
+"""The files of one simulation and of its reconstruction, in one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.formats import write_particles, write_points
+from veristem.datasets.formats.acquisition_h5 import write_acquisition
+from veristem.datasets.formats.truth_h5 import write_truth
+from veristem.datasets.formats.vtp import write_vtp
+from veristem.datasets.reconstruction import PointSet, Reconstruction
+from veristem.datasets.truth import ParticleTruth, Truth
+
+LAST_WRITTEN = ("truth.vtp", "truth.csv")
+
+
+def save_simulation(folder: Path, truth: Truth, acquisition: Acquisition) -> list[Path]:
+    """Write acquisition.h5, truth.h5 and, for people, truth.vtp or truth.csv into an existing folder."""
+    paths = [folder / "acquisition.h5", folder / "truth.h5"]
+    write_acquisition(paths[0], acquisition)
+    write_truth(paths[1], truth)
+    if isinstance(truth, ParticleTruth):
+        write_particles(folder / "truth.csv", truth.particles)
+        return [*paths, folder / "truth.csv"]
+    labels = {"g_dot_b": truth.g_dot_b, "g_dot_bu": truth.g_dot_bu, "visible": truth.visible.astype(np.uint8)}
+    write_vtp(folder / "truth.vtp", truth.network, labels)
+    return [*paths, folder / "truth.vtp"]
+
+
+def save_reconstruction(folder: Path, found: Reconstruction) -> Path:
+    """Write reconstruction.vtp or, of particles, reconstruction.csv into an existing folder."""
+    if isinstance(found, PointSet):
+        write_points(folder / "reconstruction.csv", found)
+        return folder / "reconstruction.csv"
+    write_vtp(folder / "reconstruction.vtp", found)
+    return folder / "reconstruction.vtp"

@@ -1,0 +1,148 @@
+"""What the page shows of particles: the reconstruction beside the truth, its limits, and g(r)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from veristem.bench.limits import point_limits
+from veristem.bench.scoring import point_pair, score_points
+from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.geometry import project
+from veristem.datasets.reconstruction import PointSet
+from veristem.datasets.truth import ParticleTruth
+from veristem.reports.particles import ParticleScene, RadialCurves
+
+_PAIRS = 10  # at least expected in a bin at twice a diameter, of particles that take no notice of each other
+_DRAWS = 8
+_NEAR_PX = 1.0
+
+
+def make_particle_scene(
+    acquisition: Acquisition, points: PointSet, truth: ParticleTruth | None, method: str, tolerance_nm: float | None
+) -> ParticleScene:
+    """A scene for the page: scored when the truth is known, else with its residuals in the images."""
+    radial = radial_curves(acquisition, points, truth)
+    if truth is None:
+        residuals = point_residuals(acquisition, points) if len(points.points_nm) else []
+        return ParticleScene(acquisition, points, method=method, radial=radial, residuals=residuals)
+    covariance = point_limits(truth)
+    pair = point_pair(truth, points, tolerance_nm, covariance)
+    right = pair.partner >= 0
+    errors, limits = np.full((2, len(right), 3), np.nan)
+    errors[right] = points.points_nm[right] - truth.particles.centers_nm[pair.partner[right]]
+    limits[right] = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))[pair.partner[right]]
+    found = np.zeros(len(truth.particles.radii_nm), bool)
+    found[pair.partner[right]] = True
+    scores = score_points(truth, points, tolerance_nm=tolerance_nm, covariance_nm2=covariance)
+    return ParticleScene(acquisition, points, truth, errors, limits, found, scores, method, radial=radial)
+
+
+def radial_curves(acquisition: Acquisition, points: PointSet, truth: ParticleTruth | None) -> RadialCurves | None:
+    """g(r) of the truth, of the reconstruction, and of the truth blurred by the covariance that was reported.
+
+    None for fewer than two particles, in a wedge, or where the thickness is not known: faces must be parallel.
+    """
+    from veristem.recon.particles import radial_distribution, radial_distribution_bands
+
+    wedge = truth is not None and truth.recipe["specimen"].get("wedge_deg")
+    if acquisition.thickness_nm is None or wedge:
+        return None
+    box = np.array([*acquisition.field_nm, acquisition.thickness_nm])
+
+    def inside(where: np.ndarray) -> np.ndarray:
+        return where[((where >= 0) & (where <= box)).all(axis=1)]
+
+    given = points.points_nm if truth is None else truth.particles.centers_nm
+    radii = points.radii_nm if truth is None else truth.particles.radii_nm
+    if len(inside(given)) < 2:
+        return None
+    diameter = 2 * float(np.nanmedian(radii)) if np.isfinite(radii).any() else 5.0
+    shell = len(inside(given)) ** 2 / 2 / box.prod() * 4 * np.pi * (2 * diameter) ** 2
+    width = float(np.clip(_PAIRS / shell, diameter / 8, diameter))
+    edges = np.arange(0.0, min(8 * diameter, box.min()) + width, width)
+    curves: dict[str, np.ndarray] = {}
+    band = None
+    rng = np.random.default_rng(0)
+    found = inside(points.points_nm)
+    if len(found) > 1:
+        curves["reconstruction"] = radial_distribution(found, box, edges)
+        band = np.stack(radial_distribution_bands(found, box, edges, rng))
+    if truth is not None:
+        curves["truth"] = radial_distribution(inside(given), box, edges)
+        known = points.covariance_nm2[np.isfinite(points.covariance_nm2).all(axis=(1, 2))]
+        if len(known):
+            spread = np.linalg.cholesky(known.mean(axis=0))
+            draws = (inside(given + rng.normal(size=given.shape) @ spread.T) for _ in range(_DRAWS))
+            curves["blurred"] = np.mean([radial_distribution(draw, box, edges) for draw in draws], axis=0)
+    middle = (edges[1:] + edges[:-1]) / 2
+    peaks = {name: first_peak_nm(middle, g, 4 * diameter) for name, g in curves.items()}
+    return RadialCurves(middle, width, band=band, first_peak_nm=peaks, **curves)
+
+
+def first_peak_nm(r_nm: np.ndarray, g: np.ndarray, most_nm: float) -> float | None:
+    """Place of the highest bin up to ``most_nm`` [nm], refined by a parabola; None where there is none."""
+    near = np.flatnonzero((r_nm <= most_nm) & np.isfinite(g))
+    if not len(near) or g[near].max() <= 0:
+        return None
+    k = int(near[g[near].argmax()])
+    if not 0 < k < len(g) - 1 or not np.isfinite(g[k - 1 : k + 2]).all():
+        return float(r_nm[k])
+    left, top, right = g[k - 1 : k + 2]
+    bend = left - 2 * top + right
+    return float(r_nm[k] + (0.5 * (left - right) / bend if bend < 0 else 0.0) * (r_nm[1] - r_nm[0]))
+
+
+def point_residuals(acquisition: Acquisition, points: PointSet) -> list[dict]:
+    """How well points fit the particles that the matched filter sees in each view by itself, in pixels.
+
+    One dictionary a view: ``rms_px`` of the distance of projected points to the nearest detection, as far as it is
+    within three pixels; ``within_1px``, the share of them that has one within a pixel; ``explained``, the share of the
+    detections that has a projected point so near. Small residuals are necessary, not sufficient.
+    """
+    from scipy.spatial import cKDTree
+
+    from veristem.recon.particles.matched import detect
+
+    pixel, seen = acquisition.pixel_nm, detect(acquisition).points_nm
+    residuals = []
+    for view, direction in enumerate(acquisition.directions_rad):
+        at = project(points.points_nm, direction, acquisition.focus_nm)
+        at = at[((at >= 0) & (at <= acquisition.field_nm)).all(axis=1)]
+        told: dict = {"view": view, "rms_px": None, "within_1px": None, "explained": None}
+        if len(at) and len(seen[view]):
+            off = cKDTree(seen[view]).query(at)[0] / pixel
+            back = cKDTree(at).query(seen[view])[0] / pixel
+            close = off[off <= 3 * _NEAR_PX]
+            told["rms_px"] = float(np.sqrt((close**2).mean())) if len(close) else None
+            told["within_1px"] = float((off <= _NEAR_PX).mean())
+            told["explained"] = float((back <= _NEAR_PX).mean())
+        residuals.append(told)
+    return residuals
+
+
+def headline(scene: ParticleScene) -> str:
+    """One sentence on what was recovered."""
+    scores = scene.scores
+    f, depth, ratio = (scores.get(k) for k in ("f_score", "depth_rmse_nm", "depth_rmse_nm_over_limit"))
+    if f is None or not scores.get("count_truth"):
+        return "There is no particle in this field."
+    text = (
+        f"From {len(scene.acquisition.views)} views, {scores['count_found']:.0f} particles were found where there are "
+        f"{scores['count_truth']:.0f}, F = {f:.3f}"
+    )
+    if depth is None:
+        return text + "."
+    limit = "" if ratio is None else f", {ratio:.2f} times the smallest that the counted electrons allow"
+    return f"{text}, with a depth error of {depth:.2f} nm rms{limit}."
+
+
+def residual_sentence(scene: ParticleScene) -> str:
+    """One sentence on how well points fit their images, which is all that can be said without a truth."""
+    near, explained = ([v[key] for v in scene.residuals if v[key] is not None] for key in ("within_1px", "explained"))
+    if not near or not explained:
+        return "No truth is known, and there is nothing to lay over the particles of the images."
+    return (
+        f"No truth is known. In every view at least {100 * min(near):.0f} % of the particles found lie within a pixel "
+        f"of one that the view shows, and at least {100 * min(explained):.0f} % of these within a pixel of one found; "
+        "this does not prove that the depths are right."
+    )
