@@ -27,8 +27,8 @@ _IN_SIDE = 60  # particles in the slab of the side view
 def particle_figures(scene: ParticleScene) -> dict[str, Figure]:
     """The flat figures of a scene by name; what nothing is known for is left out."""
     figures = {"views": views(scene), "plan": plan(scene), "side": side(scene)}
-    matched = ~scene.is_false
-    if scene.errors_nm is not None and matched.any():
+    matched = scene.is_matched
+    if matched.any():
         figures["errors"] = errors(scene)
         if np.isfinite(scene.points.sigma_nm[matched]).all(axis=1).any():
             figures["calibration"] = calibration(scene)
@@ -159,7 +159,7 @@ def errors(scene: ParticleScene) -> Figure:
 
 def _depth_errors(ax, scene: ParticleScene) -> None:
     assert scene.errors_nm is not None
-    matched, thickness = ~scene.is_false, scene.size_nm[2]
+    matched, thickness = scene.is_matched, scene.size_nm[2]
     error = np.asarray(scene.errors_nm, float)[matched]
     z = scene.points.points_nm[matched, 2] - error[:, 2]  # the true depth
     edges = np.linspace(0, thickness, _BINS + 1)
@@ -193,8 +193,8 @@ def _lateral_errors(ax, scene: ParticleScene) -> None:
     from matplotlib.patches import Circle
 
     assert scene.errors_nm is not None
-    xy, unit, least = np.asarray(scene.errors_nm, float)[~scene.is_false, :2], " (nm)", 1e-9
-    limits = None if scene.limits_nm is None else np.asarray(scene.limits_nm, float)[~scene.is_false, :2]
+    xy, unit, least = np.asarray(scene.errors_nm, float)[scene.is_matched, :2], " (nm)", 1e-9
+    limits = None if scene.limits_nm is None else np.asarray(scene.limits_nm, float)[scene.is_matched, :2]
     if limits is not None and np.isfinite(limits).all(axis=1).any():
         xy, unit, least = xy / limits, " / limit", 3.4
         xy = xy[np.isfinite(xy).all(axis=1)]

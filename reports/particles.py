@@ -130,11 +130,18 @@ class ParticleScene:
         return (*self.acquisition.field_nm, self.acquisition.thickness_nm or deepest)
 
     @property
-    def is_false(self) -> np.ndarray:
-        """(N,) whether no true particle belongs to a point; nowhere without a truth."""
+    def is_matched(self) -> np.ndarray:
+        """(N,) whether a true particle is known to belong to a point."""
         if self.errors_nm is None:
             return np.zeros(len(self.points.points_nm), bool)
-        return np.asarray(np.isnan(self.errors_nm).any(axis=1))
+        return np.asarray(np.isfinite(self.errors_nm).all(axis=1))
+
+    @property
+    def is_false(self) -> np.ndarray:
+        """(N,) whether no true particle belongs to a point within the field; nowhere without a truth."""
+        places, size = self.points.points_nm[:, :2], np.array(self.size_nm[:2])
+        inside = ((places >= 0) & (places <= size)).all(axis=1)
+        return np.asarray(inside & ~self.is_matched) if self.errors_nm is not None else self.is_matched
 
     @property
     def is_missed(self) -> np.ndarray:

@@ -291,9 +291,10 @@ def new_plotter(off_screen: bool = True):
 
 def _scale(label: str, colours, limits: tuple[float, float]) -> dict[str, Any]:
     """How a mesh is coloured by its values, with the scale beside it."""
+    form = "%.0f" if limits[1] >= 5 else "%.1f" if limits[1] >= 0.5 else "%.2g"
     bar = {
-        "title": label + "\n", "vertical": True, "position_x": 0.91, "position_y": 0.15, "height": 0.7,
-        "width": 0.05, "fmt": "%.0f" if limits[1] >= 5 else "%.1f" if limits[1] >= 0.5 else "%.2g", "n_labels": 6,
+        "title": label + "\n", "vertical": True, "position_x": 0.91 if len(label) < 13 else 0.88, "position_y": 0.15,
+        "height": 0.7, "width": 0.05, "fmt": form, "n_labels": 6,
         "title_font_size": 24, "label_font_size": 22,
     }  # fmt: skip
     return {"scalars": label, "cmap": colours, "clim": limits, "scalar_bar_args": bar}

@@ -9,9 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
-from veristem.datasets import Acquisition, CurveSet, DislocationNetwork, InputError, LineTruth, ParticleDispersion
+from veristem.datasets import (
+    Acquisition,
+    CurveSet,
+    DislocationNetwork,
+    InputError,
+    LineTruth,
+    ParticleDispersion,
+    ParticleTruth,
+    PointSet,
+)
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.reports import scenes, style
+from veristem.reports.particles import radii_or_default
 
 # Okabe and Ito's palette, neighbours as different as it has them
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -27,8 +37,9 @@ def view(
 
     Parameters
     ----------
-    objects : sequence of DislocationNetwork, LineTruth, CurveSet, ParticleDispersion or Acquisition
-        What to show; all in nm in the specimen frame.
+    objects : sequence of DislocationNetwork, LineTruth, CurveSet, ParticleDispersion, ParticleTruth, PointSet or
+        Acquisition. What to show; all in nm in the specimen frame. Points of unknown radius are as large as the others,
+        or 2.5 nm.
     names : sequence of str
         What the legend calls them.
     png, html : path, optional
@@ -47,6 +58,7 @@ def view(
     names = list(names) or [f"{type(item).__name__} {n}" for n, item in enumerate(objects, 1)]
     plotter = scenes.new_plotter(off_screen=png is not None or html is not None)
     try:
+        objects = [_spheres(item) for item in objects]
         low, high = _corners_nm(objects)
         drawn = [item for item in objects if not isinstance(item, Acquisition)]
         legend, notes = [], []
@@ -90,7 +102,20 @@ def _add(plotter, item, colour: str | None, size_nm: tuple[float, float, float],
     if isinstance(item, Acquisition):
         scenes.add_images(plotter, item, deepest_nm)
         return 0
-    raise InputError(f"view: {type(item).__name__} found; a network, curves, particles or an acquisition allowed")
+    raise InputError(
+        f"view: {type(item).__name__} found; a network, curves, particles, points or an acquisition allowed"
+    )
+
+
+def _spheres(item):
+    """Particles of a truth and points as spheres; anything else as it is."""
+    if isinstance(item, ParticleTruth):
+        return item.particles
+    if isinstance(item, PointSet):
+        places, radii = item.points_nm, radii_or_default(item.radii_nm)
+        box = (places + radii[:, None]).max(axis=0, initial=1e-3)
+        return ParticleDispersion(places, radii, box)
+    return item
 
 
 def _corners_nm(objects) -> tuple[np.ndarray, np.ndarray]:
