@@ -18,7 +18,7 @@ def convert_files(
     pixel_nm: float | None = None,
     material: str | None = None,
 ) -> str:
-    """Convert by suffix: network to network, particles to particles, acquisition to .hspy, two images to an acquisition.
+    """Convert by suffix: networks, particles, an acquisition to .hspy, two images to an acquisition.
 
     Returns what should be said of it.
 

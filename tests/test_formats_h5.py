@@ -8,9 +8,20 @@ import h5py
 import numpy as np
 import pytest
 
-from veristem.datasets import InputError
+from veristem.datasets import InputError, ParticleDispersion, ParticleTruth
 from veristem.datasets.formats.acquisition_h5 import read_acquisition, write_acquisition
 from veristem.datasets.formats.truth_h5 import read_truth, write_truth
+from veristem.datasets.geometry import Region
+
+REGIONS = (Region((0.07, 0.001), 0.02), Region((-0.07, 0.0), 0.03, 0.01, 0.5, 1.25))
+
+
+@pytest.fixture
+def particle_truth(truth) -> ParticleTruth:
+    """Two spheres, one beyond the field, in the images of `truth`."""
+    particles = ParticleDispersion([[10.0, 20.0, 30.0], [-1.0, 5.0, 0.1]], [2.25, 2.5], [40.0, 32.0, 178.0])
+    images = {f.name: getattr(truth, f.name) for f in fields(ParticleTruth) if f.name != "particles"}
+    return ParticleTruth(particles=particles, **images)
 
 
 def names(path) -> tuple[set[str], set[str]]:
@@ -30,7 +41,7 @@ def remade(file, name, **options):
 def test_acquisition_comes_back_exactly(tmp_path, acquisition):
     """Every field, given or not; and the same data make the same bytes."""
     bare = replace(acquisition, **{f.name: None for f in fields(acquisition) if f.default is None})
-    for value in (acquisition, bare):
+    for value in (acquisition, bare, replace(acquisition, regions=REGIONS, kind="particles")):
         write_acquisition(tmp_path / "a.h5", value)
         write_acquisition(tmp_path / "b.h5", value)
         assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
@@ -68,6 +79,27 @@ def test_truth_comes_back_exactly(tmp_path, truth):
             np.testing.assert_array_equal(getattr(again.network, field.name), getattr(value.network, field.name))
 
 
+def test_truth_of_particles_comes_back_exactly(tmp_path, particle_truth):
+    """The group in the file tells its kind; a film without particles is one too."""
+    empty = replace(particle_truth, particles=particle_truth.particles.where(np.zeros(2, bool)))
+    for value in (particle_truth, empty):
+        write_truth(tmp_path / "t.h5", value)
+        again = read_truth(tmp_path / "t.h5")
+        assert isinstance(again, ParticleTruth)
+        for whole, part in ((again, value), (again.particles, value.particles)):
+            for field in fields(part):
+                if field.name != "particles":
+                    np.testing.assert_array_equal(getattr(whole, field.name), getattr(part, field.name))
+
+
+def test_an_acquisition_without_a_kind_is_of_lines(tmp_path, acquisition):
+    """Files of version 1 were written before there were particles."""
+    write_acquisition(tmp_path / "a.h5", acquisition)
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        del file.attrs["kind"]
+    assert read_acquisition(tmp_path / "a.h5").kind == "dislocations"
+
+
 def test_acquisition_holds_nothing_of_the_truth(tmp_path, acquisition, truth):
     """A reconstruction could otherwise look it up: no name and no number of the truth stands in the file."""
     write_acquisition(tmp_path / "a.h5", acquisition)
@@ -81,12 +113,15 @@ def test_acquisition_holds_nothing_of_the_truth(tmp_path, acquisition, truth):
     assert b"987654321" not in content
 
 
-def test_documentation_lists_what_is_written(tmp_path, acquisition, truth):
+def test_documentation_lists_what_is_written(tmp_path, acquisition, truth, particle_truth):
     """docs/files.md against files with every optional part: Matlab and C++ users have nothing else."""
     text = (Path(__file__).parents[1] / "docs/files.md").read_text(encoding="utf-8")
-    write_acquisition(tmp_path / "acquisition.h5", acquisition)
+    write_acquisition(tmp_path / "acquisition.h5", replace(acquisition, regions=REGIONS))
     full = replace(truth.network, box_nm=[[0, 0, 0], [9, 9, 9]], plane_normals=np.eye(3))
     write_truth(tmp_path / "truth.h5", replace(truth, network=full))
+    write_truth(tmp_path / "particles.h5", particle_truth)
+    with h5py.File(tmp_path / "particles.h5") as particles, h5py.File(tmp_path / "truth.h5", "a") as lines:
+        particles.copy("particles", lines)
     for name in ("acquisition.h5", "truth.h5"):
         section = text.split(f"## {name}\n")[1].split("\n## ")[0]
         rows = re.findall(r"^\| `([^`]+)` \|([^|]*)\|([^|]*)\|", section, re.MULTILINE)
@@ -116,6 +151,20 @@ def test_documentation_lists_what_is_written(tmp_path, acquisition, truth):
         (lambda f: remade(f, "directions_rad", data=np.zeros((3, 2))), r"directions_rad: shape \(3, 2\) found"),
         (lambda f: remade(f, "views", shape=(10**4,) * 3, dtype="f4", chunks=True), "more than the file can hold"),
         (lambda f: remade(f, "views", data="text"), "numbers allowed"),
+        (lambda f: f.attrs.modify("kind", "atoms"), "kind: 'atoms' found, allowed are dislocations, particles"),
+        (lambda f: f.attrs.create("kind", [1.0, 2.0]), r"attribute kind: .* a text allowed"),
+        (lambda f: f.create_dataset("regions", data=np.zeros((2, 5))), r"regions: shape \(2, 5\) found"),
+        (lambda f: f.create_dataset("regions", data=np.full((2, 6), np.nan)), r"regions: nan found at index \(0, 0\)"),
+        (
+            lambda f: f.create_dataset("regions", data=[[0, 0, 0.01, 0, 0, 6]]),
+            "regions: 1 found, one a view, 2",
+        ),
+        (lambda f: f.create_dataset("regions", data=[[0, 0, 0, 0, 0, 6]] * 2), "regions: 0 0 0 0 0 6 found in row 0"),
+        (lambda f: f.create_dataset("regions", data=[[0, 0, 0.01, 0.01, 0, 6]] * 2), "0 <= inner < outer"),
+        (lambda f: f.create_dataset("regions", data=[[0, 0, 0.01, -0.01, 0, 6]] * 2), "0 <= inner < outer"),
+        (lambda f: f.create_dataset("regions", data=[[0, 0, 0.01, 0, 0, 0]] * 2), "a positive width allowed"),
+        (lambda f: f.create_dataset("regions", data=[[0, 0, 1e300, 0, 0, 6]] * 2), "outer <= 1 rad"),
+        (lambda f: f.create_dataset("regions", data=[[0.5, 0, 0.01, 0, 0, 7]] * 2), "outside the cone of 91.0 mrad"),
     ],
 )
 def test_faults_of_an_acquisition(tmp_path, acquisition, change, message):
@@ -158,6 +207,34 @@ def test_faults_of_a_truth(tmp_path, truth):
             file["recipe_json"][()] = text
         with pytest.raises(InputError, match=message):
             read_truth(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f.pop("particles/radii_nm"), "no dataset particles/radii_nm found"),
+        (lambda f: remade(f, "particles/radii_nm", data=[1.0]), r"radii_nm: shape \(1,\) found, \(2\) allowed"),
+        (
+            lambda f: remade(f, "particles/radii_nm", data=[1.0, -1.0]),
+            "radii_nm: -1 found at index 1, positive",
+        ),
+        (lambda f: remade(f, "particles/centers_nm", data=np.full((2, 3), np.inf)), "centers_nm: inf found at index"),
+        (lambda f: remade(f, "particles/centers_nm", shape=(10**9, 3), dtype="f8"), "more than the file can hold"),
+        (lambda f: remade(f, "labels", data=np.zeros((2, 3, 3))), r"labels: shape \(2, 3, 3\) found"),
+        (lambda f: remade(f, "particles", data=1.0), "no dataset particles/centers_nm found"),
+        (lambda f: f.create_group("network"), "groups network and particles found, one of them allowed"),
+    ],
+)
+def test_faults_of_a_truth_of_particles(tmp_path, particle_truth, change, message):
+    """Each names the file and the dataset."""
+    path = tmp_path / "t.h5"
+    write_truth(path, particle_truth)
+    with h5py.File(path, "a") as file:
+        change(file)
+    with pytest.raises(InputError, match=message) as caught:
+        read_truth(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
 
 
 def test_unwritable_place(tmp_path, acquisition):
