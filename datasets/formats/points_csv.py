@@ -60,7 +60,7 @@ def read_points(path: str | Path) -> PointSet:
 
 def _is_covariance(matrices: np.ndarray) -> np.ndarray:
     """(N,) whether no eigenvalue of (N, 3, 3) is negative; True where a matrix is not complete."""
-    complete = np.isfinite(matrices).all(axis=(1, 2))
-    known = np.where(complete[:, None, None], matrices, 0.0)
+    complete = np.isfinite(matrices).all(axis=(1, 2), keepdims=True)
+    known = np.where(complete, matrices, 0.0)
     largest = np.abs(known).max(axis=(1, 2), keepdims=True)
     return np.linalg.eigvalsh(known / np.where(largest > 0, largest, 1.0))[:, 0] >= -_ROUNDING
