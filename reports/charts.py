@@ -18,7 +18,7 @@ from veristem.reports.comparison import mean_interval
 from veristem.reports.figures import WIDTH_IN, new_figure, styled
 from veristem.reports.rows import StudyResult, has, is_geometric
 from veristem.reports.studies import CHIEF, F_ENOUGH, OTHERS
-from veristem.reports.words import counted, fixed, label, value_text
+from veristem.reports.words import counted, fixed, label, parts, value_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -256,7 +256,8 @@ def _dress(ax, score: str) -> None:
         ax.set_ylim(-0.04, 1.04)
         ax.set_yticks([0, 0.5, 1])
     elif score != "depth_bias_nm":
-        ax.set_ylim(0, max(1.0, ax.get_ylim()[1]))
+        # counts that are all 0 get room; a length may be far below 1 nm
+        ax.set_ylim(0, max(0.0 if parts(score)[1] else 1.0, ax.get_ylim()[1]))
     if score in _WANTED:
         ax.axhline(_WANTED[score], color="0.5", lw=0.8, ls=(0, (4, 3)), zorder=0)
     ax.grid(color="0.9", lw=0.5)

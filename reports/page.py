@@ -103,11 +103,13 @@ def _scene(heading: str, scene: Scene | ParticleScene, key: str) -> dict:
     renders, packs = scene_renders(scene, truth_too=not heading)
     pictures |= {name: _address(picture) for name, picture in renders.items()}
     of_particles = isinstance(scene, ParticleScene)
+    crowded = of_particles and max(len(scene.points.points_nm), scene.truth.inside.sum() if scene.truth else 0)
     return {
         "key": key, "heading": heading, "scene": scene, "pictures": pictures, "packs": packs,
         "of_particles": of_particles, "title": "Particles" if of_particles else "Dislocation lines",
         "numbers": _particle_numbers(scene) if of_particles else _key_numbers(scene),
         "size": [f"{length:g}" for length in scene.size_nm],
+        "most_spheres": MOST_SPHERES if crowded > MOST_SPHERES else 0,
         "is_empty": scene.truth is not None and not (
             scene.truth.inside.any() if of_particles else len(scene.truth.network.segments)
         ),

@@ -118,9 +118,11 @@ def side(scene: ParticleScene) -> Figure:
         for mask, colour in ((~missed, style.FOUND), (missed, style.MISSED)):
             mask = mask & shown(true)
             _circles(ax, true[mask][:, [0, 2]], radii[mask], colour, dashed=colour == style.MISSED, fill=True)
-    sigma = np.nan_to_num(scene.points.sigma_nm[:, 2])
+    # a point stands in the slab if its particle does
+    off = 0.0 if scene.errors_nm is None else np.nan_to_num(scene.errors_nm)
+    here, sigma = shown(points - off), np.nan_to_num(scene.points.sigma_nm[:, 2])
     for mask, colour, marker, size in ((~scene.is_false, "black", "o", 1.8), (scene.is_false, style.FALSE, "x", 6.0)):
-        mask = mask & shown(points)
+        mask = mask & here
         where = points[mask]
         ax.errorbar(
             where[:, 0],
@@ -175,7 +177,7 @@ def _depth_errors(ax, scene: ParticleScene) -> None:
                 ax.fill_between(at, -factor * band, factor * band, color=grey, lw=0, label=f"±{factor} × limit")
             most = max(most, 3.3 * float(band.max()))
     inside = np.abs(error[:, 2]) <= most
-    ax.plot(z[inside], error[inside, 2], ".", ms=5, color=style.FOUND, alpha=0.6, mew=0, label="particle")
+    ax.plot(z[inside], error[inside, 2], ".", color=style.FOUND, mew=0, **_dots(scene), label="particle")
     out = error[~inside]
     if len(out):
         beyond = {"ms": 5, "color": style.FALSE, "clip_on": False, "label": "beyond the axes"}
@@ -187,6 +189,12 @@ def _depth_errors(ax, scene: ParticleScene) -> None:
     ax.errorbar(middle[held], mean, spread, label="mean ± 2 standard errors", **how)
     ax.axhline(0, color="0.3", lw=0.6)
     ax.set(xlim=(0, thickness), ylim=(-most, most), xlabel="true depth z (nm)", ylabel="depth error (nm)")
+
+
+def _dots(scene: ParticleScene) -> dict[str, float]:
+    """The size and strength of many dots: the more, the smaller and fainter."""
+    crowd = float(np.clip(20 / np.sqrt(max(len(scene.points.points_nm), 1)), 0.35, 1.0))
+    return {"ms": 5 * crowd, "alpha": 0.6 * max(crowd, 0.75)}
 
 
 def _lateral_errors(ax, scene: ParticleScene) -> None:
@@ -202,7 +210,7 @@ def _lateral_errors(ax, scene: ParticleScene) -> None:
             ax.add_patch(Circle((0, 0), factor, color=grey, lw=0))
     most = max(1.15 * float(np.quantile(np.abs(xy), 0.98)), least)
     outside = np.abs(xy).max(axis=1) > most
-    ax.plot(*xy[~outside].T, ".", ms=5, color=style.FOUND, alpha=0.6, mew=0, label="particle")
+    ax.plot(*xy[~outside].T, ".", color=style.FOUND, mew=0, **_dots(scene), label="particle")
     if outside.any():
         beyond = {"ms": 5, "color": style.FALSE, "clip_on": False, "label": "beyond the axes"}
         ax.plot(*np.clip(xy[outside], -most, most).T, "x", **beyond)
@@ -279,21 +287,21 @@ def calibration(scene: ParticleScene) -> Figure:
 
 def _plan_marks(ax, scene: ParticleScene, places: np.ndarray, true: np.ndarray | None, to_scale: bool = False) -> None:
     """Found and missed particles as circles, points as dots and crosses; ``to_scale`` as large as they are."""
-    size = 7.0 if to_scale else 3.0
+    size = 7.0 if to_scale else float(np.clip(60 / np.sqrt(max(len(places), 1)), 0.8, 3.0))
+    false = scene.is_false
     if scene.truth is not None and true is not None:
         radii, missed = scene.truth.particles.radii_nm, scene.is_missed
-        for mask, colour in ((~missed & scene.truth.inside, style.FOUND), (missed, style.MISSED)):
+        for mask, colour, large in (
+            (~missed & scene.truth.inside, style.FOUND, size),
+            (missed, style.MISSED, 5.5),
+        ):
             if to_scale:
-                dashed = colour == style.MISSED
-                _circles(ax, true[mask, :2], 1.25 * radii[mask], colour, dashed=dashed)
+                _circles(ax, true[mask, :2], 1.25 * radii[mask], colour, dashed=colour == style.MISSED)
             else:
-                ax.plot(
-                    *true[mask, :2].T, "o", ms=size + 2.5 * (colour == style.MISSED), mfc="none", mec=colour, mew=0.8
-                )
-    false = scene.is_false
-    colour = "white" if to_scale else "black"
-    ax.plot(*places[~false, :2].T, "o", ms=size / 3, color=colour, mew=0)
-    ax.plot(*places[false, :2].T, "x", ms=size + 1, color=style.FALSE, mew=1.6)
+                ring = {"mfc": "none", "mec": colour, "mew": 0.25 * large, "zorder": 2 + (large > size)}
+                ax.plot(*true[mask, :2].T, "o", ms=large, **ring)
+    ax.plot(*places[~false, :2].T, "o", ms=size / 3, color="white" if to_scale else "black", mew=0)
+    ax.plot(*places[false, :2].T, "x", ms=8 if to_scale else 5, color=style.FALSE, mew=1.6, zorder=4)
 
 
 def _circles(ax, centers, radii, colour: str, *, dashed: bool, fill: bool = False) -> None:

@@ -198,7 +198,7 @@ def truth_plotter(scene: ParticleScene):
     for mask, colour in ((~scene.is_missed, style.FOUND), (scene.is_missed, style.MISSED)):
         part = particles.where(shown & mask)
         radii = part.radii_nm * scene.magnified
-        scenes.add_spheres(plotter, part.centers_nm, radii, total=int(shown.sum()), color=colour)
+        scenes.add_spheres(plotter, part.centers_nm, radii, sides=_sides(shown), color=colour)
     scenes.add_foil(plotter, scene.size_nm)
     return plotter
 
@@ -213,7 +213,7 @@ def reconstruction_plotter(scene: ParticleScene):
     near = np.asarray((away <= np.array([0.55, 0.55, 1.0])).all(axis=1))
     shown = central(places, scene.size_nm, near)
     true = shown & ~scene.is_false
-    scenes.add_spheres(plotter, places[true], radii[true], (values[true], *scale))
+    scenes.add_spheres(plotter, places[true], radii[true], (values[true], *scale), sides=_sides(shown))
     false = shown & scene.is_false
     scenes.add_cubes(plotter, places[false], 2.2 * radii[false], "black", solid=True)
     if scene.truth is not None:
@@ -233,6 +233,11 @@ def central(places_nm: np.ndarray, size_nm, allowed: np.ndarray | None = None) -
     shown = np.zeros(len(away), bool)
     shown[order[: scenes.MOST_SPHERES]] = True
     return shown & allowed
+
+
+def _sides(shown: np.ndarray) -> int:
+    """Corners around a sphere: few, as spheres are small, so that two specimens fit on a page."""
+    return int(np.clip(np.sqrt(scenes.MOST_VERTICES / 2 / max(shown.sum(), 1)), 6, 16))
 
 
 def _middle(length: float, side: float, pixel: float) -> tuple[float, float]:

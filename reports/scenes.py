@@ -156,14 +156,15 @@ def add_particles(plotter, particles: ParticleDispersion, *, color=None) -> int:
     shown = np.argsort(-particles.radii_nm, kind="stable")[:MOST_SPHERES]
     centers, radii = particles.centers_nm[shown], particles.radii_nm[shown]
     depth = (centers[:, 2], "depth z (nm)", "viridis", (0.0, float(particles.box_nm[2])))
-    add_spheres(plotter, centers, radii, depth if color is None else None, color=color)
+    sides = int(np.clip(np.sqrt(MOST_VERTICES / max(len(shown), 1)), 6, 24))
+    add_spheres(plotter, centers, radii, depth if color is None else None, sides=sides, color=color)
     return len(particles.radii_nm) - len(shown)
 
 
-def add_spheres(plotter, centers_nm, radii_nm, shade=None, *, color=None, total: int | None = None) -> None:
+def add_spheres(plotter, centers_nm, radii_nm, shade=None, *, sides: int, color=None) -> None:
     """Add spheres in one colour, or coloured by ``shade``: values (N,), label, colours and limits.
 
-    The more of them, the fewer corners each has; ``total`` counts those of a scene that are added in parts.
+    Each has about ``sides`` squared corners.
     """
     import pyvista as pv
 
@@ -171,7 +172,6 @@ def add_spheres(plotter, centers_nm, radii_nm, shade=None, *, color=None, total:
         return
     cloud = pv.PolyData(np.asarray(centers_nm, np.float32))
     cloud["diameter"] = 2 * np.asarray(radii_nm)
-    sides = int(np.clip(np.sqrt(MOST_VERTICES / (total or len(centers_nm))), 6, 24))
     ball = pv.Sphere(theta_resolution=sides, phi_resolution=sides)
     spheres = cloud.glyph(orient=False, scale="diameter", geom=ball, color_mode="scalar")
     assert isinstance(spheres, pv.PolyData)

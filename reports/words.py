@@ -63,10 +63,14 @@ def number(value: float | None) -> str:
 
 
 def fixed(value: float, score: str) -> str:
-    """A score with the digits that mean something: two after the point without a unit, one with."""
+    """A score with the digits that mean something: two after the point without a unit, one with, two of a small one."""
     if not np.isfinite(value):
         return "–"
-    return (f"{value:.1f}" if parts(score)[1] else f"{value:.2f}").replace("-", "−")
+    if not parts(score)[1]:
+        text = f"{value:.2f}"
+    else:
+        text = f"{value:.2g}" if 0.001 <= abs(value) < 0.95 else f"{value:.1f}"
+    return text.replace("-", "−")
 
 
 def percent(share: float | None) -> str:
