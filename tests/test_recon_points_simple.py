@@ -77,7 +77,7 @@ def test_isolated_particles_of_each_view(films, method, dwell_us, error_nm, diam
 
 @METHODS
 def test_particles_in_depth(films, method):
-    """Those that neither overlap nor an edge hides come out at the depth that four centroids give, with their errors."""
+    """Those that neither overlap nor an edge hides come out, at a depth as good as four centroids give."""
     truth, acquisition = films[10.0]
     points = method.reconstruct(acquisition)
     centers = truth.particles.centers_nm[truth.inside]

@@ -52,7 +52,7 @@ def reconstruct(
         Views in which a particle must have been found; two views need both.
     threshold : float, optional
         Share of the background's counts that a particle's pixels lack, between 0 and 1; Otsu's level of the pixels
-        that stand out of the noise if not given.
+        that stand out of the noise if not given. Never below four standard deviations of the noise.
     diameter_nm : float, optional
         Mean diameter of the particles [nm]; the median blob's if not given.
     blur_nm : float, optional
