@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from veristem.bench.limits import point_limits
+from veristem.bench.losses import explain_losses, losses_text
 from veristem.bench.scoring import point_pair, score_points
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.geometry import project
@@ -34,7 +35,12 @@ def make_particle_scene(
     found = np.zeros(len(truth.particles.radii_nm), bool)
     found[pair.partner[right]] = True
     scores = score_points(truth, points, tolerance_nm=tolerance_nm, covariance_nm2=covariance)
-    return ParticleScene(acquisition, points, truth, errors, limits, found, scores, method, radial=radial)
+    about = ""
+    if (truth.inside & ~found).any():
+        from veristem.recon.particles.matched import detect
+
+        about = losses_text(explain_losses(truth, acquisition, pair, detect(acquisition)))
+    return ParticleScene(acquisition, points, truth, errors, limits, found, scores, method, about, radial)
 
 
 def radial_curves(acquisition: Acquisition, points: PointSet, truth: ParticleTruth | None) -> RadialCurves | None:
@@ -99,7 +105,7 @@ def point_residuals(acquisition: Acquisition, points: PointSet) -> list[dict]:
     within three pixels; ``within_1px``, the share of them that has one within a pixel; ``explained``, the share of the
     detections that has a projected point so near. Small residuals are necessary, not sufficient.
     """
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     from veristem.recon.particles.matched import detect
 
@@ -110,8 +116,8 @@ def point_residuals(acquisition: Acquisition, points: PointSet) -> list[dict]:
         at = at[((at >= 0) & (at <= acquisition.field_nm)).all(axis=1)]
         told: dict = {"view": view, "rms_px": None, "within_1px": None, "explained": None}
         if len(at) and len(seen[view]):
-            off = cKDTree(seen[view]).query(at)[0] / pixel
-            back = cKDTree(at).query(seen[view])[0] / pixel
+            off = KDTree(seen[view]).query(at)[0] / pixel
+            back = KDTree(at).query(seen[view])[0] / pixel
             close = off[off <= 3 * _NEAR_PX]
             told["rms_px"] = float(np.sqrt((close**2).mean())) if len(close) else None
             told["within_1px"] = float((off <= _NEAR_PX).mean())

@@ -44,11 +44,12 @@ def score(
         When one side is of lines and the other of particles, or on what these two find.
     """
     particles = isinstance(truth, (ParticleTruth, ParticleDispersion))
-    if particles != isinstance(reconstruction, PointSet):
-        found, wanted = ("curves", "points") if particles else ("points", "curves")
-        raise InputError(f"reconstruction: {found} found, {wanted} allowed, which the truth is of")
-    if particles:
+    if isinstance(reconstruction, PointSet):
+        if not particles:
+            raise InputError("reconstruction: points found, curves allowed, which the truth is of")
         return score_points(truth, reconstruction, tolerance_nm=tolerance_nm, **of_points)
+    if particles:
+        raise InputError("reconstruction: curves found, points allowed, which the truth is of")
     tolerance_nm = TOLERANCE_NM if tolerance_nm is None else tolerance_nm
     return score_curves(truth, reconstruction, tolerance_nm=tolerance_nm, directions_rad=directions_rad)
 

@@ -46,7 +46,8 @@ class ParticleDispersion:
     @property
     def inside_field(self) -> np.ndarray:
         """(N,) whether a centre lies within the width and height of the box."""
-        return ((self.centers_nm[:, :2] >= 0) & (self.centers_nm[:, :2] <= self.box_nm[:2])).all(axis=1)
+        at = self.centers_nm[:, :2]
+        return np.all((at >= 0) & (at <= self.box_nm[:2]), axis=1)
 
     def where(self, mask: np.ndarray) -> ParticleDispersion:
         """Some of the particles."""

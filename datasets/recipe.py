@@ -255,7 +255,8 @@ def _validated(model, table, where: str):
         if first["type"] == "missing" or not key:
             found = ""
         if first["type"] == "union_tag_invalid":
-            wrong, allowed = first["ctx"]["tag"], first["ctx"]["expected_tags"].replace("'", "").removesuffix(", file")
+            told = first.get("ctx", {})
+            wrong, allowed = told["tag"], told["expected_tags"].replace("'", "").removesuffix(", file")
             key += ".generator" if key.endswith("dispersion") else ".kind"
             found, message = f"{wrong!r} found, ", f"allowed are {allowed}"
         if isinstance(first["input"], dict) and first["type"] == "value_error":

@@ -112,7 +112,8 @@ def acquire(specimen: Specimen | Film, recipe: Recipe, rng: np.random.Generator)
     image = specimen.region_image if isinstance(specimen, Film) else partial(region_image, specimen)
     expected = np.stack([dose * image(region, microscope, scan.pixel_nm, scan.shape) for region in regions])
     expected = expected.astype(np.float32)
-    truth = (film_truth if isinstance(specimen, Film) else line_truth)(specimen, recipe, directions, expected)
+    parts = (recipe, directions, expected)
+    truth = film_truth(specimen, *parts) if isinstance(specimen, Film) else line_truth(specimen, *parts)
     crystal = {}
     if isinstance(table, Dislocations):
         crystal = {

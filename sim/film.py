@@ -139,11 +139,11 @@ def _placed(
     stored: ParticleDispersion, box: np.ndarray, table: Particles, slope: float
 ) -> tuple[ParticleDispersion, list[str]]:
     """Particles of a file in the film: where they stand if they fit, else with the middle of both put together."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     notes: list[str] = []
     centers, radii = stored.centers_nm, stored.radii_nm
-    pairs = cKDTree(centers).query_pairs(2 * radii.max(), output_type="ndarray")
+    pairs = KDTree(centers).query_pairs(2 * radii.max(), output_type="ndarray")
     apart = np.linalg.norm(centers[pairs[:, 0]] - centers[pairs[:, 1]], axis=1) - radii[pairs].sum(axis=1)
     if len(pairs) and (same := apart + radii[pairs].sum(axis=1) < 1e-6).any():
         first, second = pairs[same][0] + 1

@@ -213,7 +213,10 @@ def test_two_particles_on_one_spot_are_refused(tmp_path):
     ("values", "message"),
     [
         ({"specimen.thickness_nm": 4.0}, "film of 4 nm at its thinnest found, more than a particle of 4.5 nm"),
-        ({"specimen.dispersion.generator": "piles"}, "specimen.dispersion.generator: 'piles' found, allowed are spheres"),
+        (
+            {"specimen.dispersion.generator": "piles"},
+            "dispersion.generator: 'piles' found, allowed are spheres",
+        ),
         ({"specimen.dispersion.attraction_kT": 1.0}, "specimen.dispersion.attraction_kT: 1.0 found, Extra inputs"),
         ({"specimen.kind": "cells"}, "specimen.kind: 'cells' found, allowed are dislocations, particles"),
         ({"specimen.dispersion.diameter_nm": -1.0}, "specimen.dispersion.diameter_nm: -1.0 found"),

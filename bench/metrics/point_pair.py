@@ -92,12 +92,12 @@ def _matched(centers_nm: np.ndarray, points_nm: np.ndarray, lateral_nm: np.ndarr
     from scipy.optimize import linear_sum_assignment
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     partner = np.full(len(points_nm), -1)
     if not len(centers_nm) or not len(points_nm):
         return partner
-    near = cKDTree(points_nm[:, :2]).query_ball_point(centers_nm[:, :2], lateral_nm)
+    near = KDTree(points_nm[:, :2]).query_ball_point(centers_nm[:, :2], lateral_nm)
     true = np.repeat(np.arange(len(near)), [len(n) for n in near])
     point = np.concatenate([np.array(n, int) for n in near])
     off = points_nm[point] - centers_nm[true]

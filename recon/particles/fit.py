@@ -161,7 +161,9 @@ def _with_neighbours(some: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     return every
 
 
-def _patches(images: Images, spheres: Spheres, some=slice(None)) -> list[tuple[np.ndarray, np.ndarray]]:
+def _patches(
+    images: Images, spheres: Spheres, some: np.ndarray | slice = slice(None)
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each view the corner (N, 2) of the patch of some particles and the patch (N, S, S, 5): see `_VALUE`."""
     places, radii = spheres.places[some], spheres.radii[some]
     table_radius = round(spheres.mean_radius, 1)  # near enough: shades are scaled to each radius
@@ -186,14 +188,14 @@ def _center(tangents: np.ndarray, weights: np.ndarray, spheres: Spheres) -> tupl
 
 def _touching(images: Images, spheres: Spheres) -> np.ndarray:
     """Pairs (P, 2) of particles whose shades may overlap in some view."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     reach = spheres.radii.max() * (1 + RIM_PX / spheres.mean_radius)
     near = []
     for tangents, weights in zip(images.tangents, images.weights):
         center, wander = _center(tangents, weights, spheres)
         middle = spheres.places[:, :2] - spheres.places[:, 2:] * center
-        near.append(cKDTree(middle).query_pairs(2 * (reach + wander), output_type="ndarray"))
+        near.append(KDTree(middle).query_pairs(2 * (reach + wander), output_type="ndarray"))
     return np.unique(np.concatenate(near), axis=0).astype(np.int64).reshape(-1, 2)
 
 

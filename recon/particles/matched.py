@@ -176,11 +176,11 @@ def _searched(view: Images, here: Spheres, common: bool) -> tuple[Spheres, int]:
 
 def _apart(places: np.ndarray, others: np.ndarray, least: float) -> np.ndarray:
     """Places (N, 2), those closer than ``least`` to another one moved away from it: two on one spot never part."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     if not len(others) or not len(places):
         return places
-    distance, nearest = cKDTree(others).query(places)
+    distance, nearest = KDTree(others).query(places)
     away = places - others[nearest]
     away = np.where(distance[:, None] < 1e-3, [1.0, 0.0], away / np.maximum(distance, 1e-3)[:, None])
     return np.where(distance[:, None] < least, others[nearest] + least * away, places)
@@ -233,25 +233,20 @@ def _maxima(image: np.ndarray, radius: float, radii: float) -> tuple[np.ndarray,
     reach = max(1, round(radii * radius))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     near = (x * x + y * y <= reach * reach).astype(np.uint8)
-    return np.nonzero(image >= cv2.dilate(image, near))
+    j, i = np.nonzero(image >= cv2.dilate(image, near))
+    return j, i
 
 
 def _typical_radius(images: Images) -> float:
-    """Radius [px] whose shade, against the ring around it, answers most in the middle of the first view.
-
-    Raises
-    ------
-    InputError
-        When nothing stands out of the noise.
-    """
+    """Radius [px] whose shade, against the ring around it, answers most in the middle of the views."""
     rows, columns = (slice(max(0, n // 2 - 256), n // 2 + 256) for n in images.counts.shape[1:])
-    crop = Images(images.counts[:1, rows, columns], images.background[:1, rows, columns], (), ())
-    radii = np.geomspace(1.5, min(_MOST_RADIUS_PX, min(crop.counts.shape[1:]) / 6), 24)
-    answers = []
-    for radius in radii:
-        significance = _response(crop, float(radius), ring=True)[1]
-        peaks = np.sort(significance[_maxima(significance, radius, 1.0)])[::-1]
-        answers.append(peaks[: max(1, len(peaks[peaks > _SIGNIFICANT]) // 4)].mean() if len(peaks) else 0.0)
+    radii = np.geomspace(1.5, max(2.0, min(_MOST_RADIUS_PX, min(images.counts[0, rows, columns].shape) / 6)), 24)
+    answers = np.zeros(len(radii))
+    for counts, ground in zip(images.counts[:, None, rows, columns], images.background[:, None, rows, columns]):
+        significance = [_response(Images(counts, ground, (), ()), float(radius), ring=True)[1] for radius in radii]
+        peaks = [np.sort(s[_maxima(s, radius, 1.0)])[::-1] for s, radius in zip(significance, radii)]
+        clear = max(1, max((p > _SIGNIFICANT).sum() for p in peaks) // 4)  # the same number for all radii
+        answers += [p[:clear].sum() for p in peaks]
     best = int(np.argmax(answers))
     if 0 < best < len(radii) - 1:
         curve = np.polyfit(np.log(radii[best - 1 : best + 2]), answers[best - 1 : best + 2], 2)

@@ -111,10 +111,10 @@ def triangulate_points(
 
 def _complete(detections: Detections, tangents, depths_nm, slack_nm: float) -> np.ndarray:
     """(H, V) every pair of detections that fits, with the nearest one to where it is expected in each other view."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     views = len(tangents)
-    trees = [cKDTree(points) for points in detections.points_nm]
+    trees = [KDTree(points) for points in detections.points_nm]
     typical = [
         np.sqrt(slack_nm**2 + np.median(_variance(c))) if len(c) else slack_nm for c in detections.covariance_nm2
     ]

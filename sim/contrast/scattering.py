@@ -64,7 +64,7 @@ def angular_density(matter: Matter, energy_keV: float, angle_rad: np.ndarray) ->
     """Probability per solid angle [1/sr] that an elastically scattered electron is turned by an angle."""
     s = np.sin(np.asarray(angle_rad) / 2) / (10 * electron_wavelength_nm(energy_keV))
     gamma2 = (1 + energy_keV / _REST_ENERGY_KEV) ** 2
-    density = sum(n * gamma2 * 1e-2 * _factor(atom, s) ** 2 for atom, n in matter.atoms)
+    density = np.sum([n * gamma2 * 1e-2 * _factor(atom, s) ** 2 for atom, n in matter.atoms], axis=0)
     return density / sum(n * _elastic_nm2(atom, energy_keV) for atom, n in matter.atoms)
 
 
