@@ -7,6 +7,7 @@ the second round.
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -95,7 +96,7 @@ def reconstruct(
                 covariance_nm2=spheres.covariance * pixel**2,
                 radii_nm=spheres.radii * pixel,
             )
-            passing = np.exp(-spheres.strength * thickness(images, spheres))
+            passing = np.exp(np.float32(-spheres.strength) * thickness(images, spheres))
             images = replace(images, background=background(images.counts, passing))
     return found
 
@@ -135,12 +136,12 @@ def _images(acquisition: Acquisition) -> Images:
 def _detect(images: Images, known: Spheres, spread: float, pixel_nm: float) -> tuple[Detections, Spheres]:
     """Particles in each view that the known ones do not explain; and these, with the strength of a shade."""
     first = not len(known.radii)
-    explained = np.zeros(images.counts.shape) if first else known.strength * thickness(images, known)
+    explained = np.float32(known.strength) * thickness(images, known)
     strength, mean = known.strength, known.mean_radius
     points, covariances, radii = [], [], []
     for index in range(len(images.counts)):
         rest = images.view(index)
-        rest = rest.behind(explained[index : index + 1])
+        rest = rest if first else rest.behind(explained[index : index + 1])
         here = Spheres(np.zeros((0, 3)), np.zeros(0), strength, mean)
         for _ in range(_SEARCHES):
             here, added = _searched(rest, here, common=first)
@@ -159,7 +160,7 @@ def _detect(images: Images, known: Spheres, spread: float, pixel_nm: float) -> t
 
 def _searched(view: Images, here: Spheres, common: bool) -> tuple[Spheres, int]:
     """The particles of one view and those that the matched filter finds in what they leave over; and how many."""
-    rest = view.behind(here.strength * thickness(view, here)) if len(here.radii) else view
+    rest = view.behind(np.float32(here.strength) * thickness(view, here)) if len(here.radii) else view
     at, amplitude = _peaks(rest, here.mean_radius, here.strength, _PART if len(here.radii) else _WHOLE)
     strength = here.strength or (float(np.median(amplitude)) if len(at) else 0.0)
     flat = np.column_stack([_apart(at, here.places[:, :2], 0.3 * here.mean_radius), np.zeros(len(at))])
@@ -207,40 +208,42 @@ def _response(images: Images, radius: float, ring: bool = False) -> tuple[np.nda
     import cv2
 
     expected = images.background[0].astype(np.float32)
-    missing = expected - images.counts[0]
-    reach = int(np.ceil((1.6 if ring else 1.0) * radius + RIM_PX))
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    square = x * x + y * y
-    table = shade_profile(round(radius, 1))
-    shade = np.interp(square, np.linspace(0.0, (round(radius, 1) + RIM_PX) ** 2, len(table)), table, right=0.0).astype(
-        np.float32
-    )
-    if ring:
-        around = square <= (1.6 * radius) ** 2
-        shade = np.where(around, shade - shade[around].mean(), 0.0).astype(np.float32)
-    found = cv2.filter2D(missing, -1, shade, borderType=cv2.BORDER_CONSTANT)
-    if ring:
-        weight = np.maximum(expected * (shade**2).sum(), 1e-6)
-    else:  # less of the shade lies in the image along its edges
-        weight = np.maximum(cv2.filter2D(expected, -1, shade**2, borderType=cv2.BORDER_CONSTANT), 1e-6)
+    shade, within = _filter(round(radius, 1), ring, expected.shape)
+    found = cv2.filter2D(expected - images.counts[0], -1, shade, borderType=cv2.BORDER_CONSTANT)
+    weight = np.maximum(expected * within, 1e-6)
     return found / weight, found / np.sqrt(weight)
 
 
-def _maxima(image: np.ndarray, radius: float, radii: float) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the pixels that no other within so many radii exceeds."""
+@lru_cache(maxsize=32)
+def _filter(radius: float, ring: bool, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """A shade as a filter, and the sum of its squares within an image of that shape: less along the edges."""
     import cv2
 
-    reach = max(1, round(radii * radius))
+    reach = int(np.ceil((1.6 if ring else 1.0) * radius + RIM_PX))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    near = (x * x + y * y <= reach * reach).astype(np.uint8)
-    j, i = np.nonzero(image >= cv2.dilate(image, near))
+    square = x * x + y * y
+    table = shade_profile(radius)
+    shade = np.interp(square, np.linspace(0.0, (radius + RIM_PX) ** 2, len(table)), table, right=0.0).astype(np.float32)
+    if ring:  # against what lies around: only in the middle of an image, so its edges do not matter
+        around = square <= (1.6 * radius) ** 2
+        shade = np.where(around, shade - shade[around].mean(), 0.0).astype(np.float32)
+        return shade, np.full((1, 1), (shade**2).sum(), np.float32)
+    return shade, cv2.filter2D(np.ones(shape, np.float32), -1, shade**2, borderType=cv2.BORDER_CONSTANT)
+
+
+def _maxima(image: np.ndarray, radius: float, radii: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the pixels that no other within so many radii in x and y exceeds."""
+    import cv2
+
+    side = 2 * max(1, round(radii * radius)) + 1
+    j, i = np.nonzero(image >= cv2.dilate(image, np.ones((side, side), np.uint8)))
     return j, i
 
 
 def _typical_radius(images: Images) -> float:
     """Radius [px] whose shade, against the ring around it, answers most in the middle of the views."""
     rows, columns = (slice(max(0, n // 2 - 256), n // 2 + 256) for n in images.counts.shape[1:])
-    radii = np.geomspace(1.5, max(2.0, min(_MOST_RADIUS_PX, min(images.counts[0, rows, columns].shape) / 6)), 24)
+    radii = np.geomspace(1.5, max(2.0, min(_MOST_RADIUS_PX, min(images.counts[0, rows, columns].shape) / 6)), 20)
     answers = np.zeros(len(radii))
     for counts, ground in zip(images.counts[:, None, rows, columns], images.background[:, None, rows, columns]):
         significance = [_response(Images(counts, ground, (), ()), float(radius), ring=True)[1] for radius in radii]
