@@ -37,6 +37,7 @@ def nan(acquisition):
 
 number = 3
 """
+POINTS = ("points-hough", "points-matched", "points-threshold")
 EXPECTED = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 2.0]])
 
 
@@ -91,14 +92,16 @@ def program(path: Path, text: str) -> Path:
 
 
 def test_registered_names(acquisition):
-    """The three that ship; each but `failing` returns curves for any images, and `constant` the same for all."""
-    assert {"constant", "failing", "stereo-classical"} <= set(method_names())
+    """Those that ship; each of lines but `failing` returns curves for any images, and `constant` the same for all."""
+    assert {"constant", "failing", "stereo-classical", *POINTS} <= set(method_names())
     assert isinstance(run_method("stereo-classical", acquisition), CurveSet)
     (curve,) = run_method("constant", acquisition).curves_nm
     assert np.ptp(curve[:, 2]) == 0
     with pytest.raises(RuntimeError, match="given 2 views"):
         run_method("failing", acquisition)
-    with pytest.raises(InputError, match="allowed are constant, failing, stereo-classical"):
+    with pytest.raises(
+        InputError, match="allowed are constant, failing, points-hough, points-matched, .*stereo-classical"
+    ):
         load_method("no-such")
 
 
@@ -143,7 +146,7 @@ def test_executable(cli, given, tmp_path):
     [
         ("#!/bin/sh\necho first >&2\necho no licence found >&2\nexit 3\n", "ended with 3: no licence found"),
         ("#!/bin/sh\nexit 1\n", "ended with 1: no message"),
-        ("#!/bin/sh\nexit 0\n", "ended without writing the curves"),
+        ("#!/bin/sh\nexit 0\n", "ended without writing the file it was asked for"),
         ("#!/bin/sh\necho rubbish > $2\n", "a .vtp file allowed"),
         ("#!/no/such/shell\n", "mine"),
     ],

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from veristem.bench.scoring import metrics, score_curves, vertex_errors_nm
-from veristem.datasets import CurveSet, DislocationNetwork, InputError
+from veristem.bench.scoring import metrics, score_curves, score_points, vertex_errors_nm
+from veristem.datasets import CurveSet, DislocationNetwork, InputError, ParticleDispersion, PointSet
 from veristem.datasets.results import score_columns
 
 LINE = np.array([[100.0, 50.0, 80.0], [300.0, 50.0, 80.0]])  # 200 nm along x
@@ -25,10 +25,15 @@ def scores(truth, found, **options):
 def test_every_column_of_the_results_has_a_metric():
     """The table, the list of metrics and the scores name the same things; names are those of the files."""
     names = [m.name for m in metrics()]
+    of_curves, of_points = ([m.name for m in metrics() if kind in m.of] for kind in ("curves", "points"))
     result = scores(curves(LINE), curves(LINE))
-    assert {*score_columns(), "tolerance_nm"} <= set(result)
-    assert {n for n in result if not n.endswith(("_visible", "_psi_above_25"))} == {*names, "tolerance_nm"}
+    assert {n for n in result if not n.endswith(("_visible", "_psi_above_25"))} == {*of_curves, "tolerance_nm"}
+    sphere = ParticleDispersion([[1.0, 1.0, 1.0]], [1.0], [2.0, 2.0, 2.0])
+    points = score_points(sphere, PointSet(sphere.centers_nm))
+    assert set(points) == {*of_points, "tolerance_nm"}
+    assert {*result, *points} == {*score_columns(), "tolerance_nm"}
     assert len(set(names)) == len(names)
+    assert set(names) == {*of_curves, *of_points}
     for m in metrics():
         assert m.meaning
         assert m.empty
@@ -39,7 +44,7 @@ def test_every_column_of_the_results_has_a_metric():
 def test_identical_is_perfect():
     result = scores(curves(LINE), curves(LINE))
     for m in metrics():
-        if m.name != "calibration":
+        if m.name != "calibration" and "curves" in m.of:
             assert result[m.name] == pytest.approx(m.good, abs=1e-9)
 
 
