@@ -70,8 +70,10 @@ def network_recipe(recipe: Recipe, network: Path, material: str | None) -> tuple
 def particle_recipe(recipe: Recipe, file: Path) -> Recipe:
     """The demo's recipe for the particles of a file, in a film that just holds them, on at most 2048 x 2048 pixels."""
     stored = read_particles(file)
+    if not len(stored.radii_nm):
+        raise InputError(f"{file}: no particle found, at least one allowed")
     outside = stored.centers_nm + np.array([[-1.0], [1.0]])[:, None] * stored.radii_nm[:, None]
-    size = outside.max(axis=(0, 1)) - np.minimum(outside.min(axis=(0, 1)), 0.0)
+    size = np.ptp(outside.reshape(-1, 3), axis=0)
     pixel = max(recipe.scan.pixel_nm, float(size[:2].max()) / _MOST_PIXELS)
     columns, rows = (max(64, int(np.ceil(length / pixel))) for length in size[:2])
     return recipe.with_values({

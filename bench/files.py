@@ -23,7 +23,7 @@ def save_simulation(folder: Path, truth: Truth, acquisition: Acquisition) -> lis
     write_acquisition(paths[0], acquisition)
     write_truth(paths[1], truth)
     if isinstance(truth, ParticleTruth):
-        write_particles(folder / "truth.csv", truth.particles)
+        write_particles(folder / "truth.csv", truth.particles.where(truth.inside))  # the file holds no field
         return [*paths, folder / "truth.csv"]
     labels = {"g_dot_b": truth.g_dot_b, "g_dot_bu": truth.g_dot_bu, "visible": truth.visible.astype(np.uint8)}
     write_vtp(folder / "truth.vtp", truth.network, labels)

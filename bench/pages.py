@@ -159,7 +159,7 @@ def write_folder_page(
     table = read_table(folder) if table_path.is_file() else None
     if acquisition_path.is_file():
         if table is not None and len(table):
-            tolerance_nm = float(table["tolerance_nm"].iloc[0])
+            tolerance_nm = _known(table["tolerance_nm"].iloc[0])
         scene, truth = read_scene(folder, tolerance_nm)
         scenes = [("", scene)]
         title, facts = f"VeriSTEM: {folder.resolve().name}", run_facts(truth)
@@ -175,6 +175,11 @@ def write_folder_page(
     if formats:
         write_files(page.parent / "figures", formats, scenes, table)
     return page
+
+
+def _known(value) -> float | None:
+    """A number of a table; None for a null."""
+    return None if value is None or np.isnan(value) else float(value)
 
 
 def read_scene(folder: Path, tolerance_nm: float | None, method: str = "") -> tuple[AnyScene, Truth | None]:
@@ -197,7 +202,7 @@ def _examples(folder: Path, table) -> Iterator[tuple[str, AnyScene]]:
         place = folder / "examples" / str(cell)
         if cell is not None and (place / "acquisition.h5").is_file():
             row = rows[cell]
-            scene, _ = read_scene(place, row["tolerance_nm"], row["method"])
+            scene, _ = read_scene(place, _known(row["tolerance_nm"]), row["method"])
             told = [row["method"], conditions_text(json.loads(row["conditions"])), f"seed {row['seed']}", scene.about]
             yield heading, replace(scene, about=", ".join(text for text in told if text))
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
 from veristem.bench.limits import point_limits
 from veristem.bench.losses import explain_losses, losses_text
 from veristem.bench.scoring import point_pair, score_points
 from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import project
 from veristem.datasets.reconstruction import PointSet
 from veristem.datasets.truth import ParticleTruth
@@ -24,7 +27,9 @@ def make_particle_scene(
     """A scene for the page: scored when the truth is known, else with its residuals in the images."""
     radial = radial_curves(acquisition, points, truth)
     if truth is None:
-        residuals = point_residuals(acquisition, points) if len(points.points_nm) else []
+        residuals: list[dict] = []
+        with suppress(InputError):
+            residuals = point_residuals(acquisition, points) if len(points.points_nm) else []
         return ParticleScene(acquisition, points, method=method, radial=radial, residuals=residuals)
     covariance = point_limits(truth)
     pair = point_pair(truth, points, tolerance_nm, covariance)
@@ -39,7 +44,8 @@ def make_particle_scene(
     if (truth.inside & ~found).any():
         from veristem.recon.particles.matched import detect
 
-        about = losses_text(explain_losses(truth, acquisition, pair, detect(acquisition)))
+        with suppress(InputError):  # a view in which nothing can be detected
+            about = losses_text(explain_losses(truth, acquisition, pair, detect(acquisition)))
     return ParticleScene(acquisition, points, truth, errors, limits, found, scores, method, about, radial)
 
 
@@ -77,18 +83,27 @@ def radial_curves(acquisition: Acquisition, points: PointSet, truth: ParticleTru
         curves["truth"] = radial_distribution(inside(given), box, edges)
         known = points.covariance_nm2[np.isfinite(points.covariance_nm2).all(axis=(1, 2))]
         if len(known):
-            spread = np.linalg.cholesky(known.mean(axis=0))
-            draws = (inside(given + rng.normal(size=given.shape) @ spread.T) for _ in range(_DRAWS))
+            draws = (inside(given + _displacements(known, len(given), rng)) for _ in range(_DRAWS))
             curves["blurred"] = np.mean([radial_distribution(draw, box, edges) for draw in draws], axis=0)
     middle = (edges[1:] + edges[:-1]) / 2
-    peaks = {name: first_peak_nm(middle, g, 4 * diameter) for name, g in curves.items()}
+    peaks = {name: first_peak_nm(middle, g, diameter) for name, g in curves.items()}
     return RadialCurves(middle, width, band=band, first_peak_nm=peaks, **curves)
 
 
-def first_peak_nm(r_nm: np.ndarray, g: np.ndarray, most_nm: float) -> float | None:
-    """Place of the highest bin up to ``most_nm`` [nm], refined by a parabola; None where there is none."""
-    near = np.flatnonzero((r_nm <= most_nm) & np.isfinite(g))
-    if not len(near) or g[near].max() <= 0:
+def _displacements(covariance_nm2: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Random displacements (count, 3) [nm], each of one of the covariances (N, 3, 3), drawn at random."""
+    values, vectors = np.linalg.eigh(covariance_nm2[rng.integers(len(covariance_nm2), size=count)])
+    steps = rng.normal(size=(count, 3)) * np.sqrt(np.maximum(values, 0.0))
+    return np.einsum("nij,nj->ni", vectors, steps)
+
+
+def first_peak_nm(r_nm: np.ndarray, g: np.ndarray, diameter_nm: float) -> float | None:
+    """Place of the highest bin between 0.8 and 2 diameters [nm], refined by a parabola.
+
+    None where no bin there exceeds 1, or where bins are wider than a quarter of a diameter: no place is then known.
+    """
+    near = np.flatnonzero((r_nm > 0.8 * diameter_nm) & (r_nm < 2 * diameter_nm) & np.isfinite(g))
+    if not len(near) or g[near].max() <= 1 or r_nm[1] - r_nm[0] > diameter_nm / 4:
         return None
     k = int(near[g[near].argmax()])
     if not 0 < k < len(g) - 1 or not np.isfinite(g[k - 1 : k + 2]).all():

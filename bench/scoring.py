@@ -61,7 +61,7 @@ def score_points(
     tolerance_nm: float | None = None,
     covariance_nm2: np.ndarray | None = None,
 ) -> dict[str, float | None]:
-    """All scores of particles by name, and ``tolerance_nm``; None where one has no value, never NaN or infinity.
+    """All scores of particles by name, and ``tolerance_nm`` as given; None for no value, never NaN or infinity.
 
     Each side is matched to at most one of the other. A match is right within the tolerance across the beam, and in
     depth within the larger of the tolerance and three standard deviations of the limit. True particles beyond the field
@@ -85,9 +85,6 @@ def score_points(
         On a tolerance that is not positive.
     """
     pair = point_pair(truth, reconstruction, tolerance_nm, covariance_nm2)
-    radii = truth.particles.radii_nm if isinstance(truth, ParticleTruth) else truth.radii_nm
-    if tolerance_nm is None:
-        tolerance_nm = float(radii.mean()) if len(radii) else None
     scores: dict[str, float | None] = {"tolerance_nm": tolerance_nm}
     for module in metric_modules():
         if "points" in module.METRIC.of:

@@ -29,7 +29,7 @@ class Acquisition:
     focus_nm : float
         Nominal depth of the plane that the scan is focused on, from the entrance face [nm].
     thickness_nm : float or None
-        Nominal foil thickness [nm], when known.
+        Nominal foil thickness [nm], when known; of a wedge the largest.
     electrons_per_pixel : (V,) float or None
         Nominal electrons that fall on a pixel within the region of each view, when known.
     energy_keV, convergence_rad : float or None

@@ -105,9 +105,10 @@ class Recipe(Table):
 
     @property
     def specimen_key(self) -> str:
-        """What the specimen depends on; it is tilted by the Bragg angle, hence the energy."""
-        table = self.specimen.model_dump(mode="json")
-        return json.dumps([self.recipe.seed, self.microscope.energy_keV, table], sort_keys=True)
+        """What the specimen depends on: a foil is tilted by the Bragg angle, a film reaches as far as the cone does."""
+        is_foil, table = self.specimen.kind == "dislocations", self.specimen.model_dump(mode="json")
+        beam = self.microscope.energy_keV if is_foil else self.microscope.convergence_mrad
+        return json.dumps([self.recipe.seed, beam, table], sort_keys=True)
 
     @property
     def kikuchi_azimuth_rad(self) -> float:

@@ -60,7 +60,8 @@ class Film:
         energy, cone = microscope.energy_keV, 1e-3 * microscope.convergence_mrad
         deepest = max(self.focus_nm, float(self.particles.box_nm[2]) - self.focus_nm)
         theta, share = region.rays(cone, _STEP * pixel_nm / deepest)
-        whole, weight = Region((0.0, 0.0), cone).rays(cone, _STEP * pixel_nm / deepest)
+        coarse = _STEP * pixel_nm / deepest if self.rescattering else cone / 30  # else they are only summed
+        whole, weight = Region((0.0, 0.0), cone).rays(cone, coarse)
         bare = float(share.sum())
         gained = {matter: weight * arrival(matter, energy, whole, region, cone) for matter in (GOLD, ICE)}
         kept = {GOLD: 0.0 if self.rescattering else gained[GOLD].sum() / bare, ICE: gained[ICE].sum() / bare}
@@ -143,6 +144,14 @@ def _placed(
 
     notes: list[str] = []
     centers, radii = stored.centers_nm, stored.radii_nm
+    if not len(radii):
+        return ParticleDispersion(centers, radii, box), notes
+    thinnest = table.thickness_nm - abs(slope) * box[0] / 2
+    if 2 * radii.max() > thinnest:
+        raise InputError(
+            f"{_file(table)}: a particle of {2 * radii.max():.3g} nm in a film of {thinnest:.3g} nm at its thinnest "
+            "found, a thicker film allowed; raise specimen.thickness_nm"
+        )
     pairs = KDTree(centers).query_pairs(2 * radii.max(), output_type="ndarray")
     apart = np.linalg.norm(centers[pairs[:, 0]] - centers[pairs[:, 1]], axis=1) - radii[pairs].sum(axis=1)
     if len(pairs) and (same := apart + radii[pairs].sum(axis=1) < 1e-6).any():
@@ -157,8 +166,9 @@ def _placed(
 
     if not (fits(centers).all() and (centers[:, :2] >= 0).all() and (centers[:, :2] <= box[:2]).all()):
         middle = (centers.min(axis=0) + centers.max(axis=0)) / 2
-        centers = centers - middle + [box[0] / 2, box[1] / 2, table.thickness_nm / 2]
-        notes.append(f"the particles of the file were moved by {_vector(np.array(box) / 2 - middle)} nm into the film")
+        shift = np.array([box[0], box[1], table.thickness_nm]) / 2 - middle
+        centers = centers + shift
+        notes.append(f"the particles of the file were moved by {_vector(shift)} nm into the film")
     if not (inside := fits(centers)).all():
         raise InputError(
             f"{_file(table)}: particle {int(np.flatnonzero(~inside)[0]) + 1} outside a film of {table.thickness_nm:g} "

@@ -62,7 +62,7 @@ def points_from(
         assert detections is not None
         matches = match_points(detections, directions, depth_range_nm(acquisition), fewest, slack_nm(detections))
     seen = matches.detections
-    places, covariance, _ = triangulate_points(seen, matches.index, directions, slack_nm(seen))
+    places, covariance, _ = triangulate_points(seen, matches.index, directions)
     focus = np.array([0.0, 0.0, acquisition.focus_nm])
     views = (matches.index >= 0).sum(axis=1)
     return PointSet(places + focus, covariance, mean_radii(seen, matches.index), views, matches.ambiguity)

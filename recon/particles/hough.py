@@ -15,7 +15,7 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.intermediate import Detections, PointMatches
 from veristem.datasets.reconstruction import PointSet
 from veristem.recon.particles import threshold
-from veristem.recon.particles.chain import points_from
+from veristem.recon.particles.chain import fewest_allowed, no_alignment, points_from
 from veristem.recon.particles.threshold import (
     SIGNIFICANT,
     Blobs,
@@ -72,6 +72,8 @@ def reconstruct(
     InputError
         With fewer than two views or views without parallax, an empty or saturated view, or a bad parameter.
     """
+    no_alignment(alignment)
+    fewest_allowed(acquisition, fewest_views)
     if detections is None and matches is None:
         detections = detect(acquisition, diameter_nm=diameter_nm, blur_nm=blur_nm, votes=votes)
     return points_from(acquisition, alignment, detections, matches, fewest_views)

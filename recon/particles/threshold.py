@@ -14,7 +14,7 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.intermediate import Detections, PointMatches
 from veristem.datasets.reconstruction import PointSet
 from veristem.recon.particles.background import background, check_views
-from veristem.recon.particles.chain import points_from
+from veristem.recon.particles.chain import fewest_allowed, no_alignment, points_from
 
 SIGNIFICANT = 6.0  # standard deviations of what a particle takes away
 _FLOOR = 4.0  # standard deviations of the blurred image that no level goes below
@@ -66,6 +66,8 @@ def reconstruct(
     InputError
         With fewer than two views or views without parallax, an empty or saturated view, or a bad parameter.
     """
+    no_alignment(alignment)
+    fewest_allowed(acquisition, fewest_views)
     if detections is None and matches is None:
         detections = detect(acquisition, threshold=threshold, diameter_nm=diameter_nm, blur_nm=blur_nm, split=split)
     return points_from(acquisition, alignment, detections, matches, fewest_views)
