@@ -122,7 +122,7 @@ def reconstruct(
 
     loaded = read_acquisition(acquisition)
     _check_suffix(out, ".csv" if loaded.kind == "particles" else ".vtp")
-    method = method or DEFAULT[loaded.kind]
+    method = DEFAULT[loaded.kind] if method is None else method
     load_method(method)
     try:
         found = run_method(method, loaded)

@@ -203,7 +203,7 @@ def _examples(folder: Path, table) -> Iterator[tuple[str, AnyScene]]:
         if cell is not None and (place / "acquisition.h5").is_file():
             row = rows[cell]
             scene, _ = read_scene(place, _known(row["tolerance_nm"]), row["method"])
-            told = [row["method"], conditions_text(json.loads(row["conditions"])), f"seed {row['seed']}", scene.about]
+            told = [row["method"], conditions_text(json.loads(row["conditions"])), f"seed {row['seed']}"]
             yield heading, replace(scene, about=", ".join(text for text in told if text))
 
 

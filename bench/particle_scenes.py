@@ -40,13 +40,13 @@ def make_particle_scene(
     found = np.zeros(len(truth.particles.radii_nm), bool)
     found[pair.partner[right]] = True
     scores = score_points(truth, points, tolerance_nm=tolerance_nm, covariance_nm2=covariance)
-    about = ""
+    losses = ""
     if (truth.inside & ~found).any():
         from veristem.recon.particles.matched import detect
 
         with suppress(InputError):  # a view in which nothing can be detected
-            about = losses_text(explain_losses(truth, acquisition, pair, detect(acquisition)))
-    return ParticleScene(acquisition, points, truth, errors, limits, found, scores, method, about, radial)
+            losses = losses_text(explain_losses(truth, acquisition, pair, detect(acquisition)))
+    return ParticleScene(acquisition, points, truth, errors, limits, found, scores, method, losses=losses, radial=radial)
 
 
 def radial_curves(acquisition: Acquisition, points: PointSet, truth: ParticleTruth | None) -> RadialCurves | None:

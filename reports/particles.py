@@ -87,11 +87,13 @@ class ParticleScene:
     method : str
         Name of the method that found the points.
     about : str
-        Conditions and seed, or what was found, in words.
+        Conditions and seed in words.
     radial : RadialCurves or None
         Pair correlation functions.
     residuals : list of dict
         How the points fit the images, one dictionary a view: ``view``, ``rms_px``, ``within_1px``, ``explained``.
+    losses : str
+        Why particles were missed, in words.
 
     Raises
     ------
@@ -110,6 +112,7 @@ class ParticleScene:
     about: str = ""
     radial: RadialCurves | None = None
     residuals: list[dict[str, Any]] = field(default_factory=list)
+    losses: str = ""
 
     def __post_init__(self):
         shape = self.points.points_nm.shape

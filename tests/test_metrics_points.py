@@ -49,7 +49,7 @@ def test_identical_is_perfect():
     result = score_points(spheres(TWO), points(TWO, 1, 1, 1), covariance_nm2=limits(2, 1.0, 1.0, 4.0))
     assert [result[name] for name in (*ERRORS, *OVER_LIMIT)] == [0] * 7
     assert [result[name] for name in SHARES] == [1, 1, 1]
-    assert (result["count_truth"], result["count_found"], result["tolerance_nm"]) == (2, 2, RADIUS)
+    assert (result["count_truth"], result["count_found"], result["tolerance_nm"]) == (2, 2, None)
     assert set(result) == {*POINT_SCORES, "tolerance_nm"}
 
 
@@ -89,7 +89,6 @@ def test_each_particle_has_its_own_radius_and_limit():
     """A large particle may be missed by more than a small one, a vague one in depth by more than a sharp one."""
     truth = spheres(TWO, [5.0, 1.0])
     assert shares(truth, points(np.add(TWO, (3.0, 0, 0)))) == (0.5, 0.5, 0.5)
-    assert score_points(truth, points(TWO))["tolerance_nm"] == 3.0  # the mean stands in the row
     covariance = limits(2, 0.1, 0.1, 0.1)
     covariance[1, 2, 2] = 4.0
     deep = points(np.add(TWO, (0, 0, 5.5)))
@@ -114,7 +113,7 @@ def test_errors_by_hand():
         "count_found": 2.0,
     }
     result = score_points(spheres(TWO), found, covariance_nm2=limits(2, 0.3, 0.4, 1.5))
-    assert result == pytest.approx({**expected, "tolerance_nm": RADIUS}, abs=1e-9)
+    assert result == pytest.approx({**expected, "tolerance_nm": None}, abs=1e-9)
     without = score_points(spheres(TWO), points(found.points_nm), tolerance_nm=3.0)
     assert [without[name] for name in ("calibration", *OVER_LIMIT)] == [None] * 3
     assert without["depth_bias_nm"] == pytest.approx(2.0, abs=1e-9)
@@ -227,15 +226,15 @@ def test_empty_sides(truth, found, expected):
         assert all(result[name] is None for name in (*ERRORS, *OVER_LIMIT))
     inside = [len([p for p in side if p[0] >= 0]) for side in (truth, found)]
     assert [result["count_truth"], result["count_found"]] == inside
-    assert result["tolerance_nm"] == (RADIUS if truth else None)
 
 
 def test_tolerance():
-    """Given, it stands for the radius, across the beam and along it."""
+    """Given, it stands for the radius, across the beam and along it, and in the row; else that is empty."""
     found = points(np.add(TWO, (3.0, 0, -3.0)))
     assert shares(spheres(TWO), found) == (0, 0, 0)
     assert shares(spheres(TWO), found, tolerance_nm=3.1) == (1, 1, 1)
     assert score_points(spheres(TWO), found, tolerance_nm=3.1)["tolerance_nm"] == 3.1
+    assert score_points(spheres(TWO), found)["tolerance_nm"] is None
     assert shares(spheres(TWO), points(np.add(TWO, (1.0, 0, 0))), tolerance_nm=0.9) == (0, 0, 0)
     for bad in (0.0, -1.0, np.nan, np.inf):
         with pytest.raises(InputError, match=f"tolerance_nm: {bad} found, a positive number allowed"):
