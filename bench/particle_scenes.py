@@ -46,7 +46,9 @@ def make_particle_scene(
 
         with suppress(InputError):  # a view in which nothing can be detected
             losses = losses_text(explain_losses(truth, acquisition, pair, detect(acquisition)))
-    return ParticleScene(acquisition, points, truth, errors, limits, found, scores, method, losses=losses, radial=radial)
+    return ParticleScene(
+        acquisition, points, truth, errors, limits, found, scores, method, losses=losses, radial=radial
+    )
 
 
 def radial_curves(acquisition: Acquisition, points: PointSet, truth: ParticleTruth | None) -> RadialCurves | None:
