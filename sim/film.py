@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -61,9 +62,8 @@ class Film:
         deepest = max(self.focus_nm, float(self.particles.box_nm[2]) - self.focus_nm)
         theta, share = region.rays(cone, _STEP * pixel_nm / deepest)
         coarse = _STEP * pixel_nm / deepest if self.rescattering else cone / 30  # else they are only summed
-        whole, weight = Region((0.0, 0.0), cone).rays(cone, coarse)
+        whole, gained = _gains(energy, region, cone, coarse)
         bare = float(share.sum())
-        gained = {matter: weight * arrival(matter, energy, whole, region, cone) for matter in (GOLD, ICE)}
         kept = {GOLD: 0.0 if self.rescattering else gained[GOLD].sum() / bare, ICE: gained[ICE].sum() / bare}
         lost = 1 - microscope.loss_collected_fraction
         gold, ice = (
@@ -83,6 +83,16 @@ class Film:
             film = np.exp(-film_per_nm * self.exit_nm((np.arange(shape[1]) + 0.5) * pixel_nm))
             self.images[key] = film * (rays.bare + shade)
         return self.images[key]
+
+
+@lru_cache(maxsize=64)
+def _gains(energy_keV: float, region: Region, cone_rad: float, step_rad: float) -> tuple[np.ndarray, dict]:
+    """Directions (K, 2) over the whole cone, and what each scatters into a region, (K,) by matter.
+
+    The same for all specimens, and as slow as the image of a small film.
+    """
+    whole, weight = Region((0.0, 0.0), cone_rad).rays(cone_rad, step_rad)
+    return whole, {matter: weight * arrival(matter, energy_keV, whole, region, cone_rad) for matter in (GOLD, ICE)}
 
 
 def overlaps(particles: ParticleDispersion, directions_rad, focus_nm: float, pixel_nm: float, shape) -> np.ndarray:
