@@ -24,12 +24,16 @@ from veristem.sim.visibility import visibility
 def region_image(specimen: Specimen, region: Region, microscope, pixel_nm: float, shape: tuple[int, int]) -> np.ndarray:
     """Share of the cone's electrons that reaches a detector region from each pixel, (rows, columns) float64.
 
+    The region may lie anywhere: a disc about 0 gives a bright field, one about lambda g a dark field or, at a large
+    excitation error, a weak-beam image, an annulus what Bragg beams bring there; with a narrow cone, as by parallel
+    illumination.
+
     Parameters
     ----------
     specimen : Specimen
         What is imaged.
     region : Region
-        Of the detector.
+        Of the detector, within the cone or beyond it.
     microscope : Microscope
         Beam settings of the recipe.
     pixel_nm : float
@@ -57,9 +61,10 @@ def region_image(specimen: Specimen, region: Region, microscope, pixel_nm: float
     image = np.zeros(shape)
     for rays in bundles(region, alpha, g[:2], wavelength, specimen.s0_per_nm, specimen.thickness_nm, pixel_nm):
         beta = ray_beta(distortion, rays.theta_rad, margin, dz, pixel_nm, specimen.focus_nm)
-        beams = two_beam(-beta if rays.partner else beta, dz, rays.s, extinction)
-        for weight, intensity in zip(rays.weight, beams[int(rays.partner)]):  # in this order, whatever the threads
-            image += weight * intensity
+        for weights, beam in zip(rays.weight, two_beam(rays.sign * beta, dz, rays.s, extinction)):
+            for weight, intensity in zip(weights, beam):  # in this order, whatever the threads
+                if weight:
+                    image += weight * intensity
     specimen.images[key] = image
     return image
 

@@ -9,22 +9,28 @@ import numpy as np
 
 from veristem.datasets.geometry import Region
 
-_GRID = 300  # points across a region when its directions are binned
+_GRID = 400  # points across a region or a cone when its directions are binned, as in Region.fraction
 _PER_FRINGE = 1.6  # samples of s for each thickness fringe, period 1/t; above 1 the sum over s is free of aliasing
+_LEAST = 16  # samples of s across the region or cone, whichever is smaller, however narrow
 
 
 class Bundle(NamedTuple):
-    """Rays that share one shear of the foil.
+    """Rays that share one shear of the foil and one reflection.
 
-    theta_rad (2,): their incidence. s (k,): excitation errors [1/nm]. weight (k,): share of all electrons of the cone.
-    partner: False for the direct beam of these rays; True for the beam that the same planes turn into the region
-    (reflection -g).
+    theta_rad (2,): their incidence. sign: 1 or -1, the reflection is sign g. s (k,): its excitation errors [1/nm].
+    weight (beams, k): share of all electrons of the cone that the region could receive through each beam, the direct
+    and the diffracted one or those of a row.
     """
 
     theta_rad: np.ndarray
+    sign: int
     s: np.ndarray
     weight: np.ndarray
-    partner: bool
+
+
+def row_orders(beams: int) -> np.ndarray:
+    """Orders n of the beams of a systematic row about n = 0; the odd one of an even number lies towards g."""
+    return np.arange(beams) - (beams - 1) // 2
 
 
 def bundles(
@@ -35,13 +41,14 @@ def bundles(
     s0: float,
     thickness_nm: float,
     pixel_nm: float,
+    beams: int = 2,
 ) -> list[Bundle]:
-    """The directions of a detector region, binned by shear and by excitation error.
+    """The incidences that reach a detector region, binned by shear and by excitation error.
 
-    Detector angle theta receives |phi_0|^2 of the incidence theta, with s = s0 - g·theta, and, where discs overlap, the
-    electrons that the same Bragg planes turn there: |phi_-g|^2 of the incidence theta + lambda g, with excitation error
-    -s. Both are the two ends of one two-beam case, so that without absorption their sum is flat, as it must be within a
-    wide cone (docs/conventions.md compares it with a systematic row). Incidences outside the cone are left out.
+    Beam n of the incidence theta leaves at theta + n lambda g, so a region may lie anywhere, beyond the cone as well.
+    With two beams every detector angle within the cone shows both ends of one two-beam case, that of the nearer Bragg
+    line, so that without absorption a wide cone stays flat; an angle beyond the cone shows what its neighbour in the
+    cone loses to it. No electron is lost or counted twice (docs/conventions.md). A row counts all of its beams.
     Neighbouring shears differ by half a pixel at the faces of the foil, neighbouring s by less than a thickness fringe.
 
     Parameters
@@ -54,25 +61,68 @@ def bundles(
         Reflection in the image plane [1/nm].
     wavelength_nm, s0, thickness_nm, pixel_nm : float
         Wavelength [nm], excitation error of the axial ray [1/nm], foil thickness [nm], scan step [nm].
+    beams : int
+        2 for two-beam cases, more for a systematic row.
     """
     g = np.asarray(g_xy_per_nm, float)
-    theta = region.directions(convergence_rad, _GRID)
-    center = region.mean_direction_rad(convergence_rad)
-    share = region.fraction(convergence_rad) / len(theta)
-    shear_step = pixel_nm / thickness_nm  # half a pixel at z - z_f = t/2
-    s_step = 1 / (_PER_FRINGE * thickness_nm)
+    theta, sign, beam, share = _transfers(region, convergence_rad, g, wavelength_nm, s0, beams)
+    if not len(theta):
+        return []
+    s = _excitation(theta, sign, g, wavelength_nm, s0)
+    shear = np.rint((theta - theta.mean(axis=0)) * (thickness_nm / pixel_nm))  # half a pixel at z - z_f = t/2
+    spread = 2 * min(region.outer_rad, convergence_rad) * np.hypot(*g)
+    s_step = min(1 / (_PER_FRINGE * thickness_nm), spread / _LEAST)
+    cell = np.column_stack([sign, shear, np.rint(s / s_step)]).astype(int)
+    cell -= cell.min(axis=0)
+    size = cell.max(axis=0) + 1
+    cells, ray = np.unique(np.ravel_multi_index(tuple(cell.T), size), return_inverse=True)
+    count = np.bincount(ray)
+    s_mean = np.bincount(ray, s) / count
+    weight = share * np.bincount(beam * len(cells) + ray, minlength=beams * len(cells)).reshape(beams, -1)
+    _, first, bundle = np.unique(cells // size[3], return_index=True, return_inverse=True)
+    rays = np.bincount(bundle, count)
+    theta_mean = np.column_stack([np.bincount(bundle[ray], theta[:, axis]) / rays for axis in (0, 1)])
+    signs = np.rint(np.bincount(bundle[ray], sign) / rays).astype(int)
+    parts = zip(np.split(s_mean, first[1:]), np.split(weight, first[1:], axis=1))
+    return [Bundle(theta_mean[i], int(signs[i]), *part) for i, part in enumerate(parts)]
+
+
+def _excitation(theta, sign, g, wavelength_nm: float, s0: float) -> np.ndarray:
+    """Excitation error of the reflection sign g at incidence theta [1/nm]: s_n for n = 1 and -1."""
+    return sign * (s0 - theta @ g) - np.where(np.asarray(sign) < 0, wavelength_nm * (g @ g), 0.0)
+
+
+def _transfers(region: Region, convergence_rad: float, g, wavelength_nm: float, s0: float, beams: int):
+    """Incidence (N, 2), sign of the reflection (N,), index of the beam (N,), and the share of the cone of each."""
+    turn = wavelength_nm * g
+    by_detector = region.outer_rad <= convergence_rad  # the smaller of region and cone is laid out in points
+    if by_detector:
+        points = region.directions(np.inf, _GRID)
+        share = (2 * region.outer_rad / _GRID) ** 2 / (np.pi * convergence_rad**2)
+    else:
+        points = Region((0.0, 0.0), convergence_rad).directions(convergence_rad, _GRID)
+        share = 1 / len(points)
+
+    def in_cone(theta):
+        return np.hypot(theta[:, 0], theta[:, 1]) <= convergence_rad
+
+    def nearer(theta):  # of the Bragg lines of g and -g
+        return np.where(s0 - theta @ g >= -(turn @ g) / 2, 1, -1)
+
     found = []
-    for partner in (False, True):
-        incidence = theta + wavelength_nm * g if partner else theta
-        s = (theta @ g - s0) if partner else (s0 - theta @ g)
-        inside = np.hypot(incidence[:, 0], incidence[:, 1]) <= convergence_rad
-        shear = np.rint((incidence - center) / shear_step)
-        bins = np.column_stack([shear, np.rint(s / s_step)])[inside].astype(int)
-        keys, counts = np.unique(bins, axis=0, return_counts=True)
-        for cell in np.unique(keys[:, :2], axis=0):
-            own = (keys[:, :2] == cell).all(axis=1)
-            found.append(Bundle(center + cell * shear_step, keys[own, 2] * s_step, share * counts[own], partner))
-    return found
+    for n in (-1, 0, 1) if beams == 2 else row_orders(beams):
+        incidence, detector = (points - n * turn, points) if by_detector else (points, points + n * turn)
+        keep = in_cone(incidence) & region.contains(detector)
+        if beams > 2:
+            sign, beam = np.ones(len(points), int), n - row_orders(beams)[0]
+        elif n == 0:
+            sign, beam = nearer(incidence), 0
+        else:
+            sign, beam = np.full(len(points), n), 1
+            keep &= np.where(in_cone(detector), nearer(detector) == -n, nearer(incidence) == n)
+        found.append((incidence[keep], sign[keep], np.full(keep.sum(), beam)))
+    theta, sign, beam = (np.concatenate(part) for part in zip(*found))
+    return theta, sign, beam, share
 
 
 @numba.njit(cache=True)
