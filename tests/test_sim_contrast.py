@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from veristem.sim.contrast.howie_whelan import Extinction, two_beam
+from veristem.datasets import InputError
+from veristem.sim.contrast import Extinction, two_beam
 
 THICKNESS = 200.0
 CLEAR = Extinction(44.5)
@@ -120,7 +121,7 @@ def test_compiled_or_from_the_cache(tmp_path):
     """The first process compiles, the second one reads what was compiled: the same images to the last bit."""
     code = (
         "import hashlib, numpy as np\n"
-        "from veristem.sim.contrast.howie_whelan import Extinction, two_beam\n"
+        "from veristem.sim.contrast import Extinction, two_beam\n"
         "beta = np.random.default_rng(0).normal(0, 1e-3, (50, 16, 24)).astype(np.float32)\n"
         "images = two_beam(beta, 3.0, np.linspace(-0.01, 0.01, 9), Extinction(60.0, 900.0))\n"
         "print(hashlib.sha256(images[1]).hexdigest())"
@@ -132,3 +133,24 @@ def test_compiled_or_from_the_cache(tmp_path):
     ]
     assert list(tmp_path.rglob("*.nbc"))
     assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"beta": [[0.0, np.nan]]}, "beta: NaN or infinity found"),
+        ({"beta": [[np.inf, -np.inf]]}, "beta: NaN or infinity found"),
+        ({"beta": np.zeros((0, 4))}, r"beta: shape \(0, 4\) found"),
+        ({"beta": 0.0}, r"beta: shape \(\) found"),
+        ({"s": [0.0, np.nan]}, "s: .* found"),
+        ({"s": []}, r"s: shape \(0,\)"),
+        ({"dz_nm": 0.0}, "dz_nm: 0.0 found"),
+        ({"dz_nm": np.nan}, "dz_nm: nan found"),
+        ({"extinction": Extinction(0.0)}, r"extinction: \(0.0, inf, inf\) found, distances above 0 nm allowed"),
+        ({"extinction": Extinction(44.5, np.nan)}, "extinction: .* found"),
+    ],
+)
+def test_bad_input(change, message):
+    """One line that says what was found and what is allowed."""
+    with pytest.raises(InputError, match=message):
+        two_beam(**{"beta": np.zeros((3, 2)), "dz_nm": 3.0, "s": 0.0, "extinction": CLEAR, **change})

@@ -8,10 +8,15 @@ phase of beta, the perfect crystal exactly (s included, so that s dz may be larg
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numba
 import numpy as np
+
+from veristem.datasets.errors import InputError
+from veristem.sim.contrast.faults import Fault
+from veristem.sim.contrast.many_beams import checked, propagate
 
 _LANES = 64
 
@@ -22,6 +27,11 @@ class Extinction(NamedTuple):
     xi_g: float
     xi_g_abs: float = np.inf
     xi_0_abs: float = np.inf
+
+    def check(self) -> None:
+        """Raise an InputError unless all distances are above zero."""
+        if not all(x > 0 for x in self):
+            raise InputError(f"extinction: {tuple(self)} found, distances above 0 nm allowed")
 
 
 def crystal_step(dz_nm: float, s, extinction: Extinction) -> np.ndarray:
@@ -78,26 +88,49 @@ def _propagate(phase, matrices, direct, diffracted):
                 diffracted[k, j, p] = br[p] * br[p] + bi[p] * bi[p]
 
 
-def two_beam(beta, dz_nm: float, s, extinction: Extinction) -> tuple[np.ndarray, np.ndarray]:
+def two_beam(
+    beta, dz_nm: float, s, extinction: Extinction, *, exit_slices=None, faults: Sequence[Fault] = ()
+) -> tuple[np.ndarray, np.ndarray]:
     """Intensities of the direct and the diffracted beam behind a foil, for unit incidence.
 
     Parameters
     ----------
     beta : (nz, ...) float
-        Change of the excitation error by the defects, mean of each slice along the ray [1/nm]. Its dtype is kept.
+        Change of the excitation error by the defects, mean of each slice along the ray [1/nm]; the local s0(x, y) of a
+        bent foil is added to it. Its dtype is kept.
     dz_nm : float
         Slice thickness [nm].
     s : float or (k,) float
         Excitation error of the perfect crystal [1/nm].
     extinction : Extinction
         Distances [nm].
+    exit_slices : (...) float, optional
+        Slices of crystal that the ray of each pixel passes, 0 to nz, t(x, y) / dz: a wedge or a rough face. What lies
+        deeper does not count.
+    faults : sequence of Fault
+        Planar faults that rays cross. Within its slice a fault stands where it is, as does an exit, to second order in
+        dz and exactly in s dz.
 
     Returns
     -------
     I0, Ig : (k, ...) float
         Intensities; k = 1 for a scalar s.
+
+    Raises
+    ------
+    InputError
+        For values that are not finite, for thicknesses or distances not above zero, and for an empty beta.
     """
-    beta = np.asarray(beta)
+    beta, s = checked(beta, dz_nm, s)
+    extinction.check()
+    if exit_slices is not None or len(faults):
+        q = 1 / extinction.xi_g + 1j / extinction.xi_g_abs
+        zero = np.zeros(len(s))
+        generator = 1j * np.pi * dz_nm * np.array([[zero, zero + q], [zero + q, 2 * s]])
+        direct, diffracted = propagate(
+            beta, dz_nm, np.moveaxis(generator, 2, 0), (0, 1), extinction.xi_0_abs, exit_slices, faults
+        )
+        return direct, diffracted
     dtype = beta.dtype if beta.dtype in (np.float32, np.float64) else np.dtype(float)
     matrices = crystal_step(dz_nm, s, extinction)
     packed = np.stack([matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 1]], axis=1)

@@ -1,0 +1,287 @@
+"""A systematic row of 2 to 9 beams with absorption, in the column approximation along the ray.
+
+dphi_n/dz = [2 pi i (s_n + n beta) - pi/xi0'] phi_n + i pi sum_m (1/xi_(n-m) + i/xi'_(n-m)) phi_m
+(Howie & Whelan, Proc. R. Soc. A 263 (1961) 217.) Each slice is a Strang step as in `howie_whelan`: half of the phases
+of beta, the perfect crystal exactly, the other half.
+
+A fault or an exit within a slice splits the crystal's step there; parts of a step come from its eigenvectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from scipy.linalg import expm
+
+from veristem.datasets.crystal import Material, electron_wavelength_nm
+from veristem.datasets.errors import InputError
+from veristem.sim.contrast.faults import Fault, pack_events, pixel_exit
+
+_LANES = 64
+
+
+class Row(NamedTuple):
+    """A systematic row ..., -g, 0, g, 2g, ... of a crystal with a centre of symmetry.
+
+    Parameters
+    ----------
+    orders : tuple of int
+        The beams n: 2 to 9 consecutive orders with 0 among them.
+    xi_g, xi_g_abs : tuple of float
+        Extinction and absorption distances of 1g, 2g, 3g, ... [nm], as many as orders lie apart; infinite for none,
+        xi_g negative where the structure factor has the other sign.
+    xi_0_abs : float
+        Mean absorption distance [nm].
+    g_per_nm, wavelength_nm : float
+        Length of g [1/nm]; electron wavelength [nm].
+    """
+
+    orders: tuple[int, ...]
+    xi_g: tuple[float, ...]
+    xi_g_abs: tuple[float, ...]
+    xi_0_abs: float
+    g_per_nm: float
+    wavelength_nm: float
+
+    @classmethod
+    def of_material(cls, material: Material, hkl, energy_keV: float, orders: Sequence[int]) -> Row:
+        """The row of a material, all of whose structure factors along it have one sign.
+
+        Mean absorption counts all losses; xi/xi' is that of the first order throughout.
+
+        Raises
+        ------
+        InputError
+            When orders lie farther apart than the material has extinction distances for.
+        """
+        _check_orders(orders)
+        hkl = np.asarray(hkl)
+        distances = [
+            material.extinction_distances_nm(n * hkl, energy_keV) for n in range(1, max(orders) - min(orders) + 1)
+        ]
+        xi_g, xi_g_abs, xi_0_abs, _ = zip(*distances, strict=True)
+        g = float(np.linalg.norm(material.reciprocal_per_nm(hkl)))
+        return cls(tuple(orders), xi_g, xi_g_abs, xi_0_abs[0], g, float(electron_wavelength_nm(energy_keV)))
+
+    def generator(self, dz_nm: float, s) -> np.ndarray:
+        """(k, beams, beams) complex symmetric: its exponential is a perfect slice, less mean absorption.
+
+        Raises
+        ------
+        InputError
+            For orders that are not a row, and for missing or zero distances.
+        """
+        _check_orders(self.orders)
+        n = np.array(self.orders)
+        span = len(n) - 1
+        if min(len(self.xi_g), len(self.xi_g_abs)) < span:
+            known = min(len(self.xi_g), len(self.xi_g_abs))
+            raise InputError(f"row: extinction distances to order {known} found, {span} needed by {self.orders}")
+        for name, ok in (("xi_g", np.all(self.xi_g)), ("xi_g_abs", _positive(self.xi_g_abs))):
+            if not ok or np.isnan([*self.xi_g, *self.xi_g_abs]).any():
+                raise InputError(f"row: {name} {getattr(self, name)} found, distances above 0 nm allowed")
+        if not _positive(self.xi_0_abs, self.g_per_nm, self.wavelength_nm):
+            raise InputError(f"row: {self[3:]} found for xi_0_abs, g and wavelength, numbers above 0 allowed")
+        q = np.zeros(span + 1, complex)
+        q[1:] = 1 / np.array(self.xi_g[:span]) + 1j / np.array(self.xi_g_abs[:span])
+        error = n * np.reshape(s, (-1, 1)) - n * (n - 1) * self.wavelength_nm * self.g_per_nm**2 / 2
+        return 1j * np.pi * dz_nm * (q[np.abs(n[:, None] - n)] + 2 * error[:, :, None] * np.eye(len(n)))
+
+
+def _check_orders(orders: Sequence[int]) -> None:
+    if 0 not in orders or not 2 <= len(orders) <= 9 or list(orders) != list(range(orders[0], orders[0] + len(orders))):
+        raise InputError(f"orders: {tuple(orders)} found, 2 to 9 consecutive orders with 0 among them allowed")
+
+
+def _positive(*values) -> bool:
+    return all(np.all(np.asarray(v) > 0) for v in values)
+
+
+def checked(beta, dz_nm: float, s) -> tuple[np.ndarray, np.ndarray]:
+    """beta as an array and s as a float array (k,), when all is finite and not empty.
+
+    Raises
+    ------
+    InputError
+        Otherwise.
+    """
+    beta, s = np.asarray(beta), np.atleast_1d(np.asarray(s, float))
+    if not (np.isfinite(dz_nm) and dz_nm > 0):
+        raise InputError(f"dz_nm: {dz_nm} found, a slice thickness above 0 allowed")
+    if beta.ndim == 0 or beta.size == 0:
+        raise InputError(f"beta: shape {beta.shape} found, (slices, ...) with at least one slice and pixel allowed")
+    if s.ndim != 1 or s.size == 0 or not np.isfinite(s).all():
+        raise InputError(f"s: shape {s.shape} or a value that is not finite found, one or more finite numbers allowed")
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = np.sum(beta)  # one pass without a copy
+    if not np.isfinite(total) and not np.isfinite(beta).all():
+        raise InputError("beta: NaN or infinity found, finite numbers allowed")
+    return beta, s
+
+
+def systematic_row(beta, dz_nm: float, s, row: Row, *, exit_slices=None, faults: Sequence[Fault] = ()) -> np.ndarray:
+    """Intensities of all beams of a systematic row behind a foil, for unit incidence.
+
+    Parameters
+    ----------
+    beta : (nz, ...) float
+        Change of the excitation error of n = 1 by defects and bending, mean of each slice along the ray [1/nm]. Its
+        dtype is kept.
+    dz_nm : float
+        Slice thickness [nm].
+    s : float or (k,) float
+        Excitation error of n = 1 in the perfect crystal [1/nm]; s_n = n s - n (n - 1) wavelength g² / 2.
+    row : Row
+        Beams and distances.
+    exit_slices, faults
+        As in `howie_whelan.two_beam`.
+
+    Returns
+    -------
+    (beams, k, ...) float
+        Intensities, in the order of ``row.orders``; k = 1 for a scalar s.
+
+    Raises
+    ------
+    InputError
+        For values that are not finite, thicknesses or distances not above zero, and missing distances.
+    """
+    beta, s = checked(beta, dz_nm, s)
+    return propagate(beta, dz_nm, row.generator(dz_nm, s), row.orders, row.xi_0_abs, exit_slices, faults)
+
+
+def propagate(
+    beta: np.ndarray, dz_nm: float, generator: np.ndarray, orders, xi_0_abs: float, exit_slices, faults
+) -> np.ndarray:
+    """(beams, k, ...) intensities behind slices exp(``generator`` (k, beams, beams)) with strain, faults and exits."""
+    dtype = beta.dtype if beta.dtype in (np.float32, np.float64) else np.dtype(float)
+    shape, slices = beta.shape[1:], len(beta)
+    depth = None if exit_slices is None else pixel_exit(exit_slices, shape, slices)
+    events = pack_events(faults, depth, shape, slices, _LANES)
+    rates, modes = np.linalg.eig(generator) if len(events.lane) else (generator[:, 0], generator)
+    inverse = np.linalg.inv(modes) if len(events.lane) else generator
+    steps = np.asarray(expm(generator), complex)
+    steps = np.stack([np.real(steps), np.imag(steps)], axis=1).astype(dtype)
+    phase = ((2 * np.pi * dz_nm) * beta.reshape(slices, -1)).astype(dtype)
+    count = phase.shape[1]
+    # whole vectors only: a pixel's rounding then does not depend on its place
+    phase = np.pad(phase, ((0, 0), (0, -count % _LANES))).reshape(slices, -1, _LANES)
+    out = np.empty((len(orders), len(steps), *phase.shape[1:]), dtype)
+    _propagate(phase, steps, (rates, modes, inverse), -min(orders), events, out)
+    passed = slices if depth is None else depth
+    mean = np.exp(-2 * np.pi * dz_nm * passed / xi_0_abs).astype(dtype)
+    return mean * out.reshape(*out.shape[:2], -1)[..., :count].reshape(*out.shape[:2], *shape)
+
+
+@numba.njit(cache=True)
+def _advance(state, part, k, spectrum):
+    """``part`` of the step of a perfect slice."""
+    rates, modes, inverse = spectrum
+    return np.dot(modes[k], np.exp(part * rates[k]) * np.dot(inverse[k], state))
+
+
+@numba.njit(cache=True)
+def _gain(state, angle):
+    """Beam n gains n times a phase; what all gain alike is left out."""
+    for n in range(len(state)):
+        state[n] *= np.exp(1j * n * angle)
+
+
+@numba.njit(cache=True)
+def _meet(first, stop, k, phase, before, after, spectrum, events, out, left):
+    """One lane in a slice with faults or an exit: events ``first`` up to ``stop``."""
+    lane = events.lane[first]
+    beams = before.shape[1]
+    state = np.empty(beams, np.complex128)
+    for n in range(beams):
+        state[n] = complex(before[0, n, lane], before[1, n, lane])
+    done = 0.0
+    for e in range(first, stop):
+        if np.isnan(events.turns[e]):  # only the strain above the exit counts, half of it before the crystal
+            _gain(state, 0.5 * (events.fraction[e] - 1) * phase[events.slice[e], lane])
+        state = _advance(state, events.fraction[e] - done, k, spectrum)
+        done = events.fraction[e]
+        if np.isnan(events.turns[e]):
+            for n in range(beams):
+                out[n, k, lane] = abs(state[n]) ** 2
+            left[lane] = True
+            return
+        _gain(state, 2 * np.pi * events.turns[e])
+    state = _advance(state, 1 - done, k, spectrum)
+    for n in range(beams):
+        after[0, n, lane], after[1, n, lane] = state[n].real, state[n].imag
+
+
+@numba.njit(cache=True)
+def _strain(psi, er, ei, wr, wi):
+    """Beam n gains n times the phase (er, ei); what all gain alike is left out."""
+    wr[:] = er
+    wi[:] = ei
+    for n in range(1, psi.shape[1]):
+        r, i = psi[0, n], psi[1, n]
+        for p in range(_LANES):
+            x = r[p] * wr[p] - i[p] * wi[p]
+            i[p] = r[p] * wi[p] + i[p] * wr[p]
+            r[p] = x
+            x = wr[p] * er[p] - wi[p] * ei[p]
+            wi[p] = wr[p] * ei[p] + wi[p] * er[p]
+            wr[p] = x
+
+
+@numba.njit(cache=True)
+def _crystal(step, psi, new):
+    for n in range(psi.shape[1]):
+        r, i = new[0, n], new[1, n]
+        r[:] = 0
+        i[:] = 0
+        for m in range(psi.shape[1]):
+            ur, ui, a, b = step[0, n, m], step[1, n, m], psi[0, m], psi[1, m]
+            for p in range(_LANES):
+                r[p] += ur * a[p] - ui * b[p]
+                i[p] += ur * b[p] + ui * a[p]
+
+
+@numba.njit(cache=True)
+def _block(phase, steps, spectrum, zero, events, first, stop, out):
+    """All slices and excitation errors of one block of lanes: ``phase`` (nz, lanes), ``out`` (beams, k, lanes)."""
+    slices, beams, dtype = len(phase), steps.shape[2], phase.dtype
+    er, ei = np.empty((slices, _LANES), dtype), np.empty((slices, _LANES), dtype)
+    for z in range(slices):  # half steps of neighbouring slices merge; the last half changes no intensity
+        for p in range(_LANES):
+            angle = phase[z, p] / 2
+            if z > 0:
+                angle += phase[z - 1, p] / 2
+            er[z, p], ei[z, p] = np.cos(angle), np.sin(angle)
+    psi, new = np.empty((2, beams, _LANES), dtype), np.empty((2, beams, _LANES), dtype)
+    wr, wi = np.empty(_LANES, dtype), np.empty(_LANES, dtype)
+    left = np.zeros(_LANES, np.bool_)
+    for k in range(len(steps)):
+        psi[:] = 0
+        psi[0, zero] = 1
+        left[:] = False
+        event = first
+        for z in range(slices):
+            _strain(psi, er[z], ei[z], wr, wi)
+            _crystal(steps[k], psi, new)
+            while event < stop and events.slice[event] == z:
+                last = event + 1
+                while last < stop and events.slice[last] == z and events.lane[last] == events.lane[event]:
+                    last += 1
+                _meet(event, last, k, phase, psi, new, spectrum, events, out, left)
+                event = last
+            psi, new = new, psi
+        for n in range(beams):
+            for p in range(_LANES):
+                if not left[p]:
+                    out[n, k, p] = psi[0, n, p] ** 2 + psi[1, n, p] ** 2
+
+
+@numba.njit(cache=True, parallel=True)
+def _propagate(phase, steps, spectrum, zero, events, out):
+    """``phase`` (nz, blocks, lanes), ``steps`` (k, 2, beams, beams), ``out`` (beams, k, blocks, lanes)."""
+    for b in numba.prange(phase.shape[1]):
+        first, stop = events.first[b], events.first[b + 1]
+        _block(phase[:, b], steps, spectrum, zero, events, first, stop, out[:, :, b])
