@@ -17,6 +17,9 @@ test: $(READY)
 bench: $(READY)
 	$(BIN)/pytest tests/benchmarks --benchmark-only
 
+validation: $(READY)
+	$(BIN)/python -m veristem.bench.validation -o docs
+
 .venv: $(READY)
 
 # A name on PATH may be a shim of a version that is not installed, so each is run. pip is the last thing venv puts in.
@@ -29,4 +32,4 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@mkdir -p .links/veristem && for room in $(ROOMS); do ln -sfn ../../$$room .links/veristem/$$room; done
 	@touch $@
 
-.PHONY: demo test bench .venv
+.PHONY: demo test bench validation .venv

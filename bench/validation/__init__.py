@@ -1,0 +1,16 @@
+"""Checks of the physics, used by tests/test_validation.py and by docs/validation.md alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from veristem.bench.validation import elasticity, images, propagation
+from veristem.bench.validation.check import Check
+
+
+def _order(number: str) -> tuple[int, str]:
+    return int(number.rstrip("abc")), number
+
+
+_ALL = propagation.CHECKS | elasticity.CHECKS | images.CHECKS
+CHECKS: dict[str, Callable[[], Check]] = {number: _ALL[number] for number in sorted(_ALL, key=_order)}

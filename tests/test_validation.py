@@ -1,0 +1,31 @@
+"""Every check of docs/validation.md stays below its bound."""
+
+from __future__ import annotations
+
+import pytest
+
+from veristem.bench.validation import CHECKS
+from veristem.bench.validation.page import picture, write_page
+
+NOT_MET = {
+    "16": "the pixel of a core averages the strain, not the intensity: 13 % at 2 nm, 5 % at 1 nm, 0.5 % at 0.5 nm"
+}
+
+
+@pytest.mark.parametrize("number", CHECKS)
+def test_measured_is_below_its_bound(number, request):
+    """The number of the page, measured again."""
+    if number in NOT_MET:
+        request.applymarker(pytest.mark.xfail(reason=NOT_MET[number], strict=True))
+    check = CHECKS[number]()
+    assert check.number == number
+    assert check.measured < check.bound
+
+
+def test_page_has_a_row_a_section_and_a_small_picture(tmp_path):
+    """One of each for every check, and pictures that a repository can carry."""
+    check = CHECKS["1"]()
+    text = write_page([check], tmp_path).read_text("utf-8")
+    assert text.count(check.title) == 3
+    assert (tmp_path / "validation" / "1.png").read_bytes() == picture(check)
+    assert len(picture(check)) < 60_000
