@@ -15,13 +15,13 @@ from veristem.datasets import InputError, load_material
 from veristem.sim.contrast import Extinction, Fault, Row, systematic_row, two_beam
 
 THICKNESS = 120.0
-TIAL = Row.of_material(load_material("gamma-TiAl"), (0, 0, 2), 200.0, range(-2, 4))
+TIAL = Row.of_material(load_material("gamma-TiAl"), (0, 0, 2), 200.0, range(-2, 3))
 
 
 def row_of(beams: int, absorbing: bool = True) -> Row:
-    """A row of copper 111, about the middle of 0 and g."""
+    """A row of copper 111 about 0, or 0 and g."""
     low = -((beams - 1) // 2)
-    row = Row.of_material(load_material("Cu"), (1, 1, 1), 200.0, range(low, low + min(beams, 7)))
+    row = Row.of_material(load_material("Cu"), (1, 1, 1), 200.0, range(low, low + beams))
     return row if absorbing else row._replace(xi_g_abs=(np.inf,) * 6, xi_0_abs=np.inf)
 
 
@@ -100,12 +100,12 @@ def test_row_becomes_two_beams_as_other_couplings_vanish():
     with λg², here to below 1e-4.
     """
     two = two_beam(beta := 0.01 * np.sin(np.arange(1200) / 90), 0.1, 0.0, Extinction(44.5, 850.0, 490.0))
-    differences = []
+    differences, none = [], (np.inf,) * 3
     for g in (150.0, 300.0):
-        row = Row((-1, 0, 1, 2), (44.5, np.inf, np.inf), (850.0, np.inf, np.inf), 490.0, g, 2.5e-3)
+        row = Row((-1, 0, 1, 2, 3), (44.5, *none), (850.0, *none), 490.0, g, 2.5e-3)
         found = systematic_row(beta, 0.1, 0.0, row)
         differences.append(np.abs(found[1:3] - two).max())
-        assert found[[0, 3]].max() < 1e-4
+        assert found[[0, 3, 4]].max() < 1e-4
     assert differences[0] < 1e-4
     assert differences[0] / differences[1] == pytest.approx(4, rel=0.1)
 
@@ -121,7 +121,7 @@ def test_kinematic_limit():
         assert found[i, 0] == pytest.approx(expected, rel=0.01)
 
 
-@pytest.mark.parametrize("beams", [2, 3, 5, 7])
+@pytest.mark.parametrize("beams", [2, 5, 7])
 def test_no_electron_is_lost_without_absorption(beams):
     """All beams share what came in, whatever the strain, the faults and the exits."""
     rng = np.random.default_rng(1)
@@ -190,7 +190,7 @@ def test_threads_change_no_bit():
         "from veristem.datasets import load_material\n"
         "from veristem.sim.contrast import Row, systematic_row\n"
         "beta = np.random.default_rng(0).normal(0, 1e-2, (40, 16, 24)).astype(np.float32)\n"
-        "row = Row.of_material(load_material('Cu'), (1, 1, 1), 200.0, range(-1, 3))\n"
+        "row = Row.of_material(load_material('Cu'), (1, 1, 1), 200.0, range(-2, 3))\n"
         "print(hashlib.sha256(systematic_row(beta, 3.0, np.linspace(-0.01, 0.01, 9), row)).hexdigest())"
     )
     found = {
@@ -221,9 +221,9 @@ def test_tabled_orders_hang_together():
         ({"orders": (0, 2)}, r"orders: \(0, 2\) found, 2 to 9 consecutive orders with 0 among them allowed"),
         ({"orders": (1, 2, 3)}, "orders: .* found"),
         ({"orders": tuple(range(10))}, "orders: .* found"),
-        ({"orders": tuple(range(-4, 4))}, "row: extinction distances to order 5 found, 7 needed"),
-        ({"xi_g": (60.0, 0.0, 1.0, 1.0, 1.0)}, "row: xi_g .* found"),
-        ({"xi_g_abs": (60.0, -1.0, 1.0, 1.0, 1.0)}, "row: xi_g_abs .* found"),
+        ({"orders": tuple(range(-4, 4))}, "row: extinction distances to order 4 found, 7 needed"),
+        ({"xi_g": (60.0, 0.0, 1.0, 1.0)}, "row: xi_g .* found"),
+        ({"xi_g_abs": (60.0, -1.0, 1.0, 1.0)}, "row: xi_g_abs .* found"),
         ({"xi_0_abs": 0.0}, "row: .* found for xi_0_abs"),
     ],
 )

@@ -161,16 +161,19 @@ def propagate(
     shape, slices = beta.shape[1:], len(beta)
     depth = None if exit_slices is None else pixel_exit(exit_slices, shape, slices)
     events = pack_events(faults, depth, shape, slices, _LANES)
-    rates, modes = np.linalg.eig(generator) if len(events.lane) else (generator[:, 0], generator)
-    inverse = np.linalg.inv(modes) if len(events.lane) else generator
+    generator = np.ascontiguousarray(generator)  # one layout, one compilation
+    spectrum = (generator[:, 0].copy(), generator, generator)
+    if len(events.lane):
+        rates, modes = np.linalg.eig(generator)
+        spectrum = (rates, modes, np.linalg.inv(modes))
     steps = np.asarray(expm(generator), complex)
-    steps = np.stack([np.real(steps), np.imag(steps)], axis=1).astype(dtype)
+    steps = np.ascontiguousarray(np.stack([np.real(steps), np.imag(steps)], axis=1), dtype)
     phase = ((2 * np.pi * dz_nm) * beta.reshape(slices, -1)).astype(dtype)
     count = phase.shape[1]
     # whole vectors only: a pixel's rounding then does not depend on its place
     phase = np.pad(phase, ((0, 0), (0, -count % _LANES))).reshape(slices, -1, _LANES)
     out = np.empty((len(orders), len(steps), *phase.shape[1:]), dtype)
-    _propagate(phase, steps, (rates, modes, inverse), -min(orders), events, out)
+    _propagate(phase, steps, spectrum, tuple(orders), events, out)
     passed = slices if depth is None else depth
     mean = np.exp(-2 * np.pi * dz_nm * passed / xi_0_abs).astype(dtype)
     return mean * out.reshape(*out.shape[:2], -1)[..., :count].reshape(*out.shape[:2], *shape)
@@ -215,39 +218,39 @@ def _meet(first, stop, k, phase, before, after, spectrum, events, out, left):
         after[0, n, lane], after[1, n, lane] = state[n].real, state[n].imag
 
 
+# `orders` is a tuple, so that kernels are compiled for its length; for that, amplitudes lie flat, real parts first
 @numba.njit(cache=True)
-def _strain(psi, er, ei, wr, wi):
+def _strain(psi, er, ei, orders):
     """Beam n gains n times the phase (er, ei); what all gain alike is left out."""
-    wr[:] = er
-    wi[:] = ei
-    for n in range(1, psi.shape[1]):
-        r, i = psi[0, n], psi[1, n]
+    imag = len(orders) * _LANES
+    for p in range(_LANES):
+        wr, wi = er[p], ei[p]
+        for n in range(1, len(orders)):
+            at = n * _LANES + p
+            a, b = psi[at], psi[imag + at]
+            psi[at], psi[imag + at] = a * wr - b * wi, a * wi + b * wr
+            wr, wi = wr * er[p] - wi * ei[p], wr * ei[p] + wi * er[p]
+
+
+@numba.njit(cache=True)
+def _crystal(steps, k, psi, new, orders):
+    """new = steps[k] psi."""
+    imag = len(orders) * _LANES
+    for n in range(len(orders)):
         for p in range(_LANES):
-            x = r[p] * wr[p] - i[p] * wi[p]
-            i[p] = r[p] * wi[p] + i[p] * wr[p]
-            r[p] = x
-            x = wr[p] * er[p] - wi[p] * ei[p]
-            wi[p] = wr[p] * ei[p] + wi[p] * er[p]
-            wr[p] = x
+            a, b = psi[p], psi[imag + p]
+            r, i = steps[k, 0, n, 0] * a - steps[k, 1, n, 0] * b, steps[k, 1, n, 0] * a + steps[k, 0, n, 0] * b
+            for m in range(1, len(orders)):
+                a, b = psi[m * _LANES + p], psi[imag + m * _LANES + p]
+                r += steps[k, 0, n, m] * a - steps[k, 1, n, m] * b
+                i += steps[k, 1, n, m] * a + steps[k, 0, n, m] * b
+            new[n * _LANES + p], new[imag + n * _LANES + p] = r, i
 
 
 @numba.njit(cache=True)
-def _crystal(step, psi, new):
-    for n in range(psi.shape[1]):
-        r, i = new[0, n], new[1, n]
-        r[:] = 0
-        i[:] = 0
-        for m in range(psi.shape[1]):
-            ur, ui, a, b = step[0, n, m], step[1, n, m], psi[0, m], psi[1, m]
-            for p in range(_LANES):
-                r[p] += ur * a[p] - ui * b[p]
-                i[p] += ur * b[p] + ui * a[p]
-
-
-@numba.njit(cache=True)
-def _block(phase, steps, spectrum, zero, events, first, stop, out):
+def _block(phase, steps, spectrum, orders, events, first, stop, out):
     """All slices and excitation errors of one block of lanes: ``phase`` (nz, lanes), ``out`` (beams, k, lanes)."""
-    slices, beams, dtype = len(phase), steps.shape[2], phase.dtype
+    slices, beams, dtype = len(phase), len(orders), phase.dtype
     er, ei = np.empty((slices, _LANES), dtype), np.empty((slices, _LANES), dtype)
     for z in range(slices):  # half steps of neighbouring slices merge; the last half changes no intensity
         for p in range(_LANES):
@@ -255,33 +258,35 @@ def _block(phase, steps, spectrum, zero, events, first, stop, out):
             if z > 0:
                 angle += phase[z - 1, p] / 2
             er[z, p], ei[z, p] = np.cos(angle), np.sin(angle)
-    psi, new = np.empty((2, beams, _LANES), dtype), np.empty((2, beams, _LANES), dtype)
-    wr, wi = np.empty(_LANES, dtype), np.empty(_LANES, dtype)
+    shape = (2, beams, _LANES)
+    psi, new = np.empty(2 * beams * _LANES, dtype), np.empty(2 * beams * _LANES, dtype)
     left = np.zeros(_LANES, np.bool_)
     for k in range(len(steps)):
         psi[:] = 0
-        psi[0, zero] = 1
+        psi.reshape(shape)[0, -orders[0]] = 1
         left[:] = False
         event = first
         for z in range(slices):
-            _strain(psi, er[z], ei[z], wr, wi)
-            _crystal(steps[k], psi, new)
+            _strain(psi, er[z], ei[z], orders)
+            _crystal(steps, k, psi, new, orders)
             while event < stop and events.slice[event] == z:
                 last = event + 1
                 while last < stop and events.slice[last] == z and events.lane[last] == events.lane[event]:
                     last += 1
-                _meet(event, last, k, phase, psi, new, spectrum, events, out, left)
+                before, after = psi.reshape(shape), new.reshape(shape)
+                _meet(event, last, k, phase, before, after, spectrum, events, out, left)
                 event = last
             psi, new = new, psi
+        state = psi.reshape(shape)
         for n in range(beams):
             for p in range(_LANES):
                 if not left[p]:
-                    out[n, k, p] = psi[0, n, p] ** 2 + psi[1, n, p] ** 2
+                    out[n, k, p] = state[0, n, p] ** 2 + state[1, n, p] ** 2
 
 
 @numba.njit(cache=True, parallel=True)
-def _propagate(phase, steps, spectrum, zero, events, out):
+def _propagate(phase, steps, spectrum, orders, events, out):
     """``phase`` (nz, blocks, lanes), ``steps`` (k, 2, beams, beams), ``out`` (beams, k, blocks, lanes)."""
     for b in numba.prange(phase.shape[1]):
         first, stop = events.first[b], events.first[b + 1]
-        _block(phase[:, b], steps, spectrum, zero, events, first, stop, out[:, :, b])
+        _block(phase[:, b], steps, spectrum, orders, events, first, stop, out[:, :, b])
