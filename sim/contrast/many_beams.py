@@ -181,16 +181,27 @@ def propagate(
 
 @numba.njit(cache=True)
 def _advance(state, part, k, spectrum):
-    """``part`` of the step of a perfect slice."""
+    """``part`` of the step of a perfect slice, in place."""
     rates, modes, inverse = spectrum
-    return np.dot(modes[k], np.exp(part * rates[k]) * np.dot(inverse[k], state))
+    wave = np.zeros(len(state), np.complex128)
+    for m in range(len(state)):
+        for n in range(len(state)):
+            wave[m] += inverse[k, m, n] * state[n]
+        wave[m] *= np.exp(part * rates[k, m])
+    for n in range(len(state)):
+        state[n] = 0
+        for m in range(len(state)):
+            state[n] += modes[k, n, m] * wave[m]
 
 
 @numba.njit(cache=True)
 def _gain(state, angle):
     """Beam n gains n times a phase; what all gain alike is left out."""
-    for n in range(len(state)):
-        state[n] *= np.exp(1j * n * angle)
+    turn = complex(np.cos(angle), np.sin(angle))
+    power = turn
+    for n in range(1, len(state)):
+        state[n] *= power
+        power *= turn
 
 
 @numba.njit(cache=True)
@@ -205,7 +216,7 @@ def _meet(first, stop, k, phase, before, after, spectrum, events, out, left):
     for e in range(first, stop):
         if np.isnan(events.turns[e]):  # only the strain above the exit counts, half of it before the crystal
             _gain(state, 0.5 * (events.fraction[e] - 1) * phase[events.slice[e], lane])
-        state = _advance(state, events.fraction[e] - done, k, spectrum)
+        _advance(state, events.fraction[e] - done, k, spectrum)
         done = events.fraction[e]
         if np.isnan(events.turns[e]):
             for n in range(beams):
@@ -213,7 +224,7 @@ def _meet(first, stop, k, phase, before, after, spectrum, events, out, left):
             left[lane] = True
             return
         _gain(state, 2 * np.pi * events.turns[e])
-    state = _advance(state, 1 - done, k, spectrum)
+    _advance(state, 1 - done, k, spectrum)
     for n in range(beams):
         after[0, n, lane], after[1, n, lane] = state[n].real, state[n].imag
 
