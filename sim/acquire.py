@@ -13,15 +13,17 @@ from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Dislocations
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
-from veristem.sim.contrast.howie_whelan import two_beam
+from veristem.sim.contrast import Row, systematic_row, two_beam
 from veristem.sim.film import Film, overlaps
 from veristem.sim.noise import count, electrons_per_pixel
-from veristem.sim.rays import bundles, margin_pixels, ray_beta
+from veristem.sim.rays import bundles, margin_pixels, ray_beta, row_orders
 from veristem.sim.specimen import Specimen
 from veristem.sim.visibility import visibility
 
 
-def region_image(specimen: Specimen, region: Region, microscope, pixel_nm: float, shape: tuple[int, int]) -> np.ndarray:
+def region_image(
+    specimen: Specimen, region: Region, microscope, pixel_nm: float, shape: tuple[int, int], beams: int = 2
+) -> np.ndarray:
     """Share of the cone's electrons that reaches a detector region from each pixel, (rows, columns) float64.
 
     The region may lie anywhere: a disc about 0 gives a bright field, one about lambda g a dark field or, at a large
@@ -40,6 +42,13 @@ def region_image(specimen: Specimen, region: Region, microscope, pixel_nm: float
         Scan step [nm].
     shape : (int, int)
         Rows and columns.
+    beams : int
+        2 for two-beam cases, 3 to 9 for a systematic row about the direct beam.
+
+    Raises
+    ------
+    InputError
+        When the material has no extinction distances for such a row.
     """
     key = (
         region,
@@ -48,6 +57,7 @@ def region_image(specimen: Specimen, region: Region, microscope, pixel_nm: float
         microscope.loss_collected_fraction,
         pixel_nm,
         shape,
+        beams,
     )
     if key in specimen.images:  # dose, dwell and detector pairs share the images of a region
         return specimen.images[key]
@@ -58,11 +68,16 @@ def region_image(specimen: Specimen, region: Region, microscope, pixel_nm: float
     margin = margin_pixels(alpha, max(specimen.focus_nm, specimen.thickness_nm - specimen.focus_nm), pixel_nm)
     distortion, dz = specimen.distortion(pixel_nm, shape, margin)
     extinction = specimen.extinction(energy, microscope.loss_collected_fraction)
+    row = None
+    if beams > 2:
+        row = Row.of_material(specimen.material, specimen.g_hkl, energy, tuple(int(n) for n in row_orders(beams)))
+        row = row._replace(xi_0_abs=extinction.xi_0_abs)
     image = np.zeros(shape)
-    for rays in bundles(region, alpha, g[:2], wavelength, specimen.s0_per_nm, specimen.thickness_nm, pixel_nm):
-        beta = ray_beta(distortion, rays.theta_rad, margin, dz, pixel_nm, specimen.focus_nm)
-        for weights, beam in zip(rays.weight, two_beam(rays.sign * beta, dz, rays.s, extinction)):
-            for weight, intensity in zip(weights, beam):  # in this order, whatever the threads
+    for rays in bundles(region, alpha, g[:2], wavelength, specimen.s0_per_nm, specimen.thickness_nm, pixel_nm, beams):
+        beta = rays.sign * ray_beta(distortion, rays.theta_rad, margin, dz, pixel_nm, specimen.focus_nm)
+        found = systematic_row(beta, dz, rays.s, row) if row else two_beam(beta, dz, rays.s, extinction)
+        for weights, intensities in zip(rays.weight, found):
+            for weight, intensity in zip(weights, intensities):  # in this order, whatever the threads
                 if weight:
                     image += weight * intensity
     specimen.images[key] = image
@@ -114,7 +129,11 @@ def acquire(specimen: Specimen | Film, recipe: Recipe, rng: np.random.Generator)
     regions = microscope.detector.regions(recipe.kikuchi_azimuth_rad)
     directions = np.array([region.mean_direction_rad(alpha) for region in regions])
     dose = electrons_per_pixel(microscope.current_nA, scan.dwell_us)
-    image = specimen.region_image if isinstance(specimen, Film) else partial(region_image, specimen)
+    image = (
+        specimen.region_image
+        if isinstance(specimen, Film)
+        else partial(region_image, specimen, beams=getattr(table, "beams", 2))
+    )
     expected = np.stack([dose * image(region, microscope, scan.pixel_nm, scan.shape) for region in regions])
     expected = expected.astype(np.float32)
     parts = (recipe, directions, expected)

@@ -9,12 +9,13 @@ import pytest
 
 from veristem.bench.validation.images import columns
 from veristem.bench.validation.modes import adf_image, phonon_share
-from veristem.datasets import DislocationNetwork, load_material
+from veristem.datasets import DislocationNetwork, InputError, load_material
 from veristem.datasets.crystal import electron_wavelength_nm
 from veristem.datasets.geometry import Region
 from veristem.datasets.recipe import Microscope
 from veristem.sim.acquire import region_image
-from veristem.sim.contrast import Extinction, two_beam
+from veristem.sim.contrast import Extinction, Row, systematic_row, two_beam
+from veristem.sim.rays import row_orders
 from veristem.sim.specimen import Specimen
 
 MATERIAL = load_material("CoCrFeMnNi")
@@ -138,3 +139,24 @@ def test_a_region_that_nothing_reaches_is_dark():
     """No Bragg disc there: no electrons, and no error."""
     far = dataclasses.replace(DARK, center_rad=(0.05, 0.0))
     assert not region_image(foil(), far, PARALLEL, PIXEL, SHAPE).any()
+
+
+@pytest.mark.parametrize("beams", [3, 5])
+def test_a_row_of_beams(beams):
+    """Each disc of a parallel beam has the level of its beam of the row; a convergent disc sums incidences."""
+    row = Row.of_material(load_material("gamma-TiAl"), (0, 0, 2), 200.0, row_orders(beams).tolist())
+    made = foil(0.01, None, 0.0)
+    made.material, made.g_per_nm = load_material("gamma-TiAl"), np.array([0.0, row.g_per_nm, 0.0])
+    levels = systematic_row(np.zeros(40), THICKNESS / 40, 0.01, row)[:, 0]
+    loss = Microscope(convergence_mrad=0.01, loss_collected_fraction=0.0)  # of_material counts all losses
+    for n, level in zip(row.orders, levels):
+        disc = Region((0.0, n * row.g_per_nm * row.wavelength_nm), 1e-3)
+        np.testing.assert_allclose(region_image(made, disc, loss, PIXEL, SHAPE, beams), level, atol=1e-4)
+    everything = region_image(made, Region((0.0, 0.0), 1.0), loss, PIXEL, SHAPE, beams)
+    np.testing.assert_allclose(everything, levels.sum(), atol=1e-4)
+
+
+def test_a_row_without_extinction_distances_is_an_input_error():
+    """Higher orders than the table of the material are told, not guessed."""
+    with pytest.raises(InputError, match="no extinction distance"):
+        region_image(foil(), BRIGHT, PARALLEL, PIXEL, SHAPE, 9)
