@@ -10,7 +10,7 @@ A slice-step is one slice of one pixel at one excitation error. Floors, counted:
 `peak_flops` measures what the cores do in products and sums that wait for no memory and, as in the kernels, are not
 fused. Rates are of the fastest round: cores are often shared. On two cores of an EPYC (Zen 3), 1.9e11 flops per second
 at most, two beams reached 2.9e9 slice-steps per second: 54 % of that and 17 times NumPy's rate. Rows of 3, 5 and 7
-beams reached 8.2e8, 4.6e8 and 2.4e8: 40, 58 and 58 %. With other work on both cores it is a half to a fifth of that.
+beams reached 8.2e8, 4.6e8 and 2.4e8: 40, 58 and 58 %. With other work on both cores it is a half to a sixth of that.
 """
 
 from __future__ import annotations
