@@ -60,6 +60,9 @@ class Dislocations(Table):
     g: Reflection = (0, 0, 2)
     g_azimuth_deg: Finite = Field(default=90.0, description="direction of g in the image, from x towards y")
     tilt_off_bragg_deg: Finite = Field(default=0.14, description="towards positive excitation error")
+    beams: Annotated[int, Field(ge=2, le=9)] = Field(
+        default=2, description="2: two-beam cases; 3 to 9: a systematic row of so many, about the direct beam"
+    )
     network: Generated | FromFile = Generated()
 
 
