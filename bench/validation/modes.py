@@ -210,7 +210,7 @@ mrad. Triangles stand below the two ends of the line of the profiles, from {line
 All but the first column are over the median. Slow changes are the rms of the image after a median filter of 62 nm (bend
 contours); the oscillation is the rms of what a parabola in depth leaves over, in the inner 80 % of the line.
 
-Limits: two beams, column approximation, no image of the line in the faces. ADF counts {share:.2f} of what phonons
+Limits: two beams, column approximation, faces not relaxed. ADF counts {share:.2f} of what phonons
 scatter (Einstein model with Wentzel's atom, one scattering from the axis); of two beams none reaches 30 mrad.
 Weak-beam images of lines are narrower than a pixel: their dots are in part those of the sampling (check 16).
 """
