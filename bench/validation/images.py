@@ -194,7 +194,8 @@ def sampling() -> Check:
     return Check(
         "16",
         "Halving slice and pixel",
-        "max |I(2 nm) − I(1 nm)| over the background; inclined line, disc of 15 mrad at 70 mrad; a pixel with a core averages strain, not intensity",
+        "max |I(2 nm) − I(1 nm)| over the background; inclined line, disc of 15 mrad at 70 mrad; "
+        "a pixel with a core averages strain, not intensity",
         "convergence of the code",
         float(np.abs(coarse - fine).max() / background),
         0.01,
