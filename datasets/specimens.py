@@ -63,6 +63,7 @@ class Dislocations(Table):
     beams: Annotated[int, Field(ge=2, le=9)] = Field(
         default=2, description="2: two-beam cases; 3 to 9: a systematic row of so many, about the direct beam"
     )
+    relaxed_faces: bool = Field(default=True, description="both faces free of traction; else an infinite medium")
     network: Generated | FromFile = Generated()
 
 

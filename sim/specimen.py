@@ -12,7 +12,7 @@ from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Dislocations, FromFile
 from veristem.sim.contrast.howie_whelan import Extinction
-from veristem.sim.elasticity.grid import voxel_distortion
+from veristem.sim.elasticity.voxels import voxel_distortion
 from veristem.sim.film import Film, make_film
 from veristem.sim.networks import load_generator
 from veristem.sim.networks.foil import clip, continued, cut_foil, sparse_note
@@ -20,7 +20,6 @@ from veristem.sim.networks.from_file import read_bulk
 from veristem.sim.networks.population import Population
 
 _SIDE_NM = 150.0  # lines of a bulk network are kept this far beyond the field
-_CORE_NM = 0.3
 _SLICE_NM = 3.0  # thickest slice
 
 
@@ -44,6 +43,8 @@ class Specimen:
         Width and height of the imaged field [nm].
     thickness_nm, focus_nm : float
         Foil thickness and depth of the focus plane [nm].
+    relaxed_faces : bool
+        Whether both faces are free of traction; else the lines lie in an infinite medium.
     notes : tuple of str
         What a user should know about how it was made.
     """
@@ -56,6 +57,7 @@ class Specimen:
     field_nm: tuple[float, float]
     thickness_nm: float
     focus_nm: float
+    relaxed_faces: bool = True
     notes: tuple[str, ...] = ()
     images: dict = field(default_factory=dict, repr=False)  # of detector regions already imaged
     _volumes: dict = field(default_factory=dict, repr=False)
@@ -79,11 +81,11 @@ class Specimen:
                 key: voxel_distortion(
                     continued(self.network, low, high),
                     self.g_per_nm,
-                    (0.0, -margin * pixel_nm, -margin * pixel_nm),
+                    (-margin * pixel_nm, -margin * pixel_nm),
                     (self.thickness_nm / slices, pixel_nm, pixel_nm),
                     (slices, shape[0] + 2 * margin, shape[1] + 2 * margin),
                     self.material.poisson_ratio,
-                    _CORE_NM,
+                    self.relaxed_faces,
                 )
             }
         volume = self._volumes[key]
@@ -153,5 +155,6 @@ def make_specimen(recipe: Recipe, rng: np.random.Generator) -> Specimen | Film:
         field_nm=table.field_nm,
         thickness_nm=table.thickness_nm,
         focus_nm=table.thickness_nm / 2,
+        relaxed_faces=table.relaxed_faces,
         notes=tuple(notes),
     )

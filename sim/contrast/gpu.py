@@ -36,7 +36,7 @@ def two_beam_torch(
         As `howie_whelan.two_beam`, and without torch.
     """
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise InputError("torch: not found; install veristem[gpu]") from None
     beta, s = checked(beta, dz_nm, s)

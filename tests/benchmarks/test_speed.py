@@ -13,8 +13,9 @@ from veristem.datasets import CurveSet, DislocationNetwork, load_material
 from veristem.recon.contours.ridge import ridge_contours
 from veristem.recon.stereo.matching import match_contours
 from veristem.sim.contrast.howie_whelan import Extinction, two_beam
-from veristem.sim.elasticity.grid import voxel_distortion
 from veristem.sim.elasticity.segment import segment_distortion
+from veristem.sim.elasticity.spectral import isotropic_stiffness, projected_distortion, spectral_distortion
+from veristem.sim.elasticity.voxels import voxel_distortion
 
 pytestmark = pytest.mark.benchmark(disable_gc=True, warmup=True, warmup_iterations=1)
 SIDE = 256
@@ -24,13 +25,6 @@ def told(benchmark, what: str, count: int) -> None:
     """Put a rate beside the times; nothing when benchmarks are disabled."""
     if benchmark.stats is not None:
         benchmark.extra_info[what] = count / benchmark.stats.stats.median
-
-
-@pytest.fixture(scope="module")
-def line() -> DislocationNetwork:
-    """An inclined screw of 200 segments through a foil of 512 x 512 x 200 nm."""
-    points = np.linspace([-500.0, 200.0, -100.0], [1000.0, 300.0, 300.0], 201)
-    return DislocationNetwork.from_polyline(points, [0.18, 0.0, 0.18])
 
 
 def views() -> np.ndarray:
@@ -53,28 +47,47 @@ def test_two_beam(benchmark):
     told(benchmark, "slice-steps per second", slices * SIDE * SIDE)
 
 
-ORIGIN, STEP, SHAPE = (0.0, 0.0, 0.0), (3.0, 4.0, 4.0), (40, 96, 96)
 G = np.array([0.0, 4.9, 0.0])
 POISSON = load_material("Al").poisson_ratio
+FOIL_NM = np.array([512.0, 512.0, 200.0])
 
 
-def test_voxel_distortion(benchmark, line):
-    """Voxels per second of the strain of a foil on its grid."""
-    volume = benchmark(voxel_distortion, line, G, ORIGIN, STEP, SHAPE, POISSON, 0.3)
+def lines(segments: int) -> DislocationNetwork:
+    """Straight lines across the foil, of ten segments each for 50 and of fifty for more."""
+    rng = np.random.default_rng(0)
+    per_line = 10 if segments <= 50 else 50
+    ends = rng.uniform(0, 1, (segments // per_line, 2, 3)) * FOIL_NM
+    made = [DislocationNetwork.from_polyline(np.linspace(a, b, per_line + 1), rng.normal(0, 0.15, 3)) for a, b in ends]
+    return DislocationNetwork.union(made)
+
+
+@pytest.mark.parametrize("what", ["g·U", "U"])
+@pytest.mark.parametrize("segments", [50, 5000])
+def test_spectral_field(benchmark, segments, what):
+    """Voxels per second of a spectral field in 512 x 512 x 200 nm at 2 nm; more segments must not cost more."""
+    network, stiffness, shape = lines(segments), isotropic_stiffness(POISSON), (100, 256, 256)
+    if what == "U":
+        field = benchmark.pedantic(
+            spectral_distortion, (network, shape, 2.0, stiffness, 3.0), rounds=4, warmup_rounds=1
+        )
+    else:
+        given = (network, [G], np.zeros(3), shape, (2.0,) * 3, stiffness, ((3.0, 1.0),))
+        field = benchmark.pedantic(projected_distortion, given, rounds=4, warmup_rounds=1)[0][None]
+    index = np.random.default_rng(0).integers(0, shape, (200, 3))
+    exact = segment_distortion(network, (index[:, ::-1] + 0.5) * 2.0, POISSON, 3.0)
+    exact = exact if what == "U" else np.einsum("i,nij->nj", G, exact)[:, None]
+    found = np.moveaxis(field[:, :, index[:, 0], index[:, 1], index[:, 2]], -1, 0)
+    assert np.quantile(np.abs(found - exact), 0.9) < 0.05 * np.abs(exact).max()
+    told(benchmark, "voxels per second", int(np.prod(shape)))
+
+
+@pytest.mark.parametrize("faces", ["relaxed", "unrelaxed"])
+def test_foil(benchmark, faces):
+    """Voxels per second of the strain of a foil, on the grid of its image, with sharp cores."""
+    given = (lines(1000), G, (0.0, 0.0), (200 / 67, 2.0, 2.0), (67, 256, 256), POISSON, faces == "relaxed")
+    volume = benchmark.pedantic(voxel_distortion, given, rounds=4, warmup_rounds=1)
     assert np.isfinite(volume).all()
-    told(benchmark, "voxels per second", int(np.prod(SHAPE)))
-
-
-def test_direct_sum(benchmark, line):
-    """Voxels per second of the same by summing all segments at every point: what the grid must beat."""
-    index = np.random.default_rng(0).integers(0, SHAPE, (500, 3))
-    points = ((index + 0.5) * STEP)[:, ::-1]
-    direct = benchmark(segment_distortion, line, points, POISSON, 0.3)
-    volume = voxel_distortion(line, G, ORIGIN, STEP, SHAPE, POISSON, 0.3)
-    gridded = volume[:, index[:, 0], index[:, 1], index[:, 2]].T
-    off = np.abs(gridded - np.einsum("i,nij->nj", G, direct))
-    assert np.quantile(off, 0.99) < 0.01 * np.abs(gridded).max()  # voxels on the line itself are averaged
-    told(benchmark, "voxels per second", len(points))
+    told(benchmark, "voxels per second", volume[0].size)
 
 
 def test_ridges(benchmark):

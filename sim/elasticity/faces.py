@@ -1,0 +1,187 @@
+"""Relaxation of the two faces of a foil: what must be added to the field of an infinite medium, isotropic.
+
+In each plane wave along x and y six exponentials in z solve the equations of elasticity; those that cancel the traction
+of the bulk field on z = 0 and z = t are added (after Weinberger, Aubry, Lee, Nix & Cai, Modelling Simul. Mater. Sci.
+Eng. 17 (2009) 075007). With k along direction 1, 2 = z x 1, phi = exp(-k z) or exp(-k (t - z)), and zeta = z or z - t:
+
+- u = phi along 2,
+- u = grad(phi) / k,
+- u = (3 - 4 nu) phi along z - zeta grad(phi), the solution of Papkovich and Neuber.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from scipy import fft
+
+from veristem.sim.elasticity.octaves import Lines, add_interpolated, from_waves, interpolation, same, to_waves
+from veristem.sim.elasticity.spectral import green, isotropic_stiffness, row, table_at
+
+_TAPER = 0.5  # share of the margin over which the traction falls to nothing
+
+
+@numba.njit(cache=True, parallel=True)
+def _stresses(lines, waves, factors, table, per_wave, c, phases, out):
+    """Transforms (2, 3, ny, nx) of sigma_iz on two planes; phases (2, nz): of a plane in each wave along z."""
+    nz, ny, nx = lines.shape[1:]
+    for j in numba.prange(ny):
+        y = waves[1][j]
+        for i in range(nz):
+            z = waves[0][i]
+            for k in range(nx):
+                x = waves[2][k]
+                wave = np.sqrt(x * x + y * y + z * z)
+                if wave == 0.0:
+                    continue
+                f = table_at(table, wave * per_wave) * factors[0][i] * factors[1][j] * factors[2][k]
+                g00, g01, g02, g11, g12, g22 = green(c, x, y, z)
+                u00, _, u02 = row(c, f * g00, f * g01, f * g02, x, y, z, lines, i, j, k)
+                _, u11, u12 = row(c, f * g01, f * g11, f * g12, x, y, z, lines, i, j, k)
+                u20, u21, u22 = row(c, f * g02, f * g12, f * g22, x, y, z, lines, i, j, k)
+                sxz, syz = c[4, 4] * (u02 + u20), c[3, 3] * (u12 + u21)
+                szz = c[0, 2] * u00 + c[1, 2] * u11 + c[2, 2] * u22
+                for plane in range(2):
+                    phase = phases[plane, i]
+                    out[plane, 0, j, k] += phase * sxz
+                    out[plane, 1, j, k] += phase * syz
+                    out[plane, 2, j, k] += phase * szz
+
+
+class FaceLoads:
+    """Stress sigma_iz of a network in an infinite medium on both faces of a foil, gathered level by level.
+
+    Far from the field only the coarse levels reach: what is fine there does not act in the field.
+
+    Parameters
+    ----------
+    low_yx_nm, shape_yx, step_nm
+        Corner [nm], pixels and size of a pixel [nm] of the faces, the margins included.
+    thickness_nm, poisson_ratio : float
+        Of the foil; z = 0 and z = thickness are its faces.
+    """
+
+    grow = 8  # voxels that each level reaches beyond the one below, besides those that interpolation needs
+
+    def __init__(self, low_yx_nm, shape_yx, step_nm: float, thickness_nm: float, poisson_ratio: float):
+        self.low, self.step, self.thickness_nm = low_yx_nm, step_nm, thickness_nm
+        self.stiffness = isotropic_stiffness(poisson_ratio)
+        self.stress = np.zeros((2, 3, *shape_yx), np.float32)  # over the shear modulus
+
+    def add(self, lines: Lines) -> None:
+        """The share of a level."""
+        level = lines.level
+        first = level.low[0] + (0.5 - lines.pad[0]) * level.step[0]
+        depths = np.array([0.0, self.thickness_nm]) - first
+        phases = np.exp(1j * np.outer(depths, lines.waves[0])) / lines.size[0]
+        out = np.zeros((2, 3, *lines.spectra.shape[2:]), np.complex64)
+        _stresses(*lines.arguments, self.stiffness, phases.astype(np.complex64), out)
+        share = from_waves(out, lines.size[1:])[(..., *lines.inner[1:])]
+        share *= _taper(share.shape[2], self.grow)[:, None] * _taper(share.shape[3], self.grow)
+        axes, windows = [], []
+        for low, start, step, count, n in zip(
+            self.low, level.low[1:], level.step[1:], self.stress.shape[2:], share.shape[2:]
+        ):
+            at = low + (np.arange(count) + 0.5) * self.step
+            covered = np.flatnonzero((at > start + 4 * step) & (at < start + (n - 4) * step))
+            window = slice(covered[0], covered[-1] + 1)
+            axes.append(interpolation(at[window], start, step))
+            windows.append(window)
+        fine = self.stress[(..., *windows)]
+        for coarse, target in zip(share, fine):
+            add_interpolated(coarse, target, (same(3), *axes))
+
+
+@numba.njit(cache=True, parallel=True)
+def _at_depth(terms, kx, ky, wave, z, thickness, out):
+    """Transforms (3, ny, nx) of the gradient of g·u at a depth."""
+    back = z - thickness
+    for j in numba.prange(wave.shape[0]):
+        for i in range(wave.shape[1]):
+            k = wave[j, i]
+            phi0, phi1 = np.float32(np.exp(-k * z)), np.float32(np.exp(k * back))
+            part0 = (terms[0, j, i] + terms[1, j, i] * z) * phi0
+            part1 = (terms[2, j, i] + terms[3, j, i] * back) * phi1
+            moved = 1j * (part0 + part1)
+            out[0, j, i], out[1, j, i] = kx[j, i] * moved, ky[j, i] * moved
+            out[2, j, i] = k * (part1 - part0) + terms[1, j, i] * phi0 + terms[3, j, i] * phi1
+
+
+class Relaxation:
+    """The field that frees both faces of a foil.
+
+    Parameters
+    ----------
+    stress : (2, 3, ny, nx) float
+        sigma_iz of the bulk field over the shear modulus at the pixel centres of both faces, a margin included.
+    margin : int
+        Pixels on each side over which the traction is made to vanish: the field is periodic.
+    step_yx_nm : (2,) float
+        Size of a pixel [nm].
+    thickness_nm, poisson_ratio : float
+        Of the foil.
+    """
+
+    def __init__(self, stress, margin: int, step_yx_nm, thickness_nm: float, poisson_ratio: float):
+        self.shape, self.thickness_nm = stress.shape[2:], thickness_nm
+        edges = [_taper(n, margin) for n in self.shape]
+        loads = -to_waves(stress * edges[0][:, None] * edges[1], 2)  # to be added to the bulk's
+        ky = 2 * np.pi * fft.fftfreq(self.shape[0], step_yx_nm[0])
+        kx = 2 * np.pi * fft.rfftfreq(self.shape[1], step_yx_nm[1])
+        self.ky, self.kx = np.meshgrid(ky, kx, indexing="ij")
+        self.k = np.hypot(self.kx, self.ky)
+        self.k[0, 0] = 1.0  # its own case
+        self.cos, self.sin = self.kx / self.k, self.ky / self.k
+        self.kappa = 3 - 4 * poisson_ratio
+        self.even = np.real(loads[:, :, 0, 0].mean(axis=0)) / stress[0, 0].size
+        self.even[2] /= 2 * (1 - poisson_ratio) / (1 - 2 * poisson_ratio)
+        self.across, self.within = self._solve(loads, poisson_ratio)
+
+    def _solve(self, loads, nu: float):
+        """Amplitudes of the exponentials, entrance first: (2, ky, kx) along 2; (4, ky, kx) in the plane of k and z."""
+        first = self.cos * loads[:, 0] + self.sin * loads[:, 1]
+        second = self.cos * loads[:, 1] - self.sin * loads[:, 0]
+        kt = self.k * self.thickness_nm
+        fall = np.exp(-kt)
+        # sigma_2z = -k, k at the end of each exponential
+        scale = 1 / (self.k * (1 - fall**2))
+        across = np.stack([-(second[0] - fall * second[1]), second[1] - fall * second[0]]) * scale
+        # rows: sigma_1z / i and sigma_zz at the entrance, at the exit, over k; columns: the four solutions
+        near, far = 2 * (1 - 2 * nu), 2 * (1 - nu)
+        one = np.ones_like(fall)
+        matrix = np.stack([
+            np.stack([-2 * one, 2 * fall, near * one, (near + 2 * kt) * fall], axis=-1),
+            np.stack([2 * one, 2 * fall, -2 * far * one, 2 * (far + kt) * fall], axis=-1),
+            np.stack([-2 * fall, 2 * one, (near + 2 * kt) * fall, near * one], axis=-1),
+            np.stack([2 * fall, 2 * one, -2 * (far + kt) * fall, 2 * far * one], axis=-1),
+        ], axis=-2)  # fmt: skip
+        given = np.stack([first[0] / 1j, loads[0, 2], first[1] / 1j, loads[1, 2]], axis=-1) / self.k[..., None]
+        within = np.linalg.solve(matrix.astype(complex), given[..., None])[..., 0]
+        within[0, 0], across[:, 0, 0] = 0, 0
+        return across, np.moveaxis(within, -1, 0)
+
+    def add_to(self, field: np.ndarray, vector, depths_nm, rows: slice, columns: slice) -> None:
+        """Add g_i U_ij at depths (nz,) to a field (3, nz, ny, nx), on the part of the faces that the slices cut."""
+        g = np.asarray(vector, float)
+        k, kappa = self.k, self.kappa
+        first, second = g[0] * self.cos + g[1] * self.sin, g[1] * self.cos - g[0] * self.sin
+        (s0, s1), (a0, a1, b0, b1) = self.across, self.within
+        # g·u = (fixed + rising zeta) phi, for each of the two exponentials
+        fixed0 = 1j * first * a0 + second * s0 + g[2] * (-a0 + kappa * b0)
+        fixed1 = 1j * first * a1 + second * s1 + g[2] * (a1 + kappa * b1)
+        rising0 = k * b0 * (g[2] - 1j * first)
+        rising1 = -k * b1 * (g[2] + 1j * first)
+        terms = np.stack([fixed0, rising0, fixed1, rising1]).astype(np.complex64)
+        waves = np.empty((3, *k.shape), np.complex64)
+        for place, z in enumerate(depths_nm):
+            _at_depth(terms, self.kx, self.ky, k, z, self.thickness_nm, waves)
+            for j in range(3):
+                field[j, place] += from_waves(waves[j], self.shape)[rows, columns]
+        field[2] += g @ self.even
+
+
+def _taper(count: int, margin: int) -> np.ndarray:
+    """1 within the margins, falling smoothly to 0 at the ends."""
+    width = max(1, int(_TAPER * margin))
+    distance = np.minimum(np.arange(count), np.arange(count)[::-1]) + 0.5
+    return np.sin(np.pi / 2 * np.clip(distance / width, 0, 1)) ** 2
