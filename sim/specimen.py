@@ -21,6 +21,7 @@ from veristem.sim.networks.population import Population
 
 _SIDE_NM = 150.0  # lines of a bulk network are kept this far beyond the field
 _SLICE_NM = 3.0  # thickest slice
+_PER_BEAT = 0.1  # thickest slice over the depth 1/s in which the beams get out of step
 
 
 @dataclass
@@ -73,7 +74,8 @@ class Specimen:
         """
         key = (pixel_nm, shape, margin)
         if key not in self._volumes:
-            slices = int(np.ceil(self.thickness_nm / min(_SLICE_NM, 4 * pixel_nm)))
+            per_nm = max(1 / _SLICE_NM, 0.25 / pixel_nm, abs(self.s0_per_nm) / _PER_BEAT)
+            slices = int(np.ceil(self.thickness_nm * per_nm))
             low = self.network.nodes_nm.min(axis=0)
             high = self.network.nodes_nm.max(axis=0)
             low[2], high[2] = 0.0, self.thickness_nm
