@@ -13,10 +13,10 @@ from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Dislocations
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
-from veristem.sim.contrast import Row, systematic_row, two_beam
+from veristem.sim.contrast import Extinction, Row, systematic_row, two_beam
 from veristem.sim.film import Film, overlaps
 from veristem.sim.noise import count, electrons_per_pixel
-from veristem.sim.rays import bundles, margin_pixels, ray_beta, row_orders
+from veristem.sim.rays import Bundle, bundles, margin_pixels, ray_beta, row_orders
 from veristem.sim.specimen import Specimen
 from veristem.sim.visibility import visibility
 
@@ -66,22 +66,36 @@ def region_image(
     wavelength = electron_wavelength_nm(energy)
     g = specimen.g_per_nm
     margin = margin_pixels(alpha, max(specimen.focus_nm, specimen.thickness_nm - specimen.focus_nm), pixel_nm)
-    distortion, dz = specimen.distortion(pixel_nm, shape, margin)
+    strain, dz = specimen.strain(pixel_nm, shape, margin)
     extinction = specimen.extinction(energy, microscope.loss_collected_fraction)
     row = None
     if beams > 2:
         row = Row.of_material(specimen.material, specimen.g_hkl, energy, tuple(int(n) for n in row_orders(beams)))
         row = row._replace(xi_0_abs=extinction.xi_0_abs)
+    crystal = row or extinction
+    grid = (margin, dz, pixel_nm, specimen.focus_nm)
     image = np.zeros(shape)
-    for rays in bundles(region, alpha, g[:2], wavelength, specimen.s0_per_nm, specimen.thickness_nm, pixel_nm, beams):
-        beta = rays.sign * ray_beta(distortion, rays.theta_rad, margin, dz, pixel_nm, specimen.focus_nm)
-        found = systematic_row(beta, dz, rays.s, row) if row else two_beam(beta, dz, rays.s, extinction)
-        for weights, intensities in zip(rays.weight, found):
-            for weight, intensity in zip(weights, intensities):  # in this order, whatever the threads
-                if weight:
-                    image += weight * intensity
+    for part in bundles(region, alpha, g[:2], wavelength, specimen.s0_per_nm, specimen.thickness_nm, beams):
+        beta, pixels, close = ray_beta(strain, part.theta_rad, *grid)
+        share = counted(part, beta, dz, crystal)
+        if close.size:
+            share[pixels] = counted(part, close, dz, crystal).mean(axis=1)
+        image += share
     specimen.images[key] = image
     return image
+
+
+def counted(part: Bundle, beta: np.ndarray, dz_nm: float, crystal: Extinction | Row) -> np.ndarray:
+    """Share (...) of the cone's electrons that a region receives of some rays, beta (nz, ...)."""
+    beta = beta if part.sign > 0 else -beta
+    two = isinstance(crystal, Extinction)
+    found = two_beam(beta, dz_nm, part.s, crystal) if two else systematic_row(beta, dz_nm, part.s, crystal)
+    share = np.zeros(beta.shape[1:])
+    for weights, intensities in zip(part.weight, found):
+        for weight, intensity in zip(weights, intensities):  # in this order, whatever the threads
+            if weight:
+                share += weight * intensity
+    return share
 
 
 def label_maps(

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 
 from veristem.datasets.geometry import Region
+from veristem.sim.elasticity.voxels import Strain
 
 _GRID = 400  # points across a region or a cone when its directions are binned, as in Region.fraction
 _PER_FRINGE = 1.6  # samples of s for each thickness fringe, period 1/t; above 1 the sum over s is free of aliasing
@@ -40,8 +41,8 @@ def bundles(
     wavelength_nm: float,
     s0: float,
     thickness_nm: float,
-    pixel_nm: float,
     beams: int = 2,
+    shear_nm: float = 2.0,
 ) -> list[Bundle]:
     """The incidences that reach a detector region, binned by shear and by excitation error.
 
@@ -49,7 +50,8 @@ def bundles(
     With two beams every detector angle within the cone shows both ends of one two-beam case, that of the nearer Bragg
     line, so that without absorption a wide cone stays flat; an angle beyond the cone shows what its neighbour in the
     cone loses to it. No electron is lost or counted twice (docs/conventions.md). A row counts all of its beams.
-    Neighbouring shears differ by half a pixel at the faces of the foil, neighbouring s by less than a thickness fringe.
+    Neighbouring s differ by less than a thickness fringe. Along g the rays that show a line and their shift go
+    together, so that each ray is shared between the two nearest directions there; across g it takes the nearest.
 
     Parameters
     ----------
@@ -59,32 +61,55 @@ def bundles(
         Semi-angle of the cone [rad].
     g_xy_per_nm : (2,) float
         Reflection in the image plane [1/nm].
-    wavelength_nm, s0, thickness_nm, pixel_nm : float
-        Wavelength [nm], excitation error of the axial ray [1/nm], foil thickness [nm], scan step [nm].
+    wavelength_nm, s0, thickness_nm : float
+        Wavelength [nm], excitation error of the axial ray [1/nm], foil thickness [nm].
     beams : int
         2 for two-beam cases, more for a systematic row.
+    shear_nm : float
+        Largest step, between the faces of the foil, from one direction to the next.
     """
     g = np.asarray(g_xy_per_nm, float)
     theta, sign, beam, share = _transfers(region, convergence_rad, g, wavelength_nm, s0, beams)
     if not len(theta):
         return []
     s = _excitation(theta, sign, g, wavelength_nm, s0)
-    shear = np.rint((theta - theta.mean(axis=0)) * (thickness_nm / pixel_nm))  # half a pixel at z - z_f = t/2
     spread = 2 * min(region.outer_rad, convergence_rad) * np.hypot(*g)
     s_step = min(1 / (_PER_FRINGE * thickness_nm), spread / _LEAST)
-    cell = np.column_stack([sign, shear, np.rint(s / s_step)]).astype(int)
+    along = g / np.hypot(*g)
+    axes = np.array([along, [-along[1], along[0]]])
+    angle, across = axes @ theta.T
+    nodes, lower, rest = _between(angle, shear_nm / thickness_nm)
+    ray = np.tile(np.arange(len(theta)), 2)
+    node, given = np.concatenate([lower, lower + 1]), np.concatenate([1 - rest, rest])
+    ray, node, given = ray[given > 0], node[given > 0], given[given > 0]
+    strips = max(1, int(np.ceil(np.ptp(across) * thickness_nm / shear_nm)))
+    strip = np.minimum((across - across.min()) * (strips / max(np.ptp(across), 1e-12)), strips - 1)
+    cell = np.column_stack([sign[ray], node, strip[ray], np.rint(s / s_step)[ray]]).astype(int)
     cell -= cell.min(axis=0)
     size = cell.max(axis=0) + 1
-    cells, ray = np.unique(np.ravel_multi_index(tuple(cell.T), size), return_inverse=True)
-    count = np.bincount(ray)
-    s_mean = np.bincount(ray, s) / count
-    weight = share * np.bincount(beam * len(cells) + ray, minlength=beams * len(cells)).reshape(beams, -1)
+    cells, place = np.unique(np.ravel_multi_index(tuple(cell.T), size), return_inverse=True)
+    count = np.bincount(place, given)
+    s_mean = np.bincount(place, given * s[ray]) / count
+    weight = share * np.bincount(beam[ray] * len(cells) + place, given, beams * len(cells)).reshape(beams, -1)
     _, first, bundle = np.unique(cells // size[3], return_index=True, return_inverse=True)
-    rays = np.bincount(bundle, count)
-    theta_mean = np.column_stack([np.bincount(bundle[ray], theta[:, axis]) / rays for axis in (0, 1)])
-    signs = np.rint(np.bincount(bundle[ray], sign) / rays).astype(int)
+    within = bundle[place]
+    rays = np.bincount(within, given)
+    mean = np.array([np.bincount(within, given * of) / rays for of in (nodes[node], across[ray])])
+    signs = np.rint(np.bincount(within, given * sign[ray]) / rays).astype(int)
     parts = zip(np.split(s_mean, first[1:]), np.split(weight, first[1:], axis=1))
-    return [Bundle(theta_mean[i], int(signs[i]), *part) for i, part in enumerate(parts)]
+    return [Bundle(mean[:, i] @ axes, int(signs[i]), *part) for i, part in enumerate(parts)]
+
+
+def _between(angle: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Directions at most a step apart; for each angle the index of the one below it, and its place from there (0 to 1).
+
+    A spread of less than a twentieth of a step has one direction only.
+    """
+    count = int(np.ceil(np.ptp(angle) / step - 0.05))
+    nodes = np.linspace(angle.min(), angle.max(), count + 1) if count else np.array([angle.mean()])
+    place = np.interp(angle, nodes, np.arange(len(nodes)))
+    lower = np.minimum(place.astype(int), max(count - 1, 0))
+    return nodes, lower, place - lower
 
 
 def _excitation(theta, sign, g, wavelength_nm: float, s0: float) -> np.ndarray:
@@ -142,26 +167,76 @@ def _taps(shift):
 
 
 @numba.njit(cache=True, parallel=True)
-def _gather(distortion, tan_x, tan_y, shifts_x, shifts_y, margin, out):
+def _gather(voxels, tan_x, tan_y, shifts_x, shifts_y, margin, out, pixels, f, close):
+    """beta of one ray a pixel, cubic, and of f x f rays each of some pixels, linear between voxels."""
     slices, rows, columns = out.shape
     for z in numba.prange(slices):
+        plane = voxels[2, z] + tan_x * voxels[0, z] + tan_y * voxels[1, z]
         ix, wx = _taps(shifts_x[z])
         iy, wy = _taps(shifts_y[z])
+        wx, wy = wx.astype(np.float32), wy.astype(np.float32)
         for j in range(rows):
-            line = np.zeros(distortion.shape[3], np.float32)
+            line = np.zeros(plane.shape[1], np.float32)
             for c in range(4):
                 row = j + margin + iy + c - 1
-                w = np.float32(wy[c])
                 for i in range(len(line)):
-                    line[i] += w * (
-                        distortion[2, z, row, i] + tan_x * distortion[0, z, row, i] + tan_y * distortion[1, z, row, i]
-                    )
+                    line[i] += wy[c] * plane[row, i]
             for i in range(columns):
                 first = i + margin + ix - 1
                 value = np.float32(0)
                 for c in range(4):
-                    value += np.float32(wx[c]) * line[first + c]
+                    value += wx[c] * line[first + c]
                 out[z, j, i] = value
+        for v in range(f):
+            y = shifts_y[z] + (v + 0.5) / f - 0.5 + margin
+            iy = int(np.floor(y))
+            fy = np.float32(y - iy)
+            for u in range(f):
+                x = shifts_x[z] + (u + 0.5) / f - 0.5 + margin
+                ix = int(np.floor(x))
+                fx = np.float32(x - ix)
+                for n in range(len(pixels)):
+                    j, i = pixels[n, 0] + iy, pixels[n, 1] + ix
+                    low = plane[j, i] + fx * (plane[j, i + 1] - plane[j, i])
+                    high = plane[j + 1, i] + fx * (plane[j + 1, i + 1] - plane[j + 1, i])
+                    close[z, n, v * f + u] = low + fy * (high - low)
+
+
+@numba.njit(cache=True)
+def _rays_of(place, f, shifts_x, shifts_y, margin):
+    """First of the f x f rays (y, x), counted from the corner of the image, whose next lower parts are of a voxel."""
+    z = place[0]
+    y, x = int(np.floor(shifts_y[z] * f)), int(np.floor(shifts_x[z] * f))
+    return (place[1] - margin) * f - y, (place[2] - margin) * f - x
+
+
+@numba.njit(cache=True)
+def _mark(places, f, shifts_x, shifts_y, margin, out):
+    """Mark the pixels (rows, columns) that have rays through divided voxels."""
+    rows, columns = out.shape
+    for m in range(len(places)):
+        y, x = _rays_of(places[m], f, shifts_x, shifts_y, margin)
+        for j in range(max(y // f, 0), min((y + f - 1) // f + 1, rows)):
+            for i in range(max(x // f, 0), min((x + f - 1) // f + 1, columns)):
+                out[j, i] = True
+
+
+@numba.njit(cache=True, parallel=True)
+def _replace(places, parts, number, tan_x, tan_y, shifts_x, shifts_y, margin, close):
+    """Put the parts of divided voxels in their rays, linear between them; no two voxels share a ray and slice."""
+    f = parts.shape[2] - 1
+    rows, columns = number.shape
+    for m in numba.prange(len(places)):
+        z = places[m, 0]
+        fy, fx = np.float32(shifts_y[z] * f % 1), np.float32(shifts_x[z] * f % 1)
+        y0, x0 = _rays_of(places[m], f, shifts_x, shifts_y, margin)
+        part = parts[m, 2] + tan_x * parts[m, 0] + tan_y * parts[m, 1]
+        for y in range(max(y0, 0), min(y0 + f, rows * f)):
+            for x in range(max(x0, 0), min(x0 + f, columns * f)):
+                v, u = y - y0, x - x0
+                low = part[v, u] + fx * (part[v, u + 1] - part[v, u])
+                high = part[v + 1, u] + fx * (part[v + 1, u + 1] - part[v + 1, u])
+                close[z, number[y // f, x // f], (y % f) * f + x % f] = low + fy * (high - low)
 
 
 def margin_pixels(theta_max_rad: float, depth_max_nm: float, pixel_nm: float) -> int:
@@ -170,16 +245,17 @@ def margin_pixels(theta_max_rad: float, depth_max_nm: float, pixel_nm: float) ->
 
 
 def ray_beta(
-    distortion: np.ndarray, theta_rad, margin: int, dz_nm: float, pixel_nm: float, focus_nm: float
-) -> np.ndarray:
-    """Change of the excitation error along the rays of one direction, one ray a pixel.
+    strain: Strain, theta_rad, margin: int, dz_nm: float, pixel_nm: float, focus_nm: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Change of the excitation error along the rays of one direction: one ray a pixel, and more close to lines.
 
-    beta = g·(U_z + theta_x U_x + theta_y U_y); the ray of pixel r passes through r + (z - z_f) tan(theta).
+    beta = g·(U_z + theta_x U_x + theta_y U_y); the ray of pixel r passes through r + (z - z_f) tan(theta). What a pixel
+    shows that holds a core is the mean intensity of rays beside each other.
 
     Parameters
     ----------
-    distortion : (3, nz, rows + 2 margin, columns + 2 margin) float32
-        g·U_x, g·U_y, g·U_z averaged over voxels [1/nm].
+    strain : Strain
+        On voxels that reach beyond the image, with voxels near lines divided in f x f.
     theta_rad : (2,) float
         Incidence [rad].
     margin : int
@@ -189,13 +265,25 @@ def ray_beta(
 
     Returns
     -------
-    (nz, rows, columns) float32
-        [1/nm].
+    beta : (nz, rows, columns) float32
+        Of the rays through the middles of the pixels [1/nm].
+    pixels : (rows, columns) bool
+        Those with rays through divided voxels, N of them.
+    close : (nz, N, f f) float32
+        Of the rays through the middles of the parts of these pixels [1/nm].
     """
-    tan_x, tan_y = np.tan(np.asarray(theta_rad, float))
-    _, slices, rows, columns = distortion.shape
-    z = (np.arange(slices) + 0.5) * dz_nm - focus_nm
-    out = np.empty((slices, rows - 2 * margin, columns - 2 * margin), np.float32)
-    shifts = (z * tan_x / pixel_nm, z * tan_y / pixel_nm)
-    _gather(distortion, np.float32(tan_x), np.float32(tan_y), *shifts, margin, out)
-    return out
+    _, slices, rows, columns = strain.voxels.shape
+    tan_x, tan_y = np.tan(np.asarray(theta_rad, float)).astype(np.float32)
+    z = ((np.arange(slices) + 0.5) * dz_nm - focus_nm) / pixel_nm
+    path = (z * tan_x, z * tan_y, margin)
+    f = strain.parts.shape[2] - 1
+    pixels = np.zeros((rows - 2 * margin, columns - 2 * margin), np.bool_)
+    if f > 1:
+        _mark(strain.places, f, *path, pixels)
+    number = np.cumsum(pixels).reshape(pixels.shape) - 1
+    beta = np.empty((slices, *pixels.shape), np.float32)
+    close = np.empty((slices, pixels.sum(), f * f), np.float32)
+    _gather(strain.voxels, tan_x, tan_y, *path, beta, np.argwhere(pixels), f, close)
+    if f > 1:
+        _replace(strain.places, strain.parts, number, tan_x, tan_y, *path, close)
+    return beta, pixels, close

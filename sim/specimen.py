@@ -12,7 +12,7 @@ from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Dislocations, FromFile
 from veristem.sim.contrast.howie_whelan import Extinction
-from veristem.sim.elasticity.voxels import voxel_distortion
+from veristem.sim.elasticity.voxels import Strain, voxel_distortion
 from veristem.sim.film import Film, make_film
 from veristem.sim.networks import load_generator
 from veristem.sim.networks.foil import clip, continued, cut_foil, sparse_note
@@ -20,7 +20,7 @@ from veristem.sim.networks.from_file import read_bulk
 from veristem.sim.networks.population import Population
 
 _SIDE_NM = 150.0  # lines of a bulk network are kept this far beyond the field
-_SLICE_NM = 3.0  # thickest slice
+_SLICE_NM = 2.0  # thickest slice
 _PER_BEAT = 0.1  # thickest slice over the depth 1/s in which the beams get out of step
 
 
@@ -61,25 +61,25 @@ class Specimen:
     relaxed_faces: bool = True
     notes: tuple[str, ...] = ()
     images: dict = field(default_factory=dict, repr=False)  # of detector regions already imaged
-    _volumes: dict = field(default_factory=dict, repr=False)
+    _strains: dict = field(default_factory=dict, repr=False)
 
     def foil_network(self) -> DislocationNetwork:
         """The lines within the imaged field: the truth."""
         return clip(self.network, np.zeros(3), np.array([*self.field_nm, self.thickness_nm]))
 
-    def distortion(self, pixel_nm: float, shape: tuple[int, int], margin: int) -> tuple[np.ndarray, float]:
-        """g·U_x, g·U_y, g·U_z (3, nz, rows + 2 margin, columns + 2 margin) [1/nm] and the slice thickness [nm].
+    def strain(self, pixel_nm: float, shape: tuple[int, int], margin: int) -> tuple[Strain, float]:
+        """g·U on (nz, rows + 2 margin, columns + 2 margin) voxels and the slice thickness [nm].
 
         Computed once for each grid: all views and microscopes of a specimen share it.
         """
         key = (pixel_nm, shape, margin)
-        if key not in self._volumes:
+        if key not in self._strains:
             per_nm = max(1 / _SLICE_NM, 0.25 / pixel_nm, abs(self.s0_per_nm) / _PER_BEAT)
             slices = int(np.ceil(self.thickness_nm * per_nm))
             low = self.network.nodes_nm.min(axis=0)
             high = self.network.nodes_nm.max(axis=0)
             low[2], high[2] = 0.0, self.thickness_nm
-            self._volumes = {
+            self._strains = {
                 key: voxel_distortion(
                     continued(self.network, low, high),
                     self.g_per_nm,
@@ -90,8 +90,8 @@ class Specimen:
                     self.relaxed_faces,
                 )
             }
-        volume = self._volumes[key]
-        return volume, self.thickness_nm / volume.shape[1]
+        strain = self._strains[key]
+        return strain, self.thickness_nm / strain.voxels.shape[1]
 
     def extinction(self, energy_keV: float, loss_collected_fraction: float) -> Extinction:
         """Extinction and absorption distances [nm].

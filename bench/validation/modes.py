@@ -15,6 +15,7 @@ from veristem.reports.figures import open_figure, scale_bar, styled
 from veristem.reports.pictures import drawn
 from veristem.reports.style import METHODS
 from veristem.sim.acquire import region_image
+from veristem.sim.elasticity.voxels import Strain
 from veristem.sim.specimen import Specimen, make_specimen
 from veristem.sim.visibility import visibility
 
@@ -34,16 +35,16 @@ class Bent(Specimen):
 
     bend_per_nm: float = 0.0  # slope of the excitation error along y [1/nm²]
 
-    def distortion(self, pixel_nm: float, shape: tuple[int, int], margin: int) -> tuple[np.ndarray, float]:
+    def strain(self, pixel_nm: float, shape: tuple[int, int], margin: int) -> tuple[Strain, float]:
         """As of the flat foil, with the local excitation error added to g·U_z."""
         key = ("bent", pixel_nm, shape, margin)
-        if key not in self._volumes:
-            volume, _ = super().distortion(pixel_nm, shape, margin)
-            y = (np.arange(volume.shape[2]) - margin + 0.5) * pixel_nm - self.field_nm[1] / 2
-            volume = volume.copy()
-            volume[2] += (self.bend_per_nm * y).astype(np.float32)[:, None]
-            self._volumes[key] = volume
-        return self._volumes[key], self.thickness_nm / self._volumes[key].shape[1]
+        if key not in self._strains:
+            flat, _ = super().strain(pixel_nm, shape, margin)
+            voxels = flat.voxels.copy()
+            y = (np.arange(voxels.shape[2]) - margin + 0.5) * pixel_nm - self.field_nm[1] / 2
+            voxels[2] += (self.bend_per_nm * y).astype(np.float32)[:, None]
+            self._strains[key] = flat._replace(voxels=voxels)
+        return self._strains[key], self.thickness_nm / self._strains[key].voxels.shape[1]
 
 
 def phonon_share(low_rad: float, high_rad: float, wavelength_nm: float) -> float:
@@ -75,9 +76,9 @@ def images(side_nm: float = 512.0) -> tuple[Specimen, dict[str, np.ndarray]]:
     flat = make_specimen(recipe, np.random.default_rng(recipe.recipe.seed).spawn(2)[0])
     assert isinstance(flat, Specimen)
     g = float(np.linalg.norm(flat.g_per_nm))
-    parts = {name: getattr(flat, name) for name in Specimen.__dataclass_fields__ if name not in ("images", "_volumes")}
+    parts = {name: getattr(flat, name) for name in Specimen.__dataclass_fields__ if name not in ("images", "_strains")}
     foil = Bent(**parts, bend_per_nm=1e-3 * _BEND_MRAD * g / flat.field_nm[1])
-    weak = replace(foil, s0_per_nm=_WEAK_S, images={}, _volumes=foil._volumes)
+    weak = replace(foil, s0_per_nm=_WEAK_S, images={}, _strains=foil._strains)
     shape = (round(side_nm / PIXEL_NM), round(side_nm / PIXEL_NM))
     parallel, stem = (Microscope(convergence_mrad=a) for a in (_PARALLEL_MRAD, _STEM_MRAD))
     turn = electron_wavelength_nm(parallel.energy_keV) * foil.g_per_nm[:2]

@@ -1,90 +1,49 @@
 """The field of a foil on the voxels of its image: spectral far from the cores, exact near them, both faces free.
 
 The spectral field has a wide core, so that a coarse grid holds it. Near a line it is replaced by the exact field of the
-segments with a narrow core, averaged over each voxel: sampled at its centre only, a core narrower than a slice would
-paint false dots along every inclined line. The wide core is made of two (weights 2 and -1, radii 1 to the root of 2),
-whose leading errors cancel: the replaced part falls as the fourth power of core over distance. Blocks of voxels are
+segments with a narrow core, and within a few nm of a line each voxel is divided: what an image needs there is the mean
+intensity of rays beside each other, not the intensity of a mean strain, and a core sampled at one depth of a slice
+would paint false dots along every inclined line. The wide core is made of two (weights 2 and -1, radii 1 to the root of
+2), whose leading errors cancel: the replaced part falls as the fourth power of core over distance. Blocks of voxels are
 independent, so the result does not depend on threads.
 """
 
 from __future__ import annotations
 
-import numba
+from typing import NamedTuple
+
 import numpy as np
 
 from veristem.datasets.network import DislocationNetwork
+from veristem.sim.elasticity.cores import Lines, divide, sharpen
 from veristem.sim.elasticity.faces import FaceLoads, Relaxation
 from veristem.sim.elasticity.octaves import add_interpolated, interpolation, same
-from veristem.sim.elasticity.segment import _add_segment, kernel_constants, pack_segments
+from veristem.sim.elasticity.segment import kernel_constants, pack_segments
 from veristem.sim.elasticity.spectral import isotropic_stiffness, projected_distortion
 
 _STEP_NM = 2.0  # of the spectral grid in x and y
 _WIDE_NM = 5.0  # its core
 _REPLACED = 4.0  # distance within which the exact field stands, in wide cores
-_CORE_NM = 0.3
 _BLOCK = 16  # voxels along the finest side of a block
-_SUB = 4  # sub-voxels along each side of a voxel at a core
-_CORE_VOXELS = 2.5  # distance in voxel sides within which a voxel is sub-sampled
+_PART_NM = 0.5  # largest side of the parts of a divided voxel, in x and y
 _MARGIN = 3.0  # of the faces beyond the field, in thicknesses
 _EDGE = 8  # pixels of the spectral grid beyond the field, for interpolation
 
 
-@numba.njit(cache=True)
-def _distance2(x, y, z, seg):
-    """Squared distance of a point to a packed segment."""
-    rx, ry, rz = x - seg[0], y - seg[1], z - seg[2]
-    s = min(max(rx * seg[3] + ry * seg[4] + rz * seg[5], 0.0), seg[6])
-    rx, ry, rz = rx - s * seg[3], ry - s * seg[4], rz - s * seg[5]
-    return rx * rx + ry * ry + rz * rz
+class Strain(NamedTuple):
+    """g·U_x, g·U_y, g·U_z of a foil [1/nm].
 
+    voxels : (3, nz, ny, nx) float32
+        Means.
+    places : (N, 3) int
+        z, y, x of the voxels near lines, which are divided.
+    parts : (N, 3, f + 1, f + 1) float32
+        Means of the f x f columns (y, x) of each, and of the first ones of the voxels beyond.
+    """
 
-@numba.njit(cache=True)
-def _sharpen_block(out, low, high, origin, step, segments, constants, wide):
-    """Replace the wide core by the narrow one in out[:, low:high] (z, y, x index ranges) of one block."""
-    nu1, nu2, factor = constants
-    half = (high - low) * step / 2
-    center = origin + step * low + half
-    reach = (_REPLACED * wide + np.sqrt((half**2).sum())) ** 2
-    replaced2, core2 = (_REPLACED * wide) ** 2, (_CORE_VOXELS * step.max()) ** 2
-    is_near = np.array([_distance2(center[2], center[1], center[0], segment) < reach for segment in segments])
-    near = segments[is_near]
-    narrow, first, second, once = np.empty(3), np.empty(3), np.empty(3), 1.0 / _SUB**3
-    for i in range(low[0], high[0]):
-        z = origin[0] + step[0] * (i + 0.5)
-        for j in range(low[1], high[1]):
-            y = origin[1] + step[1] * (j + 0.5)
-            for k in range(low[2], high[2]):
-                x = origin[2] + step[2] * (k + 0.5)
-                for m in range(len(near)):
-                    distance2 = _distance2(x, y, z, near[m])
-                    if distance2 > replaced2:
-                        continue
-                    narrow[:] = 0.0
-                    first[:] = 0.0
-                    second[:] = 0.0
-                    _add_segment(x, y, z, near[m], wide**2, nu1, nu2, first)
-                    _add_segment(x, y, z, near[m], 2 * wide**2, nu1, nu2, second)
-                    if distance2 > core2:
-                        _add_segment(x, y, z, near[m], _CORE_NM**2, nu1, nu2, narrow)
-                    else:
-                        for u in range(_SUB):
-                            for v in range(_SUB):
-                                for w in range(_SUB):
-                                    _add_segment(
-                                        x + step[2] * ((w + 0.5) / _SUB - 0.5),
-                                        y + step[1] * ((v + 0.5) / _SUB - 0.5),
-                                        z + step[0] * ((u + 0.5) / _SUB - 0.5),
-                                        near[m], _CORE_NM**2, nu1, nu2, narrow,
-                                    )  # fmt: skip
-                        narrow *= once
-                    for c in range(3):
-                        out[c, i, j, k] += factor * (narrow[c] - 2 * first[c] + second[c])
-
-
-@numba.njit(cache=True, parallel=True)
-def _sharpen(out, blocks, origin, step, segments, constants, wide):
-    for b in numba.prange(len(blocks)):
-        _sharpen_block(out, blocks[b, 0], blocks[b, 1], origin, step, segments, constants, wide)
+    voxels: np.ndarray
+    places: np.ndarray
+    parts: np.ndarray
 
 
 def voxel_distortion(
@@ -95,7 +54,7 @@ def voxel_distortion(
     shape_zyx,
     poisson_ratio: float,
     relaxed: bool = True,
-) -> np.ndarray:
+) -> Strain:
     """g_i U_ij of a network averaged over the voxels of a foil.
 
     Parameters
@@ -114,27 +73,33 @@ def voxel_distortion(
         Of the medium.
     relaxed : bool
         Whether both faces are free of traction, or the medium is infinite.
-
-    Returns
-    -------
-    (3, nz, ny, nx) float32
-        g·U_x, g·U_y, g·U_z [1/nm].
     """
     step, shape = np.asarray(step_zyx_nm, float), tuple(int(n) for n in shape_zyx)
     corner = np.array([0.0, *corner_yx_nm])
     smooth, low = _smooth(network, g_per_nm, corner, step, shape, poisson_ratio, relaxed)
-    out = np.zeros((3, *shape), np.float32)
-    places = [c + (np.arange(n) + 0.5) * h for c, n, h in zip(corner, shape, step)]
-    axes = (same(shape[0]), *(interpolation(at, c, _STEP_NM) for at, c in zip(places[1:], low)))
-    for coarse, fine in zip(smooth, out):
-        add_interpolated(coarse, fine, axes)
+    voxels = np.zeros((3, *shape), np.float32)
+    axes = tuple(_places(c, n, h, 1, at) for c, n, h, at in zip(corner[1:], shape[1:], step[1:], low))
+    for coarse, fine in zip(smooth, voxels):
+        add_interpolated(coarse, fine, (same(shape[0]), *axes))
     per_block = np.maximum(1, np.minimum(np.rint(_BLOCK * step.min() / step).astype(int), shape))
     corners = [np.arange(0, n, p) for n, p in zip(shape, per_block)]
     starts = np.stack(np.meshgrid(*corners, indexing="ij"), -1).reshape(-1, 3)
     blocks = np.stack([starts, np.minimum(starts + per_block, shape)], axis=1)
-    segments = pack_segments(network, g_per_nm)
-    _sharpen(out, blocks, corner, step, segments, kernel_constants(poisson_ratio), _WIDE_NM)
-    return out
+    lines = Lines(pack_segments(network, g_per_nm), *kernel_constants(poisson_ratio), _WIDE_NM, _REPLACED * _WIDE_NM)
+    index = np.full(shape, -1, np.int32)
+    sharpen(voxels, index, blocks, corner, step, lines)
+    places = np.argwhere(index == 0)
+    index[tuple(places.T)] = np.arange(len(places))
+    f = int(np.ceil(step[1:].max() / _PART_NM - 1e-9))
+    parts = np.empty((len(places), 3, f + 1, f + 1), np.float32)
+    (y0, wy), (x0, wx) = (_places(c, n, h, f, at) for c, n, h, at in zip(corner[1:], shape[1:], step[1:], low))
+    divide(voxels, index, parts, blocks, corner, step, lines, smooth, y0, wy, x0, wx)
+    return Strain(voxels, places, parts)
+
+
+def _places(corner: float, count: int, step: float, parts: int, low: float) -> tuple[np.ndarray, np.ndarray]:
+    """Interpolation to the middles of the parts of voxels along an axis, from the spectral grid that begins at low."""
+    return interpolation(corner + (np.arange(count * parts + (parts > 1)) + 0.5) * (step / parts), low, _STEP_NM)
 
 
 def _smooth(network, g_per_nm, corner, step, shape, poisson_ratio: float, relaxed: bool):
