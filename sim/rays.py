@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numba
@@ -42,7 +43,7 @@ def bundles(
     s0: float,
     thickness_nm: float,
     beams: int = 2,
-    shear_nm: float = 2.0,
+    shear_nm: Sequence[float] = (0.5, 2.5),
 ) -> list[Bundle]:
     """The incidences that reach a detector region, binned by shear and by excitation error.
 
@@ -50,8 +51,7 @@ def bundles(
     With two beams every detector angle within the cone shows both ends of one two-beam case, that of the nearer Bragg
     line, so that without absorption a wide cone stays flat; an angle beyond the cone shows what its neighbour in the
     cone loses to it. No electron is lost or counted twice (docs/conventions.md). A row counts all of its beams.
-    Neighbouring s differ by less than a thickness fringe. Along g the rays that show a line and their shift go
-    together, so that each ray is shared between the two nearest directions there; across g it takes the nearest.
+    Neighbouring s differ by less than a thickness fringe.
 
     Parameters
     ----------
@@ -65,8 +65,9 @@ def bundles(
         Wavelength [nm], excitation error of the axial ray [1/nm], foil thickness [nm].
     beams : int
         2 for two-beam cases, more for a systematic row.
-    shear_nm : float
-        Largest step, between the faces of the foil, from one direction to the next.
+    shear_nm : two float
+        Steps, between the faces of the foil, from one direction to the next, along g and across it. The one along g
+        is finer: which rays show a line and where they show it go together, so that a coarse one shifts the line.
     """
     g = np.asarray(g_xy_per_nm, float)
     theta, sign, beam, share = _transfers(region, convergence_rad, g, wavelength_nm, s0, beams)
@@ -77,39 +78,20 @@ def bundles(
     s_step = min(1 / (_PER_FRINGE * thickness_nm), spread / _LEAST)
     along = g / np.hypot(*g)
     axes = np.array([along, [-along[1], along[0]]])
-    angle, across = axes @ theta.T
-    nodes, lower, rest = _between(angle, shear_nm / thickness_nm)
-    ray = np.tile(np.arange(len(theta)), 2)
-    node, given = np.concatenate([lower, lower + 1]), np.concatenate([1 - rest, rest])
-    ray, node, given = ray[given > 0], node[given > 0], given[given > 0]
-    strips = max(1, int(np.ceil(np.ptp(across) * thickness_nm / shear_nm)))
-    strip = np.minimum((across - across.min()) * (strips / max(np.ptp(across), 1e-12)), strips - 1)
-    cell = np.column_stack([sign[ray], node, strip[ray], np.rint(s / s_step)[ray]]).astype(int)
+    turned = (theta - theta.mean(axis=0)) @ axes.T * thickness_nm
+    cell = np.column_stack([sign, np.rint(turned / shear_nm), np.rint(s / s_step)]).astype(int)
     cell -= cell.min(axis=0)
     size = cell.max(axis=0) + 1
-    cells, place = np.unique(np.ravel_multi_index(tuple(cell.T), size), return_inverse=True)
-    count = np.bincount(place, given)
-    s_mean = np.bincount(place, given * s[ray]) / count
-    weight = share * np.bincount(beam[ray] * len(cells) + place, given, beams * len(cells)).reshape(beams, -1)
+    cells, ray = np.unique(np.ravel_multi_index(tuple(cell.T), size), return_inverse=True)
+    count = np.bincount(ray)
+    s_mean = np.bincount(ray, s) / count
+    weight = share * np.bincount(beam * len(cells) + ray, minlength=beams * len(cells)).reshape(beams, -1)
     _, first, bundle = np.unique(cells // size[3], return_index=True, return_inverse=True)
-    within = bundle[place]
-    rays = np.bincount(within, given)
-    mean = np.array([np.bincount(within, given * of) / rays for of in (nodes[node], across[ray])])
-    signs = np.rint(np.bincount(within, given * sign[ray]) / rays).astype(int)
+    rays = np.bincount(bundle, count)
+    theta_mean = np.column_stack([np.bincount(bundle[ray], theta[:, axis]) / rays for axis in (0, 1)])
+    signs = np.rint(np.bincount(bundle[ray], sign) / rays).astype(int)
     parts = zip(np.split(s_mean, first[1:]), np.split(weight, first[1:], axis=1))
-    return [Bundle(mean[:, i] @ axes, int(signs[i]), *part) for i, part in enumerate(parts)]
-
-
-def _between(angle: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Directions at most a step apart; for each angle the index of the one below it, and its place from there (0 to 1).
-
-    A spread of less than a twentieth of a step has one direction only.
-    """
-    count = int(np.ceil(np.ptp(angle) / step - 0.05))
-    nodes = np.linspace(angle.min(), angle.max(), count + 1) if count else np.array([angle.mean()])
-    place = np.interp(angle, nodes, np.arange(len(nodes)))
-    lower = np.minimum(place.astype(int), max(count - 1, 0))
-    return nodes, lower, place - lower
+    return [Bundle(theta_mean[i], int(signs[i]), *part) for i, part in enumerate(parts)]
 
 
 def _excitation(theta, sign, g, wavelength_nm: float, s0: float) -> np.ndarray:

@@ -19,6 +19,7 @@ from veristem.sim.elasticity.octaves import Lines, add_interpolated, from_waves,
 from veristem.sim.elasticity.spectral import green, isotropic_stiffness, row, table_at
 
 _TAPER = 0.5  # share of the margin over which the traction falls to nothing
+_FALLEN = 14.0  # a wave counts as gone after this many times its decay length
 
 
 @numba.njit(cache=True, parallel=True)
@@ -87,9 +88,8 @@ class FaceLoads:
             window = slice(covered[0], covered[-1] + 1)
             axes.append(interpolation(at[window], start, step))
             windows.append(window)
-        fine = self.stress[(..., *windows)]
-        for coarse, target in zip(share, fine):
-            add_interpolated(coarse, target, (same(3), *axes))
+        planes = self.stress.reshape(6, *self.stress.shape[2:])[:, *windows]
+        add_interpolated(share.reshape(6, *share.shape[2:]), planes, (same(6), *axes))
 
 
 @numba.njit(cache=True, parallel=True)
@@ -172,11 +172,13 @@ class Relaxation:
         rising0 = k * b0 * (g[2] - 1j * first)
         rising1 = -k * b1 * (g[2] + 1j * first)
         terms = np.stack([fixed0, rising0, fixed1, rising1]).astype(np.complex64)
-        waves = np.empty((3, *k.shape), np.complex64)
         for place, z in enumerate(depths_nm):
-            _at_depth(terms, self.kx, self.ky, k, z, self.thickness_nm, waves)
-            for j in range(3):
-                field[j, place] += from_waves(waves[j], self.shape)[rows, columns]
+            inside = self.kx[0] * min(z, self.thickness_nm - z) < _FALLEN  # the others have died away at this depth
+            cut = [np.ascontiguousarray(values[..., : inside.sum()]) for values in (terms, self.kx, self.ky, k)]
+            waves = np.empty((3, *cut[-1].shape), np.complex64)
+            _at_depth(*cut, z, self.thickness_nm, waves)
+            lines = fft.ifft(waves, axis=1, workers=numba.get_num_threads(), overwrite_x=True)[:, rows]
+            field[:, place] += from_waves(lines, self.shape[1:])[..., columns]
         field[2] += g @ self.even
 
 

@@ -255,9 +255,8 @@ def level_lines(network: DislocationNetwork, level: Level, core: Core) -> Lines:
     near = ((points > 0) & (points < level.shape + 2 * pad)).all(axis=1)
     grid = np.zeros((9, *size), np.float32)
     spread(grid, points[near], carried[near] / level.step.prod())
-    spectra = np.empty((9, *size[:2], size[2] // 2 + 1), np.complex64)
-    for component, values in zip(spectra, grid):
-        component[...] = to_waves(values, 3)
+    spectra = to_waves(grid, 3)
+    del grid
     transforms = (fft.fftfreq, fft.fftfreq, fft.rfftfreq)
     waves = tuple(2 * np.pi * f(n, h) for f, n, h in zip(transforms, size, level.step))
     factors = []
