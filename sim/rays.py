@@ -78,8 +78,8 @@ def bundles(
     s_step = min(1 / (_PER_FRINGE * thickness_nm), spread / _LEAST)
     along = g / np.hypot(*g)
     axes = np.array([along, [-along[1], along[0]]])
-    turned = (theta - theta.mean(axis=0)) @ axes.T * thickness_nm
-    cell = np.column_stack([sign, np.rint(turned / shear_nm), np.rint(s / s_step)]).astype(int)
+    shears = [_bins(angle, step / thickness_nm) for angle, step in zip(axes @ theta.T, shear_nm)]
+    cell = np.column_stack([sign, *shears, np.rint(s / s_step)]).astype(int)
     cell -= cell.min(axis=0)
     size = cell.max(axis=0) + 1
     cells, ray = np.unique(np.ravel_multi_index(tuple(cell.T), size), return_inverse=True)
@@ -92,6 +92,13 @@ def bundles(
     signs = np.rint(np.bincount(bundle[ray], sign) / rays).astype(int)
     parts = zip(np.split(s_mean, first[1:]), np.split(weight, first[1:], axis=1))
     return [Bundle(theta_mean[i], int(signs[i]), *part) for i, part in enumerate(parts)]
+
+
+def _bins(values: np.ndarray, step: float) -> np.ndarray:
+    """Which of the fewest equal bins, of a step at most (give or take a twentieth), each value falls in."""
+    span = np.ptp(values)
+    count = max(1, int(np.ceil(span / step - 0.05)))
+    return np.minimum((values - values.min()) * (count / max(span, 1e-12)), count - 1).astype(int)
 
 
 def _excitation(theta, sign, g, wavelength_nm: float, s0: float) -> np.ndarray:

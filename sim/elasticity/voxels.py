@@ -21,13 +21,13 @@ from veristem.sim.elasticity.octaves import add_interpolated, interpolation, sam
 from veristem.sim.elasticity.segment import kernel_constants, pack_segments
 from veristem.sim.elasticity.spectral import isotropic_stiffness, projected_distortion
 
-_STEP_NM = 2.0  # of the spectral grid in x and y
-_WIDE_NM = 5.0  # its core
+_STEP_NM = 2.5  # of the spectral grid in x and y
+_WIDE_NM = 6.25  # its core
 _REPLACED = 4.0  # distance within which the exact field stands, in wide cores
 _BLOCK = 16  # voxels along the finest side of a block
 _PART_NM = 0.5  # largest side of the parts of a divided voxel, in x and y
 _MARGIN = 3.0  # of the faces beyond the field, in thicknesses
-_EDGE = 8  # pixels of the spectral grid beyond the field, for interpolation
+_EDGE = 4  # pixels of the spectral grid beyond the field, for interpolation
 
 
 class Strain(NamedTuple):
