@@ -12,7 +12,7 @@ from veristem.datasets.geometry import Region
 from veristem.sim.elasticity.voxels import Strain
 
 _GRID = 400  # points across a region or a cone when its directions are binned, as in Region.fraction
-_PER_FRINGE = 1.6  # samples of s for each thickness fringe, period 1/t; above 1 the sum over s is free of aliasing
+_PER_FRINGE = 2.0  # samples of s for each thickness fringe, period 1/t; above 1 the sum over s is free of aliasing
 _LEAST = 16  # samples of s across the region or cone, whichever is smaller, however narrow
 
 
@@ -76,10 +76,13 @@ def bundles(
     s = _excitation(theta, sign, g, wavelength_nm, s0)
     spread = 2 * min(region.outer_rad, convergence_rad) * np.hypot(*g)
     s_step = min(1 / (_PER_FRINGE * thickness_nm), spread / _LEAST)
-    along = g / np.hypot(*g)
-    axes = np.array([along, [-along[1], along[0]]])
-    shears = [_bins(angle, step / thickness_nm) for angle, step in zip(axes @ theta.T, shear_nm)]
-    cell = np.column_stack([sign, *shears, np.rint(s / s_step)]).astype(int)
+    # along g the shear goes with s: a bundle is a run of whole steps of s, which a wide cone then sums evenly
+    s_cell = np.rint(s / s_step).astype(int)
+    run = max(1, int(shear_nm[0] / thickness_nm * np.hypot(*g) / s_step))
+    across = theta @ [-g[1], g[0]] / np.hypot(*g)
+    strips = max(1, int(np.ceil(np.ptp(across) * thickness_nm / shear_nm[1] - 0.05)))
+    strip = (across - across.min()) * (strips / max(np.ptp(across), 1e-12))
+    cell = np.column_stack([sign, s_cell // run, np.minimum(strip, strips - 1).astype(int), s_cell])
     cell -= cell.min(axis=0)
     size = cell.max(axis=0) + 1
     cells, ray = np.unique(np.ravel_multi_index(tuple(cell.T), size), return_inverse=True)
@@ -92,13 +95,6 @@ def bundles(
     signs = np.rint(np.bincount(bundle[ray], sign) / rays).astype(int)
     parts = zip(np.split(s_mean, first[1:]), np.split(weight, first[1:], axis=1))
     return [Bundle(theta_mean[i], int(signs[i]), *part) for i, part in enumerate(parts)]
-
-
-def _bins(values: np.ndarray, step: float) -> np.ndarray:
-    """Which of the fewest equal bins, of a step at most (give or take a twentieth), each value falls in."""
-    span = np.ptp(values)
-    count = max(1, int(np.ceil(span / step - 0.05)))
-    return np.minimum((values - values.min()) * (count / max(span, 1e-12)), count - 1).astype(int)
 
 
 def _excitation(theta, sign, g, wavelength_nm: float, s0: float) -> np.ndarray:

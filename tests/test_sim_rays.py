@@ -15,6 +15,7 @@ from veristem.datasets.recipe import Microscope
 from veristem.sim.acquire import region_image
 from veristem.sim.contrast.howie_whelan import Extinction, two_beam
 from veristem.sim.elasticity.segment import segment_distortion
+from veristem.sim.elasticity.voxels import Strain
 from veristem.sim.networks.foil import continued
 from veristem.sim.rays import bundles, margin_pixels, ray_beta
 from veristem.sim.specimen import Specimen
@@ -90,7 +91,7 @@ def test_parallel_beam_has_one_bundle_and_its_own_excitation_error(s0, sign):
 
 
 def test_bins_are_as_fine_as_they_claim():
-    """The mean direction and the mean s of the bins are the region's, and no bin is coarser than half a pixel."""
+    """The mean direction and the mean s of the bins are the region's, and no step along g or across it is wider."""
     region, s0, t = Region((0.07, 0.0), 15e-3), 0.01, 200.0
     found = bundles(region, ALPHA, G[:2], WAVELENGTH, s0, t, beams=3)  # of a row all s are those of g
     found = [b for b in found if b.weight[1].any()]
@@ -99,30 +100,66 @@ def test_bins_are_as_fine_as_they_claim():
     np.testing.assert_allclose(mean, region.mean_direction_rad(ALPHA), atol=1e-4)
     s = sum(b.weight[1] @ b.s for b in found) / weight.sum()
     assert s == pytest.approx(s0, abs=5e-4)
-    x = np.unique(np.round([b.theta_rad[0] for b in found], 9))
-    assert np.diff(x).max() * t / 2 <= PIXEL / 2 + 1e-6
+    x, y = np.array([b.theta_rad for b in found]).T * t
+    assert np.diff(np.sort(x)).max() <= 2.5
+    assert np.diff(np.sort(y)).max() <= 0.5
 
 
-@pytest.mark.parametrize("theta", [(0.0, 0.0), (0.07, -0.03), (-0.09, 0.05)])
+THETAS = pytest.mark.parametrize("theta", [(0.0, 0.0), (0.07, -0.03), (-0.09, 0.05)])
+
+
+def wave(x, y, z) -> np.ndarray:
+    """Three smooth components of a strain."""
+    k = 2 * np.pi / 40.0
+    x, y, z = np.broadcast_arrays(x, y, z)
+    return np.array([np.sin(k * x + 0.02 * z), np.cos(k * y - 0.5 * k * x), np.sin(k * (x + y)) + 0.01 * z])
+
+
+def along(theta, x, y, z, focus: float) -> np.ndarray:
+    """What the rays through (x, y) of the focus plane meet of the wave."""
+    tan = np.tan(theta)
+    ux, uy, uz = wave(x + (z - focus) * tan[0], y + (z - focus) * tan[1], z)
+    return uz + tan[0] * ux + tan[1] * uy
+
+
+@THETAS
 def test_ray_beta_gathers_along_the_ray(theta):
     """The ray of pixel r passes r + (z - z_f) tan(theta), and the three columns of U enter as the direction says."""
     slices, side, dz, focus = 20, 24, 4.0, 30.0
     margin = margin_pixels(0.11, 50.0, PIXEL)
-
-    def field(x, y, z):
-        k = 2 * np.pi / 40.0
-        x, y, z = np.broadcast_arrays(x, y, z)
-        return np.array([np.sin(k * x + 0.02 * z), np.cos(k * y - 0.5 * k * x), np.sin(k * (x + y)) + 0.01 * z])
-
     centers = (np.arange(side + 2 * margin) - margin + 0.5) * PIXEL
-    z = (np.arange(slices) + 0.5) * dz
-    volume = field(centers[None, None, :], centers[None, :, None], z[:, None, None]).astype(np.float32)
-    found = ray_beta(volume, theta, margin, dz, PIXEL, focus)
-    tan = np.tan(theta)
+    z = ((np.arange(slices) + 0.5) * dz)[:, None, None]
+    voxels = wave(centers, centers[:, None], z).astype(np.float32)
+    strain = Strain(voxels, np.empty((0, 3), int), np.empty((0, 3, 2, 2), np.float32))
+    found, _, close = ray_beta(strain, theta, margin, dz, PIXEL, focus)
     inner = centers[margin:-margin]
-    offset = (z - focus)[:, None, None]
-    ux, uy, uz = field(inner[None, None, :] + offset * tan[0], inner[None, :, None] + offset * tan[1], z[:, None, None])
-    np.testing.assert_allclose(found, uz + tan[0] * ux + tan[1] * uy, atol=2e-3)
+    np.testing.assert_allclose(found, along(theta, inner, inner[:, None], z, focus), atol=2e-3)
+    assert not close.size
+
+
+@THETAS
+def test_rays_beside_each_other_pass_their_parts(theta):
+    """In divided voxels each of the f x f rays of a pixel meets the part where it is, and every such pixel is told."""
+    f, slices, side, dz, focus = 4, 20, 24, 4.0, 30.0
+    margin = margin_pixels(0.11, 50.0, PIXEL)
+    width = side + 2 * margin
+    z = (np.arange(slices) + 0.5) * dz
+    places = np.argwhere(np.random.default_rng(0).uniform(size=(slices, width, width)) < 0.05)
+    at = (np.arange(f + 1) + 0.5) / f
+    x, y = ((places[:, axis, None] - margin + at) * PIXEL for axis in (2, 1))
+    parts = wave(x[:, None, :], y[:, :, None], z[places[:, 0], None, None]).astype(np.float32)
+    nowhere = np.full((3, slices, width, width), np.nan, np.float32)  # outside divided voxels
+    strain = Strain(nowhere, places, np.ascontiguousarray(np.moveaxis(parts, 0, 1)))
+    _, pixels, close = ray_beta(strain, theta, margin, dz, PIXEL, focus)
+    row, column = np.argwhere(pixels).T
+    sub = (np.arange(f) + 0.5) / f
+    y = ((row[:, None, None] + sub[:, None]) * PIXEL + np.zeros(f)).reshape(len(row), -1)
+    x = ((column[:, None, None] + sub) * PIXEL + np.zeros((f, 1))).reshape(len(row), -1)
+    expected = along(theta, x, y, z[:, None, None], focus)
+    met = np.isfinite(close)
+    assert met.any(axis=(0, 2)).all()
+    assert met.mean() * pixels.mean() == pytest.approx(0.05, abs=0.005)
+    np.testing.assert_allclose(close[met], expected[met], atol=2e-3)
 
 
 @pytest.mark.parametrize("depth", [20.0, 50.0, 80.0])

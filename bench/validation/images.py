@@ -179,7 +179,7 @@ def convergence_smooths() -> Check:
 
 @cache
 def _halved(alpha: float, region: Region) -> tuple[np.ndarray, np.ndarray]:
-    """Images with 2 nm pixels and slices of 3 nm at most, and with half of both, averaged over the larger pixels."""
+    """Images with 2 nm pixels and slices of 2 nm at most, and with half of both, averaged over the larger pixels."""
     microscope, s0 = Microscope(convergence_mrad=1e3 * alpha), _G * np.sin(np.radians(0.14))
     coarse = region_image(inclined_line(s0=s0), region, microscope, 2.0, (32, 96))
     with patch.object(foil, "_SLICE_NM", foil._SLICE_NM / 2):
@@ -194,8 +194,7 @@ def sampling() -> Check:
     return Check(
         "16",
         "Halving slice and pixel",
-        "max |I(2 nm) − I(1 nm)| over the background; inclined line, disc of 15 mrad at 70 mrad; "
-        "a pixel with a core averages strain, not intensity",
+        "max |I(2 nm) − I(1 nm)| over the background, cores included; inclined line, disc of 15 mrad at 70 mrad",
         "convergence of the code",
         float(np.abs(coarse - fine).max() / background),
         0.01,

@@ -13,7 +13,7 @@ import numpy as np
 from veristem.sim.elasticity.segment import _add_segment
 
 _CORE_NM = 0.3
-_DIVIDED_NM = 4.0  # distance from a line of the voxels that are divided
+_DIVIDED_NM = 6.0  # distance from a line of the voxels that are divided
 _DEEP, _ACROSS = 4, 2  # samples of a part along z, and along x and y where it is close to a core
 
 

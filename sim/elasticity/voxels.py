@@ -78,7 +78,7 @@ def voxel_distortion(
     corner = np.array([0.0, *corner_yx_nm])
     smooth, low = _smooth(network, g_per_nm, corner, step, shape, poisson_ratio, relaxed)
     voxels = np.zeros((3, *shape), np.float32)
-    axes = tuple(_places(c, n, h, 1, at) for c, n, h, at in zip(corner[1:], shape[1:], step[1:], low))
+    axes = tuple(_places(c, n, h, at) for c, n, h, at in zip(corner[1:], shape[1:], step[1:], low))
     for coarse, fine in zip(smooth, voxels):
         add_interpolated(coarse, fine, (same(shape[0]), *axes))
     per_block = np.maximum(1, np.minimum(np.rint(_BLOCK * step.min() / step).astype(int), shape))
@@ -92,14 +92,14 @@ def voxel_distortion(
     index[tuple(places.T)] = np.arange(len(places))
     f = int(np.ceil(step[1:].max() / _PART_NM - 1e-9))
     parts = np.empty((len(places), 3, f + 1, f + 1), np.float32)
-    (y0, wy), (x0, wx) = (_places(c, n, h, f, at) for c, n, h, at in zip(corner[1:], shape[1:], step[1:], low))
+    (y0, wy), (x0, wx) = (_places(c, n * f + 1, h / f, at) for c, n, h, at in zip(corner[1:], shape[1:], step[1:], low))
     divide(voxels, index, parts, blocks, corner, step, lines, smooth, y0, wy, x0, wx)
     return Strain(voxels, places, parts)
 
 
-def _places(corner: float, count: int, step: float, parts: int, low: float) -> tuple[np.ndarray, np.ndarray]:
-    """Interpolation to the middles of the parts of voxels along an axis, from the spectral grid that begins at low."""
-    return interpolation(corner + (np.arange(count * parts + (parts > 1)) + 0.5) * (step / parts), low, _STEP_NM)
+def _places(corner: float, count: int, step: float, low: float) -> tuple[np.ndarray, np.ndarray]:
+    """Interpolation to the middles of voxels along an axis, from the spectral grid that begins at low."""
+    return interpolation(corner + (np.arange(count) + 0.5) * step, low, _STEP_NM)
 
 
 def _smooth(network, g_per_nm, corner, step, shape, poisson_ratio: float, relaxed: bool):
