@@ -12,7 +12,7 @@ from veristem.datasets.geometry import Region
 from veristem.sim.elasticity.voxels import Strain
 
 _GRID = 400  # points across a region or a cone when its directions are binned, as in Region.fraction
-_PER_FRINGE = 2.0  # samples of s for each thickness fringe, period 1/t; above 1 the sum over s is free of aliasing
+_PER_FRINGE = 1.6  # samples of s for each thickness fringe, period 1/t; above 1 the sum over s is free of aliasing
 _LEAST = 16  # samples of s across the region or cone, whichever is smaller, however narrow
 
 
