@@ -71,7 +71,7 @@ class Recipe(Table):
         views = len(self.microscope.detector.regions(0.0))
         what, volumes = "its views", 16 * views  # expected and counted electrons
         if self.specimen.kind == "dislocations":
-            what, volumes = "its strain", 12 * self.specimen.thickness_nm / min(3.0, 4 * self.scan.pixel_nm)
+            what, volumes = "its strain", 12 * self.specimen.thickness_nm / min(2.0, 4 * self.scan.pixel_nm)
         needed = volumes * rows * columns
         if needed > _LARGEST_BYTES:
             raise ValueError(

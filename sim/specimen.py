@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from veristem.datasets.crystal import Material, load_material
+from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import specimen_from_crystal
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.recipe import Recipe
@@ -127,12 +128,16 @@ def make_specimen(recipe: Recipe, rng: np.random.Generator) -> Specimen | Film:
     Raises
     ------
     InputError
-        For an unknown material, reflection or generator, a bad file, a foil without lines, or particles that do not
-        fit.
+        For an unknown material, reflection or generator, a bad file, a foil without lines or thinner than a slice, or
+        particles that do not fit.
     """
     table = recipe.specimen
     if not isinstance(table, Dislocations):
         return make_film(recipe, rng)
+    if table.thickness_nm < _SLICE_NM:
+        raise InputError(
+            f"specimen.thickness_nm: {table.thickness_nm:g} found, at least a slice of {_SLICE_NM:g} allowed"
+        )
     material = load_material(table.material)
     rotation = orientation(recipe)
     g = rotation @ material.reciprocal_per_nm(table.g)

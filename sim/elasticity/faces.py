@@ -174,10 +174,12 @@ class Relaxation:
         terms = np.stack([fixed0, rising0, fixed1, rising1]).astype(np.complex64)
         for place, z in enumerate(depths_nm):
             inside = self.kx[0] * min(z, self.thickness_nm - z) < _FALLEN  # the others have died away at this depth
-            cut = [np.ascontiguousarray(values[..., : inside.sum()]) for values in (terms, self.kx, self.ky, k)]
-            waves = np.empty((3, *cut[-1].shape), np.complex64)
-            _at_depth(*cut, z, self.thickness_nm, waves)
-            lines = fft.ifft(waves, axis=1, workers=numba.get_num_threads(), overwrite_x=True)[:, rows]
+            part, kx, ky, wave = (
+                np.ascontiguousarray(values[..., : inside.sum()]) for values in (terms, self.kx, self.ky, k)
+            )
+            waves = np.empty((3, *wave.shape), np.complex64)
+            _at_depth(part, kx, ky, wave, z, self.thickness_nm, waves)
+            lines = np.asarray(fft.ifft(waves, axis=1, workers=numba.get_num_threads(), overwrite_x=True))[:, rows]
             field[:, place] += from_waves(lines, self.shape[1:])[..., columns]
         field[2] += g @ self.even
 

@@ -216,30 +216,33 @@ class Lines(NamedTuple):
         return tuple(slice(p, p + n) for p, n in zip(self.pad, self.level.shape))
 
 
-def check_memory(level: Level, volumes: int) -> None:
+def check_memory(needed: float, grid: str) -> None:
     """Refuse a grid that does not fit, before anything is done.
 
     Parameters
     ----------
-    level : Level
-        The finest.
-    volumes : int
-        Of float32 that the result has.
+    needed : float
+        Bytes.
+    grid : str
+        What they are for.
 
     Raises
     ------
     InputError
         With the memory that is needed and that is available.
     """
-    pad = _padding(level)
-    needed = 88 * np.prod(level.shape + 2.0 * pad) + 4.0 * volumes * np.prod(level.shape.astype(float))
     available = psutil.virtual_memory().available
     if needed > available:
         raise InputError(
-            f"elastic field: {needed / 1e9:.1f} GB of memory needed for a grid of "
-            f"{' x '.join(str(n) for n in level.shape[::-1])} voxels, "
-            f"{available / 1e9:.1f} GB available; choose a smaller field or larger voxels"
+            f"{grid}: {needed / 1e9:.1f} GB of memory needed, {available / 1e9:.1f} GB available; choose a smaller "
+            "field or larger voxels"
         )
+
+
+def bytes_needed(level: Level, volumes: int) -> float:
+    """Of the transforms of a level, and of the float32 volumes that the result has."""
+    pad = _padding(level)
+    return float(88 * np.prod(level.shape + 2.0 * pad) + 4.0 * volumes * np.prod(level.shape.astype(float)))
 
 
 def _padding(level: Level) -> np.ndarray:

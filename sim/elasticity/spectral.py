@@ -15,6 +15,7 @@ from veristem.datasets.network import DislocationNetwork
 from veristem.sim.elasticity.octaves import (
     Core,
     add_interpolated,
+    bytes_needed,
     check_memory,
     from_waves,
     interpolation,
@@ -125,7 +126,8 @@ def projected_distortion(
     grow = 0 if faces is None else faces.grow
     below = None
     grids = levels(network, low_zyx_nm, shape_zyx, step_zyx_nm, min(core)[0], grow)
-    check_memory(grids[0], 3 * len(vectors))
+    size = " x ".join(str(n) for n in grids[0].shape[::-1])
+    check_memory(bytes_needed(grids[0], 3 * len(vectors)), f"elastic field of {size} voxels")
     for level in reversed(grids):
         lines = level_lines(network, level, core)
         if faces is not None:

@@ -17,7 +17,7 @@ import numpy as np
 from veristem.datasets.network import DislocationNetwork
 from veristem.sim.elasticity.cores import Lines, divide, sharpen
 from veristem.sim.elasticity.faces import FaceLoads, Relaxation
-from veristem.sim.elasticity.octaves import add_interpolated, interpolation, same
+from veristem.sim.elasticity.octaves import add_interpolated, check_memory, interpolation, same
 from veristem.sim.elasticity.segment import kernel_constants, pack_segments
 from veristem.sim.elasticity.spectral import isotropic_stiffness, projected_distortion
 
@@ -28,6 +28,7 @@ _BLOCK = 16  # voxels along the finest side of a block
 _PART_NM = 0.5  # largest side of the parts of a divided voxel, in x and y
 _MARGIN = 3.0  # of the faces beyond the field, in thicknesses
 _EDGE = 4  # pixels of the spectral grid beyond the field, for interpolation
+_BYTES = 24  # of a voxel: three components, its index, beta along two rays
 
 
 class Strain(NamedTuple):
@@ -73,9 +74,16 @@ def voxel_distortion(
         Of the medium.
     relaxed : bool
         Whether both faces are free of traction, or the medium is infinite.
+
+    Raises
+    ------
+    InputError
+        Before anything is done, when memory will not do.
     """
     step, shape = np.asarray(step_zyx_nm, float), tuple(int(n) for n in shape_zyx)
     corner = np.array([0.0, *corner_yx_nm])
+    size = " x ".join(str(n) for n in shape[::-1])
+    check_memory(_BYTES * float(np.prod(np.array(shape, float))), f"image with {size} voxels")
     smooth, low = _smooth(network, g_per_nm, corner, step, shape, poisson_ratio, relaxed)
     voxels = np.zeros((3, *shape), np.float32)
     axes = tuple(_places(c, n, h, at) for c, n, h, at in zip(corner[1:], shape[1:], step[1:], low))
