@@ -68,15 +68,19 @@ class Specimen:
         """The lines within the imaged field: the truth."""
         return clip(self.network, np.zeros(3), np.array([*self.field_nm, self.thickness_nm]))
 
+    def slices(self, pixel_nm: float) -> int:
+        """How many slices an image with such pixels takes."""
+        per_nm = max(1 / _SLICE_NM, 0.25 / pixel_nm, abs(self.s0_per_nm) / _PER_BEAT)
+        return int(np.ceil(self.thickness_nm * per_nm))
+
     def strain(self, pixel_nm: float, shape: tuple[int, int], margin: int) -> tuple[Strain, float]:
         """g·U on (nz, rows + 2 margin, columns + 2 margin) voxels and the slice thickness [nm].
 
         Computed once for each grid: all views and microscopes of a specimen share it.
         """
-        key = (pixel_nm, shape, margin)
+        slices = self.slices(pixel_nm)
+        key = (slices, pixel_nm, shape, margin)
         if key not in self._strains:
-            per_nm = max(1 / _SLICE_NM, 0.25 / pixel_nm, abs(self.s0_per_nm) / _PER_BEAT)
-            slices = int(np.ceil(self.thickness_nm * per_nm))
             low = self.network.nodes_nm.min(axis=0)
             high = self.network.nodes_nm.max(axis=0)
             low[2], high[2] = 0.0, self.thickness_nm
@@ -91,8 +95,7 @@ class Specimen:
                     self.relaxed_faces,
                 )
             }
-        strain = self._strains[key]
-        return strain, self.thickness_nm / strain.voxels.shape[1]
+        return self._strains[key], self.thickness_nm / slices
 
     def extinction(self, energy_keV: float, loss_collected_fraction: float) -> Extinction:
         """Extinction and absorption distances [nm].

@@ -1,23 +1,27 @@
-"""python -m veristem.bench.validation [-o docs] [--only 1 9]; python -m veristem.bench.validation modes -o DIR."""
+"""Write the page of validation, or a study of it: one of STUDIES into a folder of its own.
+
+python -m veristem.bench.validation [-o docs] [--only 1 9]; python -m veristem.bench.validation modes -o DIR.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
+
+STUDIES = ("modes", "faces", "beams")  # modules with a write_study(folder)
 
 
 def main() -> int:
-    """Write the page of validation, or the study of imaging modes; 1 when a bound is not met."""
+    """Write the page, or a study; 1 when a bound is not met."""
     parser = argparse.ArgumentParser(prog="python -m veristem.bench.validation", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("page", "modes"), default="page")
+    parser.add_argument("what", nargs="?", choices=("page", *STUDIES), default="page")
     parser.add_argument("-o", "--out", type=Path, default=Path("docs"), help="folder of validation.md, or of the study")
     parser.add_argument("--only", nargs="+", default=[], metavar="N", help="numbers of checks, such as 1 9")
     options = parser.parse_args()
-    if options.what == "modes":
-        from veristem.bench.validation.modes import write_study
-
-        print(write_study(options.out))
+    if options.what in STUDIES:
+        print(import_module(f"veristem.bench.validation.{options.what}").write_study(options.out))
         return 0
     from veristem.bench.validation import CHECKS
     from veristem.bench.validation.page import write_page

@@ -37,14 +37,16 @@ class Bent(Specimen):
 
     def strain(self, pixel_nm: float, shape: tuple[int, int], margin: int) -> tuple[Strain, float]:
         """As of the flat foil, with the local excitation error added to g·U_z."""
-        key = ("bent", pixel_nm, shape, margin)
+        key = ("bent", self.slices(pixel_nm), pixel_nm, shape, margin)
         if key not in self._strains:
             flat, _ = super().strain(pixel_nm, shape, margin)
             voxels = flat.voxels.copy()
             y = (np.arange(voxels.shape[2]) - margin + 0.5) * pixel_nm - self.field_nm[1] / 2
             voxels[2] += (self.bend_per_nm * y).astype(np.float32)[:, None]
-            self._strains[key] = flat._replace(voxels=voxels)
-        return self._strains[key], self.thickness_nm / self._strains[key].voxels.shape[1]
+            parts = flat.parts.copy()
+            parts[:, 2] += (self.bend_per_nm * y[flat.places[:, 1]]).astype(np.float32)[:, None, None]
+            self._strains[key] = flat._replace(voxels=voxels, parts=parts)
+        return self._strains[key], self.thickness_nm / self.slices(pixel_nm)
 
 
 def phonon_share(low_rad: float, high_rad: float, wavelength_nm: float) -> float:
@@ -211,7 +213,7 @@ mrad. Triangles stand below the two ends of the line of the profiles, from {line
 All but the first column are over the median. Slow changes are the rms of the image after a median filter of 62 nm (bend
 contours); the oscillation is the rms of what a parabola in depth leaves over, in the inner 80 % of the line.
 
-Limits: two beams, column approximation, faces not relaxed. ADF counts {share:.2f} of what phonons
+Limits: two beams, column approximation. ADF counts {share:.2f} of what phonons
 scatter (Einstein model with Wentzel's atom, one scattering from the axis); of two beams none reaches 30 mrad.
-Weak-beam images of lines are narrower than a pixel: their dots are in part those of the sampling (check 16).
+Weak-beam images of lines are narrower than a pixel.
 """
