@@ -86,7 +86,7 @@ def figure(free: np.ndarray, infinite: np.ndarray, tips: np.ndarray):
                 ax.plot(*tips.T, "o", ms=5, mfc="none", mec=METHODS[5], mew=0.8)
             else:
                 ax.set(xlim=(tip[0] - half, tip[0] + half), ylim=(tip[1] + half, tip[1] - half))
-            scale_bar(ax)
+            scale_bar(ax, 0.4)
             if letter in "bc":
                 drawing.colorbar(picture, ax=axes[:, "abc".index(letter)], location="bottom", label="I / median")
     return drawing
@@ -105,7 +105,7 @@ def write_study(folder: Path) -> Path:
     tips = ends(foil.network, foil.thickness_nm, free.shape[0] * PIXEL_NM)
     (folder / "faces.png").write_bytes(drawn(figure(free, infinite, tips), "png", 200))
     table = [
-        f"| {name} | {mask.mean():.2f} | {np.std(infinite[mask]):.3f} | {np.std(free[mask]):.3f} "
+        f"| {name} | {100 * mask.mean():.1f} % | {np.std(infinite[mask]):.3f} | {np.std(free[mask]):.3f} "
         f"| {np.sqrt(np.mean((free - infinite)[mask] ** 2)):.3f} | {np.abs((free - infinite)[mask]).max():.2f} |"
         for name, mask in regions(foil, free.shape).items()
     ]
