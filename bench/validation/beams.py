@@ -189,9 +189,9 @@ python -m veristem.bench.validation beams -o DIR
 
 One straight mixed line along y with g·b = 1, g along x, in 200 nm at 200 kV; bright field of the whole direct disc,
 cone and detector of α, pixels of 2.5 nm; 0.14° from the Bragg condition, the default of recipes. Two beams are both
-ends of a two-beam case (docs/conventions.md); a row is centred on the direct beam. The line is at a depth of 100 nm in the
-figure, in the contrasts and in the levels of the background; differences are the worst of 50, 100 and 150 nm. Contrast:
-the largest |I/background − 1|; width: rms of its square about its centroid, the position.
+ends of a two-beam case (docs/conventions.md); a row is centred on the direct beam. The line is at a depth of 100 nm in
+the figure, in the contrasts and in the levels of the background; differences are the worst of 50, 100 and 150 nm.
+Contrast: the largest |I/background − 1|; width: rms of its square about its centroid, the position.
 
 **Within {enough} in contrast and in width and {near:g} nm in position of seven beams:**
 
@@ -205,6 +205,6 @@ A profile by 3, 5 and 7 beams takes {cost} times as long as by two (Cu, 12 mrad)
 
 Limits. Reflections off the row are left out: they are weak when the foil is tilted far from a zone axis, and a cone
 that covers other Bragg lines (α well above the Bragg angle) excites them whatever the tilt. Columns along each ray:
-that a ray of 60 mrad crosses 12 nm of the foil sideways is followed; that beams of a row part by nλg t within the foil, 2 to
-3 nm for n = 1 and three times that for n = 3, is not. ξ/ξ' is that of the first order throughout.
+that a ray of 60 mrad crosses 12 nm of the foil sideways is followed; that beams of a row part by nλg t within the foil,
+2 to 3 nm for n = 1 and three times that for n = 3, is not. ξ/ξ' is that of the first order throughout.
 """
