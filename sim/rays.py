@@ -159,19 +159,15 @@ def _gather(voxels, tan_x, tan_y, shifts_x, shifts_y, margin, out, pixels, f, cl
         plane = voxels[2, z] + tan_x * voxels[0, z] + tan_y * voxels[1, z]
         ix, wx = _taps(shifts_x[z])
         iy, wy = _taps(shifts_y[z])
-        wx, wy = wx.astype(np.float32), wy.astype(np.float32)
+        a0, a1, a2, a3 = wy.astype(np.float32)
+        b0, b1, b2, b3 = wx.astype(np.float32)
+        left = margin + ix - 1
         for j in range(rows):
-            line = np.zeros(plane.shape[1], np.float32)
-            for c in range(4):
-                row = j + margin + iy + c - 1
-                for i in range(len(line)):
-                    line[i] += wy[c] * plane[row, i]
+            row = j + margin + iy - 1
+            line = a0 * plane[row] + a1 * plane[row + 1] + a2 * plane[row + 2] + a3 * plane[row + 3]
             for i in range(columns):
-                first = i + margin + ix - 1
-                value = np.float32(0)
-                for c in range(4):
-                    value += wx[c] * line[first + c]
-                out[z, j, i] = value
+                k = i + left
+                out[z, j, i] = b0 * line[k] + b1 * line[k + 1] + b2 * line[k + 2] + b3 * line[k + 3]
         for v in range(f):
             y = shifts_y[z] + (v + 0.5) / f - 0.5 + margin
             iy = int(np.floor(y))

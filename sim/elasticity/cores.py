@@ -77,6 +77,8 @@ def sharpen(voxels, index, blocks, origin, step, lines):
     for b in numba.prange(len(blocks)):
         low, high = blocks[b, 0], blocks[b, 1]
         near = _near(lines, low, high, origin, step)
+        if not len(near):
+            continue
         added, scratch = np.empty(3), np.empty((3, 3))
         for i in range(low[0], high[0]):
             z = origin[0] + step[0] * (i + 0.5)
@@ -96,10 +98,11 @@ def sharpen(voxels, index, blocks, origin, step, lines):
 
 
 @numba.njit(cache=True, parallel=True)
-def divide(voxels, index, parts, blocks, origin, step, lines, smooth, y0, wy, x0, wx):
-    """Fill parts (N, 3, f + 1, f + 1) and their mean into voxels.
+def divide(voxels, index, parts, blocks, origin, step, lines, smooth, y0, wy, x0, wx, beyond):
+    """Fill the f x f columns of parts (N, 3, f + 1, f + 1) and their mean into voxels; then those ``beyond``.
 
-    ``y0, wy, x0, wx``: where the smooth field (3, nz, my, mx) is interpolated for each.
+    ``y0, wy, x0, wx``: where the smooth field (3, nz, my, mx) is interpolated for each. Those beyond are the first ones
+    of the next voxels, which may be divided, too.
     """
     f = parts.shape[2] - 1
     side_y, side_x = step[1] / f, step[2] / f
@@ -116,18 +119,25 @@ def divide(voxels, index, parts, blocks, origin, step, lines, smooth, y0, wy, x0
                 n = index[i, j, k]
                 if n < 0:
                     continue
-                for v in range(f + 1):
-                    y = origin[1] + side_y * (j * f + v + 0.5)
-                    for u in range(f + 1):
-                        x = origin[2] + side_x * (k * f + u + 0.5)
-                        value[:] = 0
-                        for m in range(len(near)):
-                            _add_difference(x, y, z, side_y, side_x, _DEEP, step[0], near[m], lines, scratch, value)
-                        for c in range(3):
-                            for p in range(wy.shape[1]):
-                                for q in range(wx.shape[1]):
-                                    weight = wy[j * f + v, p] * wx[k * f + u, q]
-                                    value[c] += weight * smooth[c, i, y0[j * f + v] + p, x0[k * f + u] + q]
-                            parts[n, c, v, u] = value[c]
-                for c in range(3):
-                    voxels[c, i, j, k] = parts[n, c, :f, :f].mean()
+                for part in range((f + 1) ** 2):
+                    v, u = part // (f + 1), part % (f + 1)
+                    if (v == f or u == f) != beyond:
+                        continue
+                    if beyond and j + v // f < index.shape[1] and k + u // f < index.shape[2]:
+                        known = index[i, j + v // f, k + u // f]
+                        if known >= 0:
+                            parts[n, :, v, u] = parts[known, :, v % f, u % f]
+                            continue
+                    y, x = origin[1] + side_y * (j * f + v + 0.5), origin[2] + side_x * (k * f + u + 0.5)
+                    value[:] = 0
+                    for m in range(len(near)):
+                        _add_difference(x, y, z, side_y, side_x, _DEEP, step[0], near[m], lines, scratch, value)
+                    for c in range(3):
+                        for p in range(wy.shape[1]):
+                            for q in range(wx.shape[1]):
+                                weight = wy[j * f + v, p] * wx[k * f + u, q]
+                                value[c] += weight * smooth[c, i, y0[j * f + v] + p, x0[k * f + u] + q]
+                        parts[n, c, v, u] = value[c]
+                if not beyond:
+                    for c in range(3):
+                        voxels[c, i, j, k] = parts[n, c, :f, :f].mean()

@@ -69,6 +69,11 @@ class FaceLoads:
         self.stiffness = isotropic_stiffness(poisson_ratio)
         self.stress = np.zeros((2, 3, *shape_yx), np.float32)  # over the shear modulus
 
+    def within(self, low_yx_nm, high_yx_nm, step_yx_nm) -> bool:
+        """Whether a grid from corner to corner reaches so far beyond the faces that it can be interpolated on them."""
+        high = self.low + np.array(self.stress.shape[2:]) * self.step
+        return bool((self.low > low_yx_nm + 4 * step_yx_nm).all() and (high < high_yx_nm - 4 * step_yx_nm).all())
+
     def add(self, lines: Lines) -> None:
         """The share of a level."""
         level = lines.level
@@ -78,7 +83,8 @@ class FaceLoads:
         out = np.zeros((2, 3, *lines.spectra.shape[2:]), np.complex64)
         _stresses(*lines.arguments, self.stiffness, phases.astype(np.complex64), out)
         share = from_waves(out, lines.size[1:])[(..., *lines.inner[1:])]
-        share *= _taper(share.shape[2], self.grow)[:, None] * _taper(share.shape[3], self.grow)
+        if not self.within(level.low[1:], level.low[1:] + level.shape[1:] * level.step[1:], level.step[1:]):
+            share *= _taper(share.shape[2], self.grow)[:, None] * _taper(share.shape[3], self.grow)
         axes, windows = [], []
         for low, start, step, count, n in zip(
             self.low, level.low[1:], level.step[1:], self.stress.shape[2:], share.shape[2:]

@@ -23,7 +23,7 @@ from veristem.datasets.network import DislocationNetwork
 _ORDER = 2  # of the filters: 1 - F starts with k to the power of twice this
 _WIDTH = 1.8  # of a filter over the step of its level
 _REACH = 3.5  # of the share of a level, in widths of the next filter
-_BEYOND = 10.0  # the widest filter over the size of the network
+_BEYOND = 1.0  # the widest filter over the size of the network
 _SPREAD = 6  # voxels along each side over which a point of a line is spread
 _SHAPE = 2.3 * _SPREAD  # of the window with which it is
 _SLAB = 8  # planes that one thread fills
@@ -44,14 +44,11 @@ class Level(NamedTuple):
     widest: float
 
 
-def levels(
-    network: DislocationNetwork, low_zyx_nm, shape_zyx, step_zyx_nm, core_nm: float, grow: int = 0
-) -> list[Level]:
-    """From the grid that is asked for to one far larger than the network; each ``grow`` voxels wider in x and y.
+def levels(network: DislocationNetwork, low_zyx_nm, shape_zyx, step_zyx_nm, core_nm: float, faces=None) -> list[Level]:
+    """From the grid that is asked for to one far larger than the network; wider in x and y until it holds the faces.
 
     The first filter takes only what the finest grid cannot hold, so nothing of a core that is wide enough.
     """
-    around = np.array([0, grow, grow]) + _TAPS // 2
     low, step = np.asarray(low_zyx_nm, float), np.asarray(step_zyx_nm, float)
     shape = np.asarray(shape_zyx, int)
     middle = low + shape * step / 2
@@ -61,8 +58,11 @@ def levels(
     while found[-1].finest < _BEYOND * size:
         last = found[-1]
         step = np.full(3, 2 * last.step.max())
-        first = np.floor(last.low / step) - around
-        end = np.ceil((last.low + last.shape * last.step) / step) + around
+        first = np.floor(last.low / step) - _TAPS // 2
+        end = np.ceil((last.low + last.shape * last.step) / step) + _TAPS // 2
+        if faces is not None and not faces.within(first[1:] * step[1:], end[1:] * step[1:], step[1:]):
+            first[1:] -= faces.grow
+            end[1:] += faces.grow
         found.append(Level(first * step, (end - first).astype(int), step, last.widest, 2 * last.widest))
     return found
 
@@ -152,18 +152,19 @@ def add_interpolated(coarse, fine, axes):
         plane = np.zeros_like(coarse[0])
         for c in range(wz.shape[1]):
             plane += wz[i, c] * coarse[z0[i] + c]
-        line = np.empty(plane.shape[1], np.float32)
-        for j in range(len(y0)):
-            line[:] = 0
-            for c in range(wy.shape[1]):
-                w = wy[j, c]
-                for k in range(len(line)):
-                    line[k] += w * plane[y0[j] + c, k]
+        rows = np.empty((plane.shape[0], len(x0)), np.float32)
+        for j in range(y0[0], y0[-1] + wy.shape[1]):
             for k in range(len(x0)):
                 value = np.float32(0)
                 for c in range(wx.shape[1]):
-                    value += wx[k, c] * line[x0[k] + c]
-                fine[i, j, k] += value
+                    value += wx[k, c] * plane[j, x0[k] + c]
+                rows[j, k] = value
+        for j in range(len(y0)):
+            for c in range(wy.shape[1]):
+                w = wy[j, c]
+                row = rows[y0[j] + c]
+                for k in range(len(x0)):
+                    fine[i, j, k] += w * row[k]
 
 
 def to_waves(values: np.ndarray, axes: int) -> np.ndarray:

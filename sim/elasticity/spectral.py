@@ -123,9 +123,8 @@ def projected_distortion(
     """
     fields = np.zeros((0,))
     stiffness = np.asarray(stiffness_gpa, float)
-    grow = 0 if faces is None else faces.grow
     below = None
-    grids = levels(network, low_zyx_nm, shape_zyx, step_zyx_nm, min(core)[0], grow)
+    grids = levels(network, low_zyx_nm, shape_zyx, step_zyx_nm, min(core)[0], faces)
     size = " x ".join(str(n) for n in grids[0].shape[::-1])
     check_memory(bytes_needed(grids[0], 3 * len(vectors)), f"elastic field of {size} voxels")
     for level in reversed(grids):

@@ -101,7 +101,8 @@ def voxel_distortion(
     f = int(np.ceil(step[1:].max() / _PART_NM - 1e-9))
     parts = np.empty((len(places), 3, f + 1, f + 1), np.float32)
     (y0, wy), (x0, wx) = (_places(c, n * f + 1, h / f, at) for c, n, h, at in zip(corner[1:], shape[1:], step[1:], low))
-    divide(voxels, index, parts, blocks, corner, step, lines, smooth, y0, wy, x0, wx)
+    for beyond in (False, True):
+        divide(voxels, index, parts, blocks, corner, step, lines, smooth, y0, wy, x0, wx, beyond)
     return Strain(voxels, places, parts)
 
 

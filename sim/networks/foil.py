@@ -9,7 +9,7 @@ import numpy as np
 from veristem.datasets.errors import InputError
 from veristem.datasets.network import DislocationNetwork
 
-_FAR_NM = 2.0e4  # how far a line that leaves the foil is continued
+_FAR_NM = 1.0e4  # how far a line that leaves the foil is continued
 
 
 def clip(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
