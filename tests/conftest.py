@@ -28,6 +28,7 @@ name = "tiny"
 [specimen]
 thickness_nm = 60.0
 field_nm = [96.0, 96.0]
+relaxed_faces = false
 network = { density_per_m2 = 3.0e14 }
 [scan]
 shape = [24, 24]

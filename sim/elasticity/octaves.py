@@ -23,7 +23,7 @@ from veristem.datasets.network import DislocationNetwork
 _ORDER = 2  # of the filters: 1 - F starts with k to the power of twice this
 _WIDTH = 1.8  # of a filter over the step of its level
 _REACH = 3.5  # of the share of a level, in widths of the next filter
-_BEYOND = 1.0  # the widest filter over the size of the network
+_BEYOND = 4.0  # the widest filter over the size of the network
 _SPREAD = 6  # voxels along each side over which a point of a line is spread
 _SHAPE = 2.3 * _SPREAD  # of the window with which it is
 _SLAB = 8  # planes that one thread fills
