@@ -331,7 +331,8 @@ def test_values_are_within_their_bounds(seed):
     found = disturbed(truth, seed)
     result = score_points(spheres(truth), points(found))
     precision, recall, f = (result[name] for name in SHARES)
-    assert 0 <= min(precision, recall) <= f <= max(precision, recall) <= 1
+    assert 0 <= min(precision, recall) <= max(precision, recall) <= 1
+    assert min(precision, recall) - 1e-12 <= f <= max(precision, recall) + 1e-12
     assert precision * result["count_found"] == pytest.approx(recall * result["count_truth"])
     assert shares(spheres(found), points(truth)) == pytest.approx((recall, precision, f), abs=1e-9)
     bias, spread, rmse = (result[f"depth_{name}_nm"] for name in ("bias", "spread", "rmse"))

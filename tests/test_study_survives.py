@@ -1,6 +1,6 @@
 """Whatever happens to a study, it ends with the same table: killed, resumed, on one worker or many, on a full disk.
 
-VERISTEM_CELLS sets the number of cells (40 if not set); the figure of record is for 1000.
+VERISTEM_CELLS sets the number of cells (24 if not set); the figure of record is for 1000.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from veristem.datasets.results import TIMES
 
 resource = pytest.importorskip("resource", reason="limits and process groups are those of POSIX")
 
-CELLS = int(os.environ.get("VERISTEM_CELLS", "40"))
+CELLS = int(os.environ.get("VERISTEM_CELLS", "24"))
 PROGRAM = [sys.executable, "-c", "from veristem.bench.cli import main; main()"]
 STUDY = """
 [study]
