@@ -16,7 +16,7 @@ from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 from veristem.sim.contrast import Extinction, Row, systematic_row, two_beam
 from veristem.sim.film import Film, overlaps
 from veristem.sim.noise import count, electrons_per_pixel
-from veristem.sim.rays import Bundle, bundles, margin_pixels, ray_beta, row_orders
+from veristem.sim.rays import Bundle, Scratch, bundles, margin_pixels, ray_beta, row_orders
 from veristem.sim.specimen import Specimen
 from veristem.sim.visibility import visibility
 
@@ -73,10 +73,13 @@ def region_image(
         row = Row.of_material(specimen.material, specimen.g_hkl, energy, tuple(int(n) for n in row_orders(beams)))
         row = row._replace(xi_0_abs=extinction.xi_0_abs)
     crystal = row or extinction
-    grid = (margin, dz, pixel_nm, specimen.focus_nm)
+    grid = (margin, dz, pixel_nm, specimen.focus_nm, Scratch())
     image = np.zeros(shape)
     for part in bundles(region, alpha, g[:2], wavelength, specimen.s0_per_nm, specimen.thickness_nm, beams):
         beta, pixels, close = ray_beta(strain, part.theta_rad, *grid)
+        if part.sign < 0:  # of the reflection -g
+            for change in (beta, close):
+                np.negative(change, out=change)
         share = counted(part, beta, dz, crystal)
         if close.size:
             share[pixels] = counted(part, close, dz, crystal).mean(axis=1)
@@ -86,8 +89,7 @@ def region_image(
 
 
 def counted(part: Bundle, beta: np.ndarray, dz_nm: float, crystal: Extinction | Row) -> np.ndarray:
-    """Share (...) of the cone's electrons that a region receives of some rays, beta (nz, ...)."""
-    beta = beta if part.sign > 0 else -beta
+    """Share (...) of the cone's electrons that a region receives of some rays, beta (nz, ...) of their reflection."""
     two = isinstance(crystal, Extinction)
     found = two_beam(beta, dz_nm, part.s, crystal) if two else systematic_row(beta, dz_nm, part.s, crystal)
     share = np.zeros(beta.shape[1:])

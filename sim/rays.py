@@ -220,13 +220,33 @@ def _replace(places, parts, number, tan_x, tan_y, shifts_x, shifts_y, margin, cl
                 close[z, number[y // f, x // f], (y % f) * f + x % f] = low + fy * (high - low)
 
 
+class Scratch:
+    """Arrays that one direction after the other fills: fresh memory costs as much time as what is computed in it."""
+
+    def __init__(self):
+        self._held: dict[str, np.ndarray] = {}
+
+    def array(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """An array of float32 that holds anything; the next one of that name lies in its place."""
+        size = int(np.prod(shape))
+        if name not in self._held or self._held[name].size < size:
+            self._held[name] = np.empty(size + size // 8, np.float32)
+        return self._held[name][:size].reshape(shape)
+
+
 def margin_pixels(theta_max_rad: float, depth_max_nm: float, pixel_nm: float) -> int:
     """Pixels that a volume must reach beyond the image so that every ray stays inside it."""
     return int(np.ceil(np.tan(theta_max_rad) * depth_max_nm / pixel_nm)) + 3
 
 
 def ray_beta(
-    strain: Strain, theta_rad, margin: int, dz_nm: float, pixel_nm: float, focus_nm: float
+    strain: Strain,
+    theta_rad,
+    margin: int,
+    dz_nm: float,
+    pixel_nm: float,
+    focus_nm: float,
+    scratch: Scratch | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Change of the excitation error along the rays of one direction: one ray a pixel, and more close to lines.
 
@@ -243,6 +263,8 @@ def ray_beta(
         Voxels beyond the image on each side.
     dz_nm, pixel_nm, focus_nm : float
         Slice, pixel, depth of the focus plane [nm].
+    scratch : Scratch, optional
+        Where the results lie until the next call with it.
 
     Returns
     -------
@@ -262,8 +284,9 @@ def ray_beta(
     if f > 1:
         _mark(strain.places, f, *path, pixels)
     number = np.cumsum(pixels).reshape(pixels.shape) - 1
-    beta = np.empty((slices, *pixels.shape), np.float32)
-    close = np.empty((slices, pixels.sum(), f * f), np.float32)
+    scratch = scratch or Scratch()
+    beta = scratch.array("beta", (slices, *pixels.shape))
+    close = scratch.array("close", (slices, int(pixels.sum()), f * f))
     _gather(strain.voxels, tan_x, tan_y, *path, beta, np.argwhere(pixels), f, close)
     if f > 1:
         _replace(strain.places, strain.parts, number, tan_x, tan_y, *path, close)

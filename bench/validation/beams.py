@@ -76,7 +76,7 @@ def profiles(case: str, beams: int, alpha_mrad: float, depths_nm=DEPTHS_NM, tilt
         for i, (along_x, along_z) in enumerate(fields):
             for row, field, depth in zip(beta[:, i], along_z + tan * along_x, z):
                 row[:-1] = np.interp(_X + (depth - _THICKNESS_NM / 2) * tan, wide, field)
-        total += counted(part, beta, _SLICE_NM, crystal)
+        total += counted(part, part.sign * beta, _SLICE_NM, crystal)
     return total
 
 
