@@ -87,7 +87,7 @@ def best_sentence(study: StudyResult) -> str:
         top = int(np.nanargmax(f_mean))
         return (
             f"None of {len(groups)} {what} reaches F = {F_ENOUGH:g} over {study.things}; "
-            f"the highest, F = {f_mean[top]:.2f}, is at {words(top)}."
+            f"the highest, F = {f_mean[top]:.3f}, is at {words(top)}."
         )
     best = int(np.flatnonzero(enough)[np.argmin(depth[enough, 0])])
     mean, low, high = depth[best]
