@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.formats import write_particles, write_points
 from veristem.datasets.formats.acquisition_h5 import write_acquisition
@@ -25,8 +23,7 @@ def save_simulation(folder: Path, truth: Truth, acquisition: Acquisition) -> lis
     if isinstance(truth, ParticleTruth):
         write_particles(folder / "truth.csv", truth.particles.where(truth.inside))  # the file holds no field
         return [*paths, folder / "truth.csv"]
-    labels = {"g_dot_b": truth.g_dot_b, "g_dot_bu": truth.g_dot_bu, "visible": truth.visible.astype(np.uint8)}
-    write_vtp(folder / "truth.vtp", truth.network, labels)
+    write_vtp(folder / "truth.vtp", truth.network, truth.per_segment())
     return [*paths, folder / "truth.vtp"]
 
 

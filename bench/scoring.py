@@ -16,7 +16,7 @@ from veristem.datasets import (
     ParticleTruth,
     PointSet,
 )  # fmt: skip
-from veristem.datasets.geometry import widest_pair
+from veristem.datasets.geometry import epipolar_direction
 from veristem.datasets.results import CURVE_SCORES, POINT_SCORES
 from veristem.datasets.shapes import as_array
 
@@ -163,11 +163,14 @@ def score_curves(
         if field_nm.min() <= 0:
             raise InputError(f"field_nm: {field_nm.min():g} found, positive numbers allowed")
 
+    epipolar = None
+    if directions_rad is not None:
+        epipolar = epipolar_direction(as_array("directions_rad", directions_rad, (None, 2)))
     pair = Pair.of(Lines.of(truth, tolerance_nm, field_nm), Lines.of(reconstruction, tolerance_nm, field_nm))
     variants = {
         "": pair,
         "_visible": pair.visible(),
-        "_psi_above_25": pair.psi_above_25(_epipolar(directions_rad)),
+        "_psi_above_25": pair.psi_above_25(epipolar),
     }
     scores: dict[str, float | None] = {"tolerance_nm": float(tolerance_nm)}
     for suffix, part in variants.items():
@@ -188,14 +191,3 @@ def vertex_errors_nm(
     lines = Lines.of(truth, TOLERANCE_NM)
     errors = (lines.nearest(curve)[0] for curve in reconstruction.curves_nm)
     return tuple(np.where(np.isfinite(e), e, np.nan) for e in errors)
-
-
-def _epipolar(directions_rad) -> np.ndarray | None:
-    """Direction (2,) in the image along which the widest pair of views shifts what lies deeper; None without a pair."""
-    if directions_rad is None:
-        return None
-    directions = as_array("directions_rad", directions_rad, (None, 2))
-    if not len(directions) or np.ptp(directions, axis=0).max() < 1e-6:
-        return None
-    first, second = np.tan(directions[list(widest_pair(directions))])
-    return first - second

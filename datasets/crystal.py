@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from itertools import permutations, product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,6 +32,22 @@ def electron_wavelength_nm(energy_keV: float) -> float:
 def _velocity(energy_keV: float) -> float:
     gamma = 1 + energy_keV / 510.99895
     return np.sqrt(1 - gamma**-2)
+
+
+class Dissociation(NamedTuple):
+    """A perfect dislocation as two partials with a fault between them.
+
+    normal (3,): unit normal of the glide plane. burgers_nm (2, 3): of the two partials [nm]; the first is the shift of
+    the crystal on the normal's side that makes the fault of low energy. energy_mj_per_m2: of that fault.
+    """
+
+    normal: np.ndarray
+    burgers_nm: np.ndarray
+    energy_mj_per_m2: float
+
+    def rotated(self, rotation: np.ndarray) -> Dissociation:
+        """The same in another frame."""
+        return Dissociation(rotation @ self.normal, self.burgers_nm @ rotation.T, self.energy_mj_per_m2)
 
 
 @dataclass(frozen=True)
@@ -56,6 +73,8 @@ class Material:
         Mean absorption distance xi'_0 at 200 keV with all losses counted [nm].
     xi_0_phonon_nm : float
         The same for phonon scattering alone [nm], which leaves a bright-field disc whatever the losses do.
+    fault_energy_mj_per_m2 : float or None
+        Of the intrinsic stacking fault of an fcc crystal, of the antiphase boundary on {111} of an L1_0 one.
     zone_axis, g : (3,) float
         A zone axis and a reflection of it, to start from.
     source : dict
@@ -72,6 +91,7 @@ class Material:
     absorption_ratio: float
     xi_0_abs_nm: float
     xi_0_phonon_nm: float
+    fault_energy_mj_per_m2: float | None
     zone_axis: tuple[float, float, float]
     g: tuple[float, float, float]
     source: dict[str, str]
@@ -148,6 +168,34 @@ class Material:
         normals = [self.reciprocal_per_nm(n) for n, _ in pairs]
         return [(n / np.linalg.norm(n), self.direction_nm(b)) for n, (_, b) in zip(normals, pairs, strict=True)]
 
+    def dissociations(self) -> list[Dissociation]:
+        """How perfect dislocations split: 1/2<110> of fcc into Shockley partials, <101] of L1_0 into superpartials.
+
+        Empty for other crystals and without a fault energy. The shift that makes an intrinsic fault is that from one
+        {111} layer to the next: the faulted layer then lies in the other hollows, not on top.
+        """
+        energy, found = self.fault_energy_mj_per_m2, []
+        if energy is None:
+            return []
+        for normal, b in self.slip_systems():
+            if self.structure == "fcc":
+                aside = np.cross(normal, b) / np.sqrt(12)
+                up = max((s * v for v in self.burgers_vectors_nm() for s in (1, -1)), key=lambda v: v @ normal)
+                step = up - (up @ normal) * normal  # in the plane, from one layer to the next along the normal
+                # the partial that is this step turned by 0 or 120 degrees, of the two at 30 degrees to b
+                first = max((b / 2 + aside, b / 2 - aside), key=lambda p: abs(np.cos(1.5 * _angle(p, step))))
+                found.append(Dissociation(normal, np.array([first, b - first]), energy))
+            elif self.structure == "L1_0" and abs(b[2]) > 1e-9:
+                found.append(Dissociation(normal, np.array([b, b]), energy))
+        return found
+
+    @property
+    def shear_modulus_gpa(self) -> float:
+        """Of the isotropic average (Voigt, Reuss, Hill) [GPa]."""
+        c, s = self.stiffness_gpa, np.linalg.inv(self.stiffness_gpa)
+        voigt, reuss = ((np.trace(m[:3, :3]) - m[0, 1] - m[0, 2] - m[1, 2], np.trace(m[3:, 3:])) for m in (c, s))
+        return float(((voigt[0] + 3 * voigt[1]) / 15 + 15 / (4 * reuss[0] + 3 * reuss[1])) / 2)
+
     @property
     def shortest_burgers_nm(self) -> float:
         """Length of the shortest Burgers vector [nm]: the unit of length of a .data file."""
@@ -156,6 +204,10 @@ class Material:
     def burgers_vectors_nm(self) -> np.ndarray:
         """(N, 3) distinct Burgers vectors of the slip systems, b and -b counted once [nm]."""
         return np.unique(np.round([b for _, b in self.slip_systems()], 9), axis=0)
+
+
+def _angle(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.arccos(np.clip(a @ b / np.linalg.norm(a) / np.linalg.norm(b), -1, 1)))
 
 
 def _equivalents(indices, c_fixed: bool) -> list[tuple[float, ...]]:
@@ -205,6 +257,7 @@ def load_material(name: str) -> Material:
         absorption_ratio=table["absorption_ratio"],
         xi_0_abs_nm=table["xi_0_abs_nm"],
         xi_0_phonon_nm=table["xi_0_phonon_nm"],
+        fault_energy_mj_per_m2=table.get("fault_energy_mj_per_m2"),
         zone_axis=tuple(table["zone_axis"]),
         g=tuple(table["g"]),
         source=table["source"],

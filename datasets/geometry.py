@@ -164,3 +164,17 @@ def widest_pair(directions_rad: np.ndarray) -> tuple[int, int]:
     if distance[i, j] < 1e-6:
         raise InputError("directions_rad: all views share one direction, at least two different ones allowed")
     return int(i), int(j)
+
+
+def epipolar_direction(directions_rad: np.ndarray) -> np.ndarray | None:
+    """Unit direction (2,) in the image along which the widest pair shifts what lies deeper; None without a pair.
+
+    Parameters
+    ----------
+    directions_rad : (V, 2) float
+        Mean direction of each view [rad].
+    """
+    if not len(directions_rad) or np.ptp(directions_rad, axis=0).max() < 1e-6:
+        return None
+    first, second = np.tan(np.asarray(directions_rad)[list(widest_pair(directions_rad))])
+    return (first - second) / np.linalg.norm(first - second)

@@ -68,6 +68,12 @@ class Recipe(Table):
                 f"scan of {size[0]:g} x {size[1]:g} nm found, specimen.field_nm {self.specimen.field_nm[0]:g} x "
                 f"{self.specimen.field_nm[1]:g} allowed; set scan.shape and scan.pixel_nm to match"
             )
+        regions = getattr(self.specimen, "regions", None)
+        if regions is not None and regions.size_nm < self.scan.pixel_nm:
+            raise ValueError(
+                f"specimen.regions.size_nm = {regions.size_nm:g} found, at least a pixel of {self.scan.pixel_nm:g} nm "
+                "allowed"
+            )
         views = len(self.microscope.detector.regions(0.0))
         what, volumes = "its views", 16 * views  # expected and counted electrons
         if self.specimen.kind == "dislocations":

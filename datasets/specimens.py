@@ -49,12 +49,44 @@ class FromFile(Table):
     )
 
 
+class Regions(Table):
+    """Lamellae or grains, each turned a little: excitation error, grey level and fringes at the boundaries differ."""
+
+    kind: Literal["lamellae", "grains"] = "lamellae"
+    size_nm: Positive = Field(default=150.0, description="mean width of a lamella or size of a grain")
+    plane: Reflection = Field(default=(1, 1, 1), description="(hkl) of the boundaries of lamellae")
+    tilt_spread_deg: Annotated[float, Field(ge=0, le=2)] = Field(
+        default=0.3, description="standard deviation of the tilts that change the excitation error"
+    )
+    shift: Triple = Field(
+        default=(1 / 6, 1 / 6, 1 / 3), description="of the crystal across boundaries, [uvw]; whole g.R leave no fringes"
+    )
+    stopped: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.5, description="share of lines that end at boundaries; others pass"
+    )
+    variants: bool = Field(
+        default=False, description="c along another cube axis from lamella to lamella (L1_0), so that g.b differs"
+    )
+
+
 class Dislocations(Table):
     """Dislocation lines in a crystalline foil."""
 
     kind: Literal["dislocations"] = "dislocations"
     material: str = Field(default="CoCrFeMnNi", description="see `veristem list materials`")
-    thickness_nm: Positive = 200.0
+    thickness_nm: Positive = Field(default=200.0, description="in the middle of the field")
+    wedge_deg: Annotated[float, Field(gt=-45, lt=45)] = Field(
+        default=0.0, description="angle between the faces; the foil thickens along x"
+    )
+    hole_nm: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        default=0.0, description="how far the hole of the foil reaches into the field from the left; 0: not at all"
+    )
+    bend_deg: Annotated[float, Field(ge=-5, le=5)] = Field(
+        default=0.0, description="angle by which the foil is bent across the field, along g"
+    )
+    contamination: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        default=0.0, description="relative standard deviation of the smooth grey level of a surface layer"
+    )
     field_nm: tuple[Positive, Positive] = (512.0, 512.0)
     zone_axis: Direction = (1, 1, 0)
     g: Reflection = (0, 0, 2)
@@ -65,6 +97,21 @@ class Dislocations(Table):
     )
     relaxed_faces: bool = Field(default=True, description="both faces free of traction; else an infinite medium")
     network: Generated | FromFile = Generated()
+    regions: Regions | None = Field(default=None, description="lamellae or grains; one crystal if not given")
+
+    @model_validator(mode="after")
+    def _foil_is_whole(self):
+        thinnest = self.thickness_nm - self.field_nm[0] / 2 * abs(np.tan(np.radians(self.wedge_deg)))
+        if thinnest <= 0:
+            raise ValueError(
+                f"foil of {thinnest:.3g} nm at its thinnest found, more than 0 allowed; raise thickness_nm or lower "
+                "wedge_deg"
+            )
+        if self.hole_nm >= self.field_nm[0]:
+            raise ValueError(
+                f"hole_nm = {self.hole_nm:g} found, less than the field of {self.field_nm[0]:g} nm allowed"
+            )
+        return self
 
 
 class Spheres(Table):

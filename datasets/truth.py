@@ -7,7 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from veristem.datasets.dispersion import ParticleDispersion
+from veristem.datasets.geometry import epipolar_direction, project
 from veristem.datasets.network import DislocationNetwork
+
+_OVERLAP_NM = 10.0  # two lines closer than this in an image run into one: the width of a line in bright field
+_APART_NM = 25.0  # points farther apart than this in the foil are not neighbours along one line
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +31,7 @@ class LineTruth:
     expected : (V, Y, X) float32
         Expected counts of each view, before noise.
     labels : (V, Y, X) uint8
-        1 where a visible dislocation projects to, 2 an invisible one, 0 elsewhere.
+        1 where a visible dislocation projects to, 2 an invisible one, 3 a boundary between regions, 0 elsewhere.
     directions_rad : (V, 2) float
         True intensity-weighted mean direction of the rays of each view [rad].
     field_nm : (2,) float
@@ -49,6 +53,50 @@ class LineTruth:
     thickness_nm: float
     focus_nm: float
     recipe: dict
+
+    @property
+    def depth_nm(self) -> np.ndarray:
+        """(M,) depth of the middle of each segment below the entrance face [nm]."""
+        first, second = self.network.ends_nm()
+        return (first[:, 2] + second[:, 2]) / 2
+
+    @property
+    def psi_deg(self) -> np.ndarray:
+        """(M,) angle in the image between each segment and the epipolar direction of the widest pair [deg], 0 to 90.
+
+        A segment along the beam moves along the epipolar direction: its angle is 0. NaN where all views share one
+        direction.
+        """
+        epipolar = epipolar_direction(self.directions_rad)
+        if epipolar is None:
+            return np.full(len(self.network.segments), np.nan)
+        along = self.network.vectors_nm[:, :2]
+        across = np.abs(along[:, 0] * epipolar[1] - along[:, 1] * epipolar[0])
+        return np.degrees(np.arctan2(across, np.abs(along @ epipolar)))
+
+    @property
+    def overlap(self) -> np.ndarray:
+        """(M,) whether another line runs within 10 nm of a segment's middle in some view.
+
+        Another line is one whose nearest middle there lies more than 25 nm off in the foil.
+        """
+        from scipy.spatial import KDTree
+
+        first, second = self.network.ends_nm()
+        middle = (first + second) / 2
+        found = np.zeros(len(middle), bool)
+        for direction in self.directions_rad:
+            tree = KDTree(project(middle, direction, self.focus_nm))
+            pairs = tree.query_pairs(_OVERLAP_NM, output_type="ndarray")
+            apart = np.linalg.norm(middle[pairs[:, 0]] - middle[pairs[:, 1]], axis=1) > _APART_NM
+            found[pairs[apart].ravel()] = True
+        return found
+
+    def per_segment(self) -> dict[str, np.ndarray]:
+        """What is known of each segment, by name: the columns of truth.h5 and truth.vtp."""
+        names = ("g_dot_b", "g_dot_bu", "visible", "depth_nm", "psi_deg", "overlap")
+        values = {name: getattr(self, name) for name in names}
+        return {name: value.astype(np.uint8) if value.dtype == bool else value for name, value in values.items()}
 
 
 @dataclass(frozen=True, eq=False)

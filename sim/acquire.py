@@ -75,23 +75,35 @@ def region_image(
     crystal = row or extinction
     grid = (margin, dz, pixel_nm, specimen.focus_nm, Scratch())
     image = np.zeros(shape)
+    close_exits = None
     for part in bundles(region, alpha, g[:2], wavelength, specimen.s0_per_nm, specimen.thickness_nm, beams):
         beta, pixels, close = ray_beta(strain, part.theta_rad, *grid)
         if part.sign < 0:  # of the reflection -g
             for change in (beta, close):
                 np.negative(change, out=change)
-        share = counted(part, beta, dz, crystal)
+        exits = specimen.shape.exit_slices(part.theta_rad, pixel_nm, shape, dz, specimen.focus_nm)
+        if exits is not None:
+            close_exits = np.repeat(exits[pixels][:, None], close.shape[2], axis=1)
+        share = counted(part, beta, dz, crystal, exits)
         if close.size:
-            share[pixels] = counted(part, close, dz, crystal).mean(axis=1)
-        image += share
+            share[pixels] = counted(part, close, dz, crystal, close_exits).mean(axis=1)
+        layer = specimen.shape.transmitted(part.theta_rad, pixel_nm, shape, specimen.focus_nm)
+        image += share * (layer if exits is None else np.where(exits > 0, layer, 1.0))  # nothing lies over the hole
     specimen.images[key] = image
     return image
 
 
-def counted(part: Bundle, beta: np.ndarray, dz_nm: float, crystal: Extinction | Row) -> np.ndarray:
-    """Share (...) of the cone's electrons that a region receives of some rays, beta (nz, ...) of their reflection."""
-    two = isinstance(crystal, Extinction)
-    found = two_beam(beta, dz_nm, part.s, crystal) if two else systematic_row(beta, dz_nm, part.s, crystal)
+def counted(
+    part: Bundle, beta: np.ndarray, dz_nm: float, crystal: Extinction | Row, exits: np.ndarray | None = None
+) -> np.ndarray:
+    """Share (...) of the cone's electrons that a region receives of some rays, beta (nz, ...) of their reflection.
+
+    The rays pass ``exits`` (...) slices of crystal, or all.
+    """
+    if isinstance(crystal, Extinction):
+        found = two_beam(beta, dz_nm, part.s, crystal, exit_slices=exits)
+    else:
+        found = systematic_row(beta, dz_nm, part.s, crystal, exit_slices=exits)
     share = np.zeros(beta.shape[1:])
     for weights, intensities in zip(part.weight, found):
         for weight, intensity in zip(weights, intensities):  # in this order, whatever the threads
@@ -184,13 +196,18 @@ def line_truth(specimen: Specimen, recipe: Recipe, directions_rad: np.ndarray, e
     foil = specimen.foil_network()
     g_dot_b, g_dot_bu, visible = visibility(foil, specimen.g_per_nm)
     pixel, shape = recipe.scan.pixel_nm, recipe.scan.shape
+    labels = label_maps(foil, visible, directions_rad, specimen.focus_nm, pixel, shape)
+    if specimen.regions is not None:
+        for label, direction in zip(labels, directions_rad):
+            met = specimen.regions.label(direction, specimen.focus_nm, specimen.thickness_nm, pixel, shape)
+            label[met & (label == 0)] = 3
     return LineTruth(
         network=foil,
         g_dot_b=g_dot_b,
         g_dot_bu=g_dot_bu,
         visible=visible,
         expected=expected,
-        labels=label_maps(foil, visible, directions_rad, specimen.focus_nm, pixel, shape),
+        labels=labels,
         directions_rad=directions_rad,
         field_nm=recipe.specimen.field_nm,
         thickness_nm=specimen.thickness_nm,

@@ -46,7 +46,8 @@ def test_burgers_vectors_are_conserved_and_of_the_crystal(made):
     specimen, recipe = made
     specimen.network.check_conservation()
     specimen.foil_network().check_conservation()
-    lattice = specimen.material.burgers_vectors_nm() @ orientation(recipe).T
+    partials = [way.burgers_nm for way in specimen.material.dissociations()]
+    lattice = np.concatenate([specimen.material.burgers_vectors_nm(), *partials]) @ orientation(recipe).T
     for b in np.unique(np.round(specimen.network.burgers_nm, 9), axis=0):
         assert min(np.linalg.norm(np.concatenate([lattice - b, lattice + b]), axis=1)) < 1e-6
 

@@ -33,8 +33,8 @@ def write_truth(path: str | Path, truth: Truth) -> None:
             for name in _NETWORK:
                 if (values := getattr(truth.network, name)) is not None:
                     hdf5.put(group, name, values)
-            for name in ("g_dot_b", "g_dot_bu", "visible"):
-                hdf5.put(group, name, getattr(truth, name))
+            for name, values in truth.per_segment().items():
+                hdf5.put(group, name, values)
             file.attrs["field_nm"] = np.asarray(truth.field_nm, float)
             file.attrs["thickness_nm"] = float(truth.thickness_nm)
         else:

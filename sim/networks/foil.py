@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def continued(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwor
 
     A line that stopped at a face would be a source of strain of its own; continued along its tangent it would run on
     just above the face, and its strain would draw a line where there is none. Ends within the box (pinned sources) stay
-    as they are.
+    as they are. Corners may be given for each node, (N, 3), where a face is not flat.
     """
     low, high = np.asarray(low_nm, float), np.asarray(high_nm, float)
     nodes = network.nodes_nm
@@ -77,6 +78,32 @@ def continued(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwor
     segments = np.arange(2 * len(points)).reshape(-1, 2)
     extra = DislocationNetwork(np.reshape(points, (-1, 3)), segments, np.array(burgers), np.ones(2 * len(points), bool))
     return DislocationNetwork.union([network, extra])
+
+
+def cut_below(network: DislocationNetwork, exit_nm: Callable) -> DislocationNetwork:
+    """The part of a network above an exit face ``exit_nm(x, y)`` that is not flat; lines end, pinned, on it.
+
+    Segments are short against what changes the face, so that they cross it at most once, and where it is straight.
+    """
+    inside = exit_nm(*network.nodes_nm[:, :2].T) - network.nodes_nm[:, 2]
+    ends = inside[network.segments]
+    crossing = np.flatnonzero((ends > 0).any(axis=1) & (ends < 0).any(axis=1))
+    t = ends[crossing, 0] / (ends[crossing, 0] - ends[crossing, 1])
+    first, second = (x[crossing] for x in network.ends_nm())
+    nodes = first + t[:, None] * (second - first)
+    nodes[:, 2] = exit_nm(*nodes[:, :2].T)
+    segments = network.segments.copy()
+    segments[crossing, np.where(ends[crossing, 0] < 0, 0, 1)] = len(inside) + np.arange(len(crossing))
+    keep = (ends > 0).any(axis=1)
+    used, renumbered = np.unique(segments[keep], return_inverse=True)
+    pinned = np.concatenate([network.pinned, np.ones(len(crossing), bool)])
+    pinned[: len(inside)] |= inside <= 0
+    return DislocationNetwork(
+        np.concatenate([network.nodes_nm, nodes])[used],
+        renumbered.reshape(-1, 2),
+        network.burgers_nm[keep],
+        pinned[used],
+    )
 
 
 def tiled(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -18,20 +19,17 @@ _STEP_NM = 10.0  # length of a segment
 
 def generate(population: Population, rng: np.random.Generator) -> DislocationNetwork:
     """Glide lines until the density is met; see `population.fill`."""
-    every = population.burgers_nm / np.linalg.norm(population.burgers_nm, axis=1)[:, None]
-
-    def line(normal, burgers, size, rng):
-        valleys = every[np.abs(every @ normal) < 1e-6]
-        return _line(normal, burgers, valleys[rng.integers(len(valleys))], size, rng)
-
-    return fill(population, line, rng)
+    return fill(population, partial(draw_line, population), rng)
 
 
-def _line(normal, burgers, valley, size, rng: np.random.Generator) -> DislocationNetwork:
+def draw_line(population: Population, normal, burgers, size, rng: np.random.Generator) -> DislocationNetwork:
     """One line on a slip plane through a random point of the field, from face to face.
 
     On average it lies along a close-packed direction of the plane (screw or 60 degrees), where the Peierls valleys are.
     """
+    every = population.burgers_nm / np.linalg.norm(population.burgers_nm, axis=1)[:, None]
+    valleys = every[np.abs(every @ normal) < 1e-6]
+    valley = valleys[rng.integers(len(valleys))]
     through = rng.uniform(0, 1, 3) * size
     angle = np.radians(_SCATTER_DEG) * rng.normal()
     along = np.cos(angle) * valley + np.sin(angle) * np.cross(normal, valley)

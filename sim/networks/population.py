@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from veristem.datasets.crystal import Dissociation
 from veristem.datasets.errors import InputError
 from veristem.datasets.network import DislocationNetwork
 from veristem.sim.networks.foil import clip
@@ -14,12 +15,43 @@ from veristem.sim.networks.foil import clip
 _TRIES = 4000
 
 
+class Faulted(NamedTuple):
+    """Lines with the planar faults between them.
+
+    triangles_nm (T, 3, 3): corners, counter-clockwise as seen from the side that the normal points to [nm]. shifts_nm
+    (T, 3): shift of the crystal on that side less that on the other [nm].
+    """
+
+    network: DislocationNetwork
+    triangles_nm: np.ndarray
+    shifts_nm: np.ndarray
+
+    @staticmethod
+    def of(made: DislocationNetwork | Faulted) -> Faulted:
+        """What a generator made, without faults if it says nothing of them."""
+        return made if isinstance(made, Faulted) else Faulted(made, np.zeros((0, 3, 3)), np.zeros((0, 3)))
+
+    @staticmethod
+    def union(parts: Sequence[Faulted]) -> Faulted:
+        """Several side by side."""
+        return Faulted(
+            DislocationNetwork.union([p.network for p in parts]),
+            np.concatenate([p.triangles_nm for p in parts]),
+            np.concatenate([p.shifts_nm for p in parts]),
+        )
+
+
+Line = TypeVar("Line", DislocationNetwork, Faulted)
+
+
 class Population(NamedTuple):
     """A foil to be filled, in the specimen frame.
 
     normals (S, 3) and burgers_nm (S, 3) of the slip systems [-, nm], g_per_nm (3,) of the reflection [1/nm], size_nm
     (3,) field width, field height and thickness [nm], density_per_nm2 the line length per volume, visible_fraction the
-    share of lines with g·b != 0.
+    share of lines with g·b != 0. trim, where boundaries stop lines, cuts a line just drawn: (line, rng) -> line.
+    dissociations: into which partials perfect lines split. elastic: shear modulus [GPa] and Poisson's ratio.
+    boundaries: a point and the unit normal of each boundary between regions.
     """
 
     normals: np.ndarray
@@ -28,6 +60,10 @@ class Population(NamedTuple):
     size_nm: np.ndarray
     density_per_nm2: float
     visible_fraction: float
+    trim: Callable | None = None
+    dissociations: tuple[Dissociation, ...] = ()
+    elastic: tuple[float, float] = (50.0, 0.3)
+    boundaries: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
 
     @property
     def length_nm(self) -> float:
@@ -46,7 +82,7 @@ class Population(NamedTuple):
         return float(clip(network, np.zeros(3), self.size_nm).lengths_nm.sum())
 
 
-def fill(population: Population, draw_line: Callable, rng: np.random.Generator) -> DislocationNetwork:
+def fill(population: Population, draw_line: Callable[..., Line], rng: np.random.Generator) -> Line:
     """Lines until the density is met within 5 %, with signs of b that keep the net Burgers vector of the field small.
 
     Parameters
@@ -54,9 +90,14 @@ def fill(population: Population, draw_line: Callable, rng: np.random.Generator) 
     population : Population
         What is wanted.
     draw_line : callable
-        (normal, burgers_nm, size_nm, rng) -> DislocationNetwork of one line.
+        (normal, burgers_nm, size_nm, rng) -> DislocationNetwork of one line, or Faulted.
     rng : numpy.random.Generator
         Of everything random.
+
+    Returns
+    -------
+    DislocationNetwork or Faulted
+        As the lines drawn are.
 
     Raises
     ------
@@ -65,15 +106,17 @@ def fill(population: Population, draw_line: Callable, rng: np.random.Generator) 
     """
     target, held = population.length_nm, 0.0
     net = np.zeros(3)
-    lines: list[DislocationNetwork] = []
+    lines: list[Line] = []
     for _ in range(_TRIES):
         if held >= 0.95 * target:
-            return DislocationNetwork.union(lines)
+            return type(lines[0]).union(lines)  # type: ignore[arg-type]
         system = population.draw_system(rng)
         burgers = population.burgers_nm[system]
         burgers = -burgers if net @ burgers > 0 or (net @ burgers == 0 and rng.uniform() < 0.5) else burgers
         line = draw_line(population.normals[system], burgers, population.size_nm, rng)
-        length = population.length_of(line)
+        if population.trim is not None:
+            line = population.trim(line, rng)
+        length = population.length_of(Faulted.of(line).network)
         if length > 0 and held + length <= 1.05 * target:
             lines.append(line)
             held += length

@@ -1,0 +1,197 @@
+"""Lamellae and grains: regions of a foil with their own orientation, and the boundaries between them.
+
+A region is what lies nearer to its seed than to any other, so that boundaries are planes: seeds on a line make
+lamellae, seeds anywhere make grains. Regions are turned by small angles about each other: the reflection stays, its
+excitation error changes, and with it grey level and fringes at the boundaries. Across one the crystal may be shifted.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from veristem.datasets.errors import InputError
+from veristem.datasets.network import DislocationNetwork
+from veristem.datasets.specimens import Regions as Table
+
+_SPREAD = 0.35  # of the logarithm of the distance from one lamella to the next
+_BEYOND_NM = 250.0  # beyond the field that regions reach
+_DEPTHS = 24  # at which a ray is asked for its region when boundaries are labelled
+
+
+class Regions(NamedTuple):
+    """Regions of a foil.
+
+    seeds_nm (R, 3) in the specimen frame. s_per_nm (R,): excitation error of each less that of the foil. turns (R,):
+    g·R of its shift. variant (R,) int: which orientation of an ordered crystal.
+    """
+
+    seeds_nm: np.ndarray
+    s_per_nm: np.ndarray
+    turns: np.ndarray
+    variant: np.ndarray
+
+    def of(self, points_nm: np.ndarray) -> np.ndarray:
+        """Number (...) of the region of each point (..., 3)."""
+        from scipy.spatial import KDTree
+
+        return np.asarray(KDTree(self.seeds_nm).query(points_nm, workers=-1)[1])
+
+    def add_to(self, voxels: np.ndarray, corner_xyz_nm, step_zyx_nm) -> None:
+        """Add excitation errors and the jumps of phase at boundaries to g·U (3, nz, ny, nx) [1/nm], in place.
+
+        A jump is the gradient of a phase that is constant within each region, half of it in each of two neighbouring
+        voxels, so that a ray gains it whole at whatever angle it crosses.
+        """
+        corner, step = np.asarray(corner_xyz_nm, float), np.asarray(step_zyx_nm, float)
+        _, nz, ny, nx = voxels.shape
+        y, x = np.meshgrid(
+            *(corner[a] + (np.arange(n) + 0.5) * step[2 - a] for a, n in ((1, ny), (0, nx))), indexing="ij"
+        )
+        above = None
+        for k in range(nz):  # a slice at a time, so that memory stays bounded
+            here = self.of(np.stack([x, y, np.full_like(x, corner[2] + (k + 0.5) * step[0])], axis=-1))
+            voxels[2, k] += self.s_per_nm[here]
+            turns = self.turns[here]
+            for axis, c in ((0, 1), (1, 0)):
+                half = _wrapped(np.diff(turns, axis=axis)) / (2 * step[2 - c])
+                first = (slice(None, -1), slice(None)) if axis == 0 else (slice(None), slice(None, -1))
+                second = (slice(1, None), slice(None)) if axis == 0 else (slice(None), slice(1, None))
+                voxels[c, k][first] += half
+                voxels[c, k][second] += half
+            if above is not None:
+                half = _wrapped(turns - above) / (2 * step[0])
+                voxels[2, k - 1] += half
+                voxels[2, k] += half
+            above = turns
+
+    def boundaries(self, size_nm) -> list[tuple[np.ndarray, np.ndarray]]:
+        """A point (3,) and the unit normal (3,) of each boundary whose middle lies within the field."""
+        found = []
+        for i in range(len(self.seeds_nm)):
+            for j in range(i):
+                middle = (self.seeds_nm[i] + self.seeds_nm[j]) / 2
+                inside = ((middle[:2] >= 0) & (middle[:2] <= np.asarray(size_nm)[:2])).all()
+                if inside and self.of(middle) in (i, j):
+                    apart = self.seeds_nm[i] - self.seeds_nm[j]
+                    found.append((middle, apart / np.linalg.norm(apart)))
+        return found
+
+    def share(self, wanted, size_nm) -> float:
+        """Part of the field's volume in the regions ``wanted`` (R,) bool."""
+        x, y, z = ((np.arange(40) + 0.5) / 40 * n for n in size_nm)
+        return float(wanted[self.of(np.stack(np.meshgrid(x, y, z), axis=-1))].mean())
+
+    def label(self, direction_rad, focus_nm: float, thickness_nm: float, pixel_nm: float, shape) -> np.ndarray:
+        """(rows, columns) bool: pixels whose ray meets a boundary within the foil."""
+        rows, columns = shape
+        y, x = np.mgrid[: rows + 1, : columns + 1] * pixel_nm  # the corners of pixels
+        found = np.zeros(shape, bool)
+        above = None
+        for z in np.linspace(0, thickness_nm, _DEPTHS):
+            shift = (z - focus_nm) * np.tan(direction_rad)
+            here = self.of(np.stack([x + shift[0], y + shift[1], np.full(x.shape, z)], axis=-1))
+            corners = [here[:-1, :-1], here[1:, :-1], here[:-1, 1:], here[1:, 1:]]
+            if above is not None:
+                corners.append(above[:-1, :-1])
+            found |= np.any([c != corners[0] for c in corners[1:]], axis=0)
+            above = here
+        return found
+
+    def split(self, network: DislocationNetwork) -> DislocationNetwork:
+        """The network with a node wherever a segment crosses from one region to another."""
+        while True:
+            first, second = network.ends_nm()
+            a, b = self.of(first + 1e-6 * (second - first)), self.of(second - 1e-6 * (second - first))
+            cut = np.flatnonzero(a != b)
+            if not len(cut):
+                return network
+            sa, sb = self.seeds_nm[a[cut]], self.seeds_nm[b[cut]]
+            along = (second - first)[cut]
+            # the plane half way between both seeds; a third region between them is found by the next round
+            t = (((sa + sb) / 2 - first[cut]) * (sb - sa)).sum(axis=1) / (along * (sb - sa)).sum(axis=1)
+            nodes = first[cut] + np.clip(t, 1e-5, 1 - 1e-5)[:, None] * along
+            new = len(network.nodes_nm) + np.arange(len(cut))
+            segments = network.segments.copy()
+            tails = np.stack([new, segments[cut, 1]], axis=1)
+            segments[cut, 1] = new
+            network = DislocationNetwork(
+                np.concatenate([network.nodes_nm, nodes]),
+                np.concatenate([segments, tails]),
+                np.concatenate([network.burgers_nm, network.burgers_nm[cut]]),
+                np.concatenate([network.pinned, np.zeros(len(cut), bool)]),
+            )
+
+    def within(self, network: DislocationNetwork, wanted=None) -> DislocationNetwork:
+        """The part of a line in the region that holds most of it, of those ``wanted`` (R,) bool; it ends at boundaries.
+
+        A boundary takes up the Burgers vector of a line that ends there.
+        """
+        network = self.split(network)
+        first, second = network.ends_nm()
+        region = self.of((first + second) / 2)
+        held = np.bincount(region, network.lengths_nm, minlength=len(self.seeds_nm))
+        if wanted is not None:
+            held = np.where(wanted, held, 0.0)
+        keep = (region == held.argmax()) & (held.max() > 0)
+        used, renumbered = np.unique(network.segments[keep], return_inverse=True)
+        lost = np.zeros(len(network.nodes_nm), bool)
+        lost[network.segments[~keep].ravel()] = True
+        return DislocationNetwork(
+            network.nodes_nm[used],
+            renumbered.reshape(-1, 2),
+            network.burgers_nm[keep],
+            (network.pinned | lost)[used],
+        )
+
+
+def _wrapped(turns: np.ndarray) -> np.ndarray:
+    return turns - np.rint(turns)
+
+
+def make_regions(table: Table, rotation, material, g_per_nm, size_nm, rng: np.random.Generator) -> Regions:
+    """Lamellae or grains of a recipe.
+
+    Parameters
+    ----------
+    table : datasets.specimens.Regions
+        What is wanted.
+    rotation : (3, 3) float
+        From crystal to specimen coordinates.
+    material : Material
+        The crystal.
+    g_per_nm, size_nm : (3,) float
+        Reflection [1/nm] and field width, field height and thickness [nm], in the specimen frame.
+    rng : numpy.random.Generator
+        Of everything random.
+
+    Raises
+    ------
+    InputError
+        For variants of a crystal that has none.
+    """
+    size = np.asarray(size_nm, float)
+    low, high = -_BEYOND_NM * np.array([1, 1, 1]), size + _BEYOND_NM
+    if table.kind == "lamellae":
+        normal = rotation @ material.reciprocal_per_nm(table.plane)
+        normal /= np.linalg.norm(normal)
+        half = np.abs(normal) @ (high - low) / 2
+        steps = table.size_nm * rng.lognormal(-(_SPREAD**2) / 2, _SPREAD, int(4 * half / table.size_nm) + 8)
+        at = np.cumsum(steps) - half - rng.uniform(0, 2) * table.size_nm
+        seeds = size / 2 + at[at < half + 2 * table.size_nm][:, None] * normal
+    else:
+        count = max(2, rng.poisson(np.prod(high - low) / table.size_nm**3))
+        seeds = rng.uniform(low, high, (count, 3))
+    if table.variants and material.structure != "L1_0":
+        raise InputError(
+            f"specimen.regions.variants: true found, for an L1_0 crystal allowed, {material.name} is "
+            f"{material.structure}"
+        )
+    numbers = np.arange(len(seeds))
+    shift = rotation @ material.direction_nm(table.shift)
+    tilts = np.radians(table.tilt_spread_deg) * rng.normal(size=len(seeds))
+    # neighbours along the line differ: a lamella is turned and shifted against both beside it
+    variant = (numbers + rng.integers(3)) % 3 if table.variants else np.zeros(len(seeds), int)
+    turns = (g_per_nm @ shift) * (numbers % 2 if table.kind == "lamellae" else rng.integers(-1, 2, len(seeds)))
+    return Regions(seeds, float(np.linalg.norm(g_per_nm)) * tilts, turns, variant)
