@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -13,7 +14,7 @@ from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Dislocations
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
-from veristem.sim.contrast import Extinction, Row, systematic_row, two_beam
+from veristem.sim.contrast import Extinction, Fault, Row, systematic_row, two_beam
 from veristem.sim.film import Film, overlaps
 from veristem.sim.noise import count, electrons_per_pixel
 from veristem.sim.rays import Bundle, Scratch, bundles, margin_pixels, ray_beta, row_orders
@@ -75,18 +76,19 @@ def region_image(
     crystal = row or extinction
     grid = (margin, dz, pixel_nm, specimen.focus_nm, Scratch())
     image = np.zeros(shape)
-    close_exits = None
     for part in bundles(region, alpha, g[:2], wavelength, specimen.s0_per_nm, specimen.thickness_nm, beams):
         beta, pixels, close = ray_beta(strain, part.theta_rad, *grid)
         if part.sign < 0:  # of the reflection -g
             for change in (beta, close):
                 np.negative(change, out=change)
         exits = specimen.shape.exit_slices(part.theta_rad, pixel_nm, shape, dz, specimen.focus_nm)
-        if exits is not None:
-            close_exits = np.repeat(exits[pixels][:, None], close.shape[2], axis=1)
-        share = counted(part, beta, dz, crystal, exits)
-        if close.size:
-            share[pixels] = counted(part, close, dz, crystal, close_exits).mean(axis=1)
+        faults = specimen.faults(part.theta_rad, part.sign, pixel_nm, shape, dz)
+        share = counted(part, beta, dz, crystal, exits, faults)
+        if close.size:  # rays of one pixel leave and cross boundaries at one depth
+            rays = close.shape[1:]
+            near = [f._replace(depth_slices=np.broadcast_to(f.depth_slices[pixels][:, None], rays)) for f in faults]
+            ends = None if exits is None else np.broadcast_to(exits[pixels][:, None], rays)
+            share[pixels] = counted(part, close, dz, crystal, ends, near).mean(axis=1)
         layer = specimen.shape.transmitted(part.theta_rad, pixel_nm, shape, specimen.focus_nm)
         image += share * (layer if exits is None else np.where(exits > 0, layer, 1.0))  # nothing lies over the hole
     specimen.images[key] = image
@@ -94,16 +96,21 @@ def region_image(
 
 
 def counted(
-    part: Bundle, beta: np.ndarray, dz_nm: float, crystal: Extinction | Row, exits: np.ndarray | None = None
+    part: Bundle,
+    beta: np.ndarray,
+    dz_nm: float,
+    crystal: Extinction | Row,
+    exits: np.ndarray | None = None,
+    faults: Sequence[Fault] = (),
 ) -> np.ndarray:
     """Share (...) of the cone's electrons that a region receives of some rays, beta (nz, ...) of their reflection.
 
-    The rays pass ``exits`` (...) slices of crystal, or all.
+    The rays pass ``exits`` (...) slices of crystal, or all, and ``faults``.
     """
     if isinstance(crystal, Extinction):
-        found = two_beam(beta, dz_nm, part.s, crystal, exit_slices=exits)
+        found = two_beam(beta, dz_nm, part.s, crystal, exit_slices=exits, faults=faults)
     else:
-        found = systematic_row(beta, dz_nm, part.s, crystal, exit_slices=exits)
+        found = systematic_row(beta, dz_nm, part.s, crystal, exit_slices=exits, faults=faults)
     share = np.zeros(beta.shape[1:])
     for weights, intensities in zip(part.weight, found):
         for weight, intensity in zip(weights, intensities):  # in this order, whatever the threads
@@ -199,7 +206,7 @@ def line_truth(specimen: Specimen, recipe: Recipe, directions_rad: np.ndarray, e
     labels = label_maps(foil, visible, directions_rad, specimen.focus_nm, pixel, shape)
     if specimen.regions is not None:
         for label, direction in zip(labels, directions_rad):
-            met = specimen.regions.label(direction, specimen.focus_nm, specimen.thickness_nm, pixel, shape)
+            met = specimen.regions.label(direction, specimen.focus_nm, pixel, shape)
             label[met & (label == 0)] = 3
     return LineTruth(
         network=foil,

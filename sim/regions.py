@@ -7,26 +7,41 @@ excitation error changes, and with it grey level and fringes at the boundaries. 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from veristem.datasets.errors import InputError
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.specimens import Regions as Table
+from veristem.sim.contrast import Fault
 
 _SPREAD = 0.35  # of the logarithm of the distance from one lamella to the next
 _BEYOND_NM = 250.0  # beyond the field that regions reach
+_GRID_NM = 8.0  # of the places that tell which regions are neighbours
 _DEPTHS = 24  # at which a ray is asked for its region when boundaries are labelled
 
 
-class Regions(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Regions:
     """Regions of a foil.
 
-    seeds_nm (R, 3) in the specimen frame. s_per_nm (R,): excitation error of each less that of the foil. turns (R,):
-    g·R of its shift. variant (R,) int: which orientation of an ordered crystal.
+    Parameters
+    ----------
+    size_nm : (3,) float
+        Field width, field height and thickness [nm].
+    seeds_nm : (R, 3) float
+        In the specimen frame.
+    s_per_nm : (R,) float
+        Excitation error of each less that of the foil [1/nm].
+    turns : (R,) float
+        g·R of the shift of each.
+    variant : (R,) int
+        Which orientation of an ordered crystal.
     """
 
+    size_nm: np.ndarray
     seeds_nm: np.ndarray
     s_per_nm: np.ndarray
     turns: np.ndarray
@@ -38,58 +53,66 @@ class Regions(NamedTuple):
 
         return np.asarray(KDTree(self.seeds_nm).query(points_nm, workers=-1)[1])
 
+    @cached_property
+    def neighbours(self) -> np.ndarray:
+        """(P, 2) pairs of regions with a common boundary in the field or just beyond."""
+        x, y, z = (np.arange(low, n - low + _GRID_NM, _GRID_NM) for n, low in zip(self.size_nm, (-150, -150, 0)))
+        index = self.of(np.stack(np.meshgrid(x, y, z, indexing="ij"), axis=-1))
+        steps = [np.stack([a.ravel(), b.ravel()]) for a, b in ((index[1:], index[:-1]), (index[:, 1:], index[:, :-1]))]
+        steps.append(np.stack([index[..., 1:].ravel(), index[..., :-1].ravel()]))
+        pairs = np.unique(np.sort(np.concatenate(steps, axis=1), axis=0), axis=1).T
+        return pairs[pairs[:, 0] != pairs[:, 1]]
+
     def add_to(self, voxels: np.ndarray, corner_xyz_nm, step_zyx_nm) -> None:
-        """Add excitation errors and the jumps of phase at boundaries to g·U (3, nz, ny, nx) [1/nm], in place.
-
-        A jump is the gradient of a phase that is constant within each region, half of it in each of two neighbouring
-        voxels, so that a ray gains it whole at whatever angle it crosses.
-        """
+        """Add the excitation errors to g·U (3, nz, ny, nx) [1/nm], in place."""
         corner, step = np.asarray(corner_xyz_nm, float), np.asarray(step_zyx_nm, float)
-        _, nz, ny, nx = voxels.shape
-        y, x = np.meshgrid(
-            *(corner[a] + (np.arange(n) + 0.5) * step[2 - a] for a, n in ((1, ny), (0, nx))), indexing="ij"
-        )
-        above = None
-        for k in range(nz):  # a slice at a time, so that memory stays bounded
-            here = self.of(np.stack([x, y, np.full_like(x, corner[2] + (k + 0.5) * step[0])], axis=-1))
+        x, y, z = (corner[a] + (np.arange(voxels.shape[3 - a]) + 0.5) * step[2 - a] for a in range(3))
+        for k, depth in enumerate(z):  # a slice at a time, so that memory stays bounded
+            here = self.of(np.stack(np.broadcast_arrays(x, y[:, None], depth), axis=-1))
             voxels[2, k] += self.s_per_nm[here]
-            turns = self.turns[here]
-            for axis, c in ((0, 1), (1, 0)):
-                half = _wrapped(np.diff(turns, axis=axis)) / (2 * step[2 - c])
-                first = (slice(None, -1), slice(None)) if axis == 0 else (slice(None), slice(None, -1))
-                second = (slice(1, None), slice(None)) if axis == 0 else (slice(None), slice(1, None))
-                voxels[c, k][first] += half
-                voxels[c, k][second] += half
-            if above is not None:
-                half = _wrapped(turns - above) / (2 * step[0])
-                voxels[2, k - 1] += half
-                voxels[2, k] += half
-            above = turns
 
-    def boundaries(self, size_nm) -> list[tuple[np.ndarray, np.ndarray]]:
-        """A point (3,) and the unit normal (3,) of each boundary whose middle lies within the field."""
+    def faults(self, theta_rad, sign: int, focus_nm: float, pixel_nm: float, shape, dz_nm: float) -> list[Fault]:
+        """The shifts at boundaries as the rays of one direction meet them, for the reflection ``sign`` g."""
+        y, x = ((np.arange(n) + 0.5) * pixel_nm for n in shape)
+        ray = np.array([*np.tan(np.asarray(theta_rad, float)), 1.0])
+        start = np.stack(np.broadcast_arrays(x, y[:, None], 0.0), axis=-1) - focus_nm * (ray - [0, 0, 1])
         found = []
-        for i in range(len(self.seeds_nm)):
-            for j in range(i):
-                middle = (self.seeds_nm[i] + self.seeds_nm[j]) / 2
-                inside = ((middle[:2] >= 0) & (middle[:2] <= np.asarray(size_nm)[:2])).all()
-                if inside and self.of(middle) in (i, j):
-                    apart = self.seeds_nm[i] - self.seeds_nm[j]
-                    found.append((middle, apart / np.linalg.norm(apart)))
+        for i, j in self.neighbours:
+            jump = float(self.turns[j] - self.turns[i])
+            normal = self.seeds_nm[j] - self.seeds_nm[i]
+            rise = normal @ ray
+            if abs(jump - np.rint(jump)) < 1e-6 or abs(rise) < 1e-9 * np.linalg.norm(normal):
+                continue
+            depth = ((self.seeds_nm[i] + self.seeds_nm[j]) / 2 - start) @ normal / rise
+            inside = (depth > 0) & (depth < self.size_nm[2])
+            place = start[inside] + depth[inside][:, None] * ray
+            nearest = self.of(place)
+            depth[~inside] = np.nan
+            depth[inside] = np.where((nearest == i) | (nearest == j), depth[inside], np.nan)
+            found.append(Fault(depth / dz_nm, float(sign * np.sign(rise) * jump)))
         return found
 
-    def share(self, wanted, size_nm) -> float:
+    def boundaries(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """A point (3,) and the unit normal (3,) of each boundary that passes near the middle between its seeds."""
+        found = []
+        for i, j in self.neighbours:
+            middle, apart = (self.seeds_nm[i] + self.seeds_nm[j]) / 2, self.seeds_nm[j] - self.seeds_nm[i]
+            if self.of(middle) in (i, j):
+                found.append((middle, apart / np.linalg.norm(apart)))
+        return found
+
+    def share(self, wanted) -> float:
         """Part of the field's volume in the regions ``wanted`` (R,) bool."""
-        x, y, z = ((np.arange(40) + 0.5) / 40 * n for n in size_nm)
+        x, y, z = ((np.arange(40) + 0.5) / 40 * n for n in self.size_nm)
         return float(wanted[self.of(np.stack(np.meshgrid(x, y, z), axis=-1))].mean())
 
-    def label(self, direction_rad, focus_nm: float, thickness_nm: float, pixel_nm: float, shape) -> np.ndarray:
+    def label(self, direction_rad, focus_nm: float, pixel_nm: float, shape) -> np.ndarray:
         """(rows, columns) bool: pixels whose ray meets a boundary within the foil."""
         rows, columns = shape
         y, x = np.mgrid[: rows + 1, : columns + 1] * pixel_nm  # the corners of pixels
         found = np.zeros(shape, bool)
         above = None
-        for z in np.linspace(0, thickness_nm, _DEPTHS):
+        for z in np.linspace(0, self.size_nm[2], _DEPTHS):
             shift = (z - focus_nm) * np.tan(direction_rad)
             here = self.of(np.stack([x + shift[0], y + shift[1], np.full(x.shape, z)], axis=-1))
             corners = [here[:-1, :-1], here[1:, :-1], here[:-1, 1:], here[1:, 1:]]
@@ -146,10 +169,6 @@ class Regions(NamedTuple):
         )
 
 
-def _wrapped(turns: np.ndarray) -> np.ndarray:
-    return turns - np.rint(turns)
-
-
 def make_regions(table: Table, rotation, material, g_per_nm, size_nm, rng: np.random.Generator) -> Regions:
     """Lamellae or grains of a recipe.
 
@@ -194,4 +213,4 @@ def make_regions(table: Table, rotation, material, g_per_nm, size_nm, rng: np.ra
     # neighbours along the line differ: a lamella is turned and shifted against both beside it
     variant = (numbers + rng.integers(3)) % 3 if table.variants else np.zeros(len(seeds), int)
     turns = (g_per_nm @ shift) * (numbers % 2 if table.kind == "lamellae" else rng.integers(-1, 2, len(seeds)))
-    return Regions(seeds, float(np.linalg.norm(g_per_nm)) * tilts, turns, variant)
+    return Regions(size, seeds, float(np.linalg.norm(g_per_nm)) * tilts, turns, variant)

@@ -12,6 +12,7 @@ from veristem.datasets.geometry import specimen_from_crystal
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Dislocations, FromFile, Generated
+from veristem.sim.contrast import Fault
 from veristem.sim.contrast.howie_whelan import Extinction
 from veristem.sim.elasticity.voxels import Strain, voxel_distortion
 from veristem.sim.film import Film, make_film
@@ -25,6 +26,7 @@ from veristem.sim.sheets import add_sheets
 
 _SIDE_NM = 150.0  # lines of a bulk network are kept this far beyond the field
 _SLICE_NM = 2.0  # thickest slice
+_FAULT_NM = 1.0  # with faults between partials, which are as sharp as a slice
 _VARIANTS = [np.roll(np.eye(3), turn, axis=0) for turn in range(3)]  # c along z, x, y of the cube
 _PER_BEAT = 0.1  # thickest slice over the depth 1/s in which the beams get out of step
 
@@ -92,7 +94,8 @@ class Specimen:
         s = abs(self.s0_per_nm) + np.abs(self.shape.bend_per_nm) @ self.field_nm / 2
         if self.regions is not None:
             s += np.abs(self.regions.s_per_nm).max()
-        per_nm = max(1 / _SLICE_NM, 0.25 / pixel_nm, s / _PER_BEAT)
+        thickest = _FAULT_NM if len(self.triangles_nm) else _SLICE_NM
+        per_nm = max(1 / thickest, 0.25 / pixel_nm, s / _PER_BEAT)
         return int(np.ceil(self.thickness_nm * per_nm))
 
     def strain(self, pixel_nm: float, shape: tuple[int, int], margin: int) -> tuple[Strain, float]:
@@ -124,6 +127,12 @@ class Specimen:
     def exit_nm(self, points_nm: np.ndarray) -> np.ndarray:
         """Depth (...) of the exit face below points (..., 3) [nm]."""
         return self.shape.exit_nm(*np.moveaxis(points_nm[..., :2], -1, 0))
+
+    def faults(self, theta_rad, sign: int, pixel_nm: float, shape: tuple[int, int], dz_nm: float) -> list[Fault]:
+        """Boundaries with a shift, as the rays of one direction meet them, for the reflection ``sign`` g."""
+        if self.regions is None:
+            return []
+        return self.regions.faults(theta_rad, sign, self.focus_nm, pixel_nm, shape, dz_nm)
 
     def _add_crystal(self, strain: Strain, corner_xyz, step_zyx) -> None:
         """Add to g·U what is not strain of lines: regions, bending, faults."""
@@ -193,7 +202,7 @@ def generated(table: Dislocations, rotation, g, size, regions: Regions | None, r
             trim=trim,
             dissociations=tuple(d.rotated(turned) for d in material.dissociations()),
             elastic=(material.shear_modulus_gpa, material.poisson_ratio),
-            boundaries=() if regions is None else tuple(regions.boundaries(size)),
+            boundaries=() if regions is None else tuple(regions.boundaries()),
         )
         return Faulted.of(generate(population, rng))
 
@@ -205,7 +214,7 @@ def generated(table: Dislocations, rotation, g, size, regions: Regions | None, r
     parts = []
     for number, axes in enumerate(_VARIANTS):
         own = regions.variant == number
-        if share := regions.share(own, size):
+        if share := regions.share(own):
             parts.append(fill(share, axes, lambda line, rng, own=own: regions.within(line, own)))
     return Faulted.union(parts)
 
