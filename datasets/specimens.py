@@ -32,7 +32,7 @@ class Table(BaseModel):
 class Generated(Table):
     """A network made by a generator of sim/networks."""
 
-    generator: str = Field(default="glide", description="a file of sim/networks: glide, loops or net")
+    generator: str = Field(default="glide", description="a file of sim/networks: glide, loops, pile_up, ...")
     density_per_m2: Positive = Field(default=2.0e13, description="line length per volume [1/m^2]")
     visible_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.8, description="share of lines with g.b != 0"

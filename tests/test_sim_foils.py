@@ -201,6 +201,24 @@ def test_lines_stop_at_boundaries_or_pass():
         specimen.network.check_conservation()
 
 
+def test_pile_ups_stand_at_boundaries():
+    """The locked line of each lies at a boundary between lamellae, the others behind it on one side."""
+    values = {"kind": "lamellae", "size_nm": 300.0, "plane": [1, -1, 1], "stopped": 1.0}
+    specimen, _ = make(
+        specimen__regions=values, specimen__network={"generator": "pile_up", "density_per_m2": 4e14}, seed=1
+    )
+    regions = specimen.regions
+    assert regions is not None
+    chains = [chain for chain in specimen.network.chains() if len(chain) > 3]
+    apart = []
+    for chain in chains:
+        middle = chain[len(chain) // 2]
+        apart.append(min(abs((middle - place) @ normal) for place, normal in regions.boundaries()))
+    assert min(apart) < 3
+    assert np.mean(np.array(apart) < 3) > 0.05  # one of five to twelve, and some boundaries lie outside the field
+    assert np.mean(np.array(apart) > 20) > 0.3
+
+
 def test_variants_have_lines_of_their_own():
     """A third of the lamellae has c along each cube axis; their Burgers vectors are those of the crystal so turned."""
     values = {"kind": "lamellae", "size_nm": 70.0, "variants": True, "plane": [1, 1, 1]}

@@ -10,9 +10,10 @@ from veristem.datasets.crystal import Dissociation
 from veristem.datasets.errors import InputError
 from veristem.datasets.network import DislocationNetwork
 from veristem.sim.networks.foil import clip
-from veristem.sim.networks.glide import draw_line
+from veristem.sim.networks.glide import bowed_points
 from veristem.sim.networks.population import Faulted, Population, fill
 
+_STEP_NM = 8.0
 _BEYOND_NM = 100.0  # that a line is drawn on beyond the faces, which cut its partials at other places than itself
 
 
@@ -35,22 +36,11 @@ def generate(population: Population, rng: np.random.Generator) -> Faulted:
     perfect = population._replace(normals=normals, burgers_nm=whole, trim=None)  # a fault cannot be cut with its lines
 
     def pair(normal, burgers, size, rng):
-        way = next(
-            way
-            for way, b in zip(ways, whole)
-            if way.normal @ normal > 1 - 1e-9 and abs(b @ burgers) > (1 - 1e-9) * (b @ b)
-        )
-        line = draw_line(perfect, normal, burgers, size, rng)
-        parts = [split(points, way, burgers, population.elastic, size[2]) for points in runs(line)]
-        return Faulted.union(parts)
+        valleys = perfect.valleys(normal)
+        points = bowed_points(normal, valleys[rng.integers(len(valleys))], size, rng, _STEP_NM)
+        return split(points, ways[perfect.system_of(normal, burgers)], burgers, population.elastic, size[2])
 
     return fill(perfect, pair, rng)
-
-
-def runs(line: DislocationNetwork) -> list[np.ndarray]:
-    """The stretches (K, 3) of a line that the faces cut [nm]."""
-    breaks = np.flatnonzero(line.segments[1:, 0] != line.segments[:-1, 1]) + 1
-    return [line.nodes_nm[np.append(part[:, 0], part[-1, 1])] for part in np.split(line.segments, breaks) if len(part)]
 
 
 def width_nm(partials_nm, tangents, elastic, energy_mj_per_m2: float) -> np.ndarray:

@@ -54,6 +54,36 @@ def clip(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
     )
 
 
+def between_faces(network: DislocationNetwork, size_nm, side: float = 0.5) -> DislocationNetwork:
+    """The part between the faces of a foil of that size (3,) [nm], up to ``side`` times it beyond the field's sides."""
+    size = np.asarray(size_nm, float)
+    return clip(network, np.array([-side, -side, 0.0]) * size, np.array([1 + side, 1 + side, 1.0]) * size)
+
+
+def crossing(through, along, size_nm, reach: float = 3.0) -> np.ndarray:
+    """Ends (..., 2, 3) [nm] of straight lines on the faces of a foil, or beyond the sides if nearly parallel to them.
+
+    Parameters
+    ----------
+    through, along : (..., 3) float
+        A point of each line [nm] and its direction, a unit vector.
+    size_nm : (3,) float
+        Field width, field height and thickness [nm].
+    reach : float
+        Farthest end from the point, over the largest of those sizes.
+    """
+    far = reach * np.max(size_nm)
+    with np.errstate(divide="ignore"):
+        to_faces = np.sort((np.array([0.0, size_nm[2]]) - through[..., 2:]) / along[..., 2:], axis=-1)
+    return through[..., None, :] + np.clip(to_faces, -far, far)[..., None] * along[..., None, :]
+
+
+def forward(direction) -> np.ndarray:
+    """A unit vector (3,) or its opposite: the one along +z, else +y, else +x. The sign of a line is then that of b."""
+    toward = direction[::-1][np.abs(direction[::-1]) > 1e-9][0]
+    return direction * np.copysign(1.0, toward)
+
+
 def continued(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
     """The network with every line that ends on the box continued far outside, along the normal of that face.
 

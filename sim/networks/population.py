@@ -12,7 +12,7 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.network import DislocationNetwork
 from veristem.sim.networks.foil import clip
 
-_TRIES = 4000
+_TRIES = 4000  # and one more for every thickness of line wanted
 
 
 class Faulted(NamedTuple):
@@ -77,6 +77,27 @@ class Population(NamedTuple):
         choice = np.flatnonzero(wanted if wanted.any() else np.ones(len(visible), bool))
         return int(rng.choice(choice))
 
+    def of_systems(self, systems) -> Population:
+        """The same foil with only those slip systems, by index."""
+        return self._replace(normals=self.normals[systems], burgers_nm=self.burgers_nm[systems])
+
+    def system_of(self, normal, burgers_nm) -> int:
+        """The slip system with that normal and that Burgers vector, of either sign."""
+        b = np.stack([self.burgers_nm - burgers_nm, self.burgers_nm + burgers_nm])
+        off = np.linalg.norm(b, axis=2).min(axis=0) / np.linalg.norm(burgers_nm)
+        return int(np.argmin(off + np.linalg.norm(self.normals - normal, axis=1)))
+
+    def valleys(self, normal) -> np.ndarray:
+        """(K, 3) directions of the Peierls valleys of a slip plane: those of its Burgers vectors."""
+        every = self.burgers_nm / np.linalg.norm(self.burgers_nm, axis=1)[:, None]
+        return every[np.abs(every @ normal) < 1e-6]
+
+    def cross_slip_normals(self, system: int) -> np.ndarray:
+        """(K, 3) normals of the other slip planes that hold the Burgers vector of a slip system."""
+        other = np.abs(self.burgers_nm - self.burgers_nm[system]).max(axis=1) < 1e-6
+        other[system] = False
+        return self.normals[other]
+
     def length_of(self, network: DislocationNetwork) -> float:
         """Line length within the field [nm]."""
         return float(clip(network, np.zeros(3), self.size_nm).lengths_nm.sum())
@@ -107,7 +128,8 @@ def fill(population: Population, draw_line: Callable[..., Line], rng: np.random.
     target, held = population.length_nm, 0.0
     net = np.zeros(3)
     lines: list[Line] = []
-    for _ in range(_TRIES):
+    tries = _TRIES + int(target / population.size_nm[2])
+    for _ in range(tries):
         if held >= 0.95 * target:
             return type(lines[0]).union(lines)  # type: ignore[arg-type]
         system = population.draw_system(rng)
@@ -122,7 +144,7 @@ def fill(population: Population, draw_line: Callable[..., Line], rng: np.random.
             held += length
             net += burgers
     raise InputError(
-        f"specimen.network.density_per_m2: {1e18 * population.density_per_nm2:.3g} found, but {_TRIES} lines drawn do "
+        f"specimen.network.density_per_m2: {1e18 * population.density_per_nm2:.3g} found, but {tries} lines drawn do "
         f"not meet it within 5 % in this field (target {target:.0f} nm of line, reached {held:.0f}); choose a larger "
         "field or density"
     )

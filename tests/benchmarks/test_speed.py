@@ -19,6 +19,8 @@ from veristem.sim.contrast.howie_whelan import Extinction, two_beam
 from veristem.sim.elasticity.segment import segment_distortion
 from veristem.sim.elasticity.spectral import isotropic_stiffness, projected_distortion, spectral_distortion
 from veristem.sim.elasticity.voxels import voxel_distortion
+from veristem.sim.networks import GENERATORS, load_generator
+from veristem.sim.networks.population import Population
 from veristem.sim.specimen import Specimen, make_specimen
 
 pytestmark = pytest.mark.benchmark(disable_gc=True, warmup=True, warmup_iterations=1)
@@ -63,6 +65,21 @@ def lines(segments: int) -> DislocationNetwork:
     ends = rng.uniform(0, 1, (segments // per_line, 2, 3)) * FOIL_NM
     made = [DislocationNetwork.from_polyline(np.linspace(a, b, per_line + 1), rng.normal(0, 0.15, 3)) for a, b in ends]
     return DislocationNetwork.union(made)
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_generator(benchmark, generator):
+    """Segments per second of a foil of 2000 x 2000 x 200 nm with some 1e4 of them; a net, one sheet, holds fewer."""
+    crystal, size = load_material("Al"), np.array([2000.0, 2000.0, 200.0])
+    normals, burgers = map(np.array, zip(*crystal.slip_systems()))
+    density = 1e-5 if generator == "net" else 1.3e-4
+    population = Population(normals, burgers, crystal.reciprocal_per_nm((1, 1, 1)), size, density, 0.8)
+    network = benchmark.pedantic(
+        lambda: load_generator(generator)(population, np.random.default_rng(0)), rounds=3, warmup_rounds=1
+    )
+    network.check_conservation()
+    assert population.length_of(network) == pytest.approx(population.length_nm, rel=0.051)
+    told(benchmark, "segments per second", len(network.segments))
 
 
 @pytest.mark.parametrize("what", ["g·U", "U"])
