@@ -1,0 +1,180 @@
+"""What a simulated bright-field image of dislocations is like, against what is stated of real ones.
+
+Of each image: grey levels, width and contrast of its lines, and the spectrum of its noise. Each quantity has a range
+with its source, or none where no statement was found; `outside` lists what lies out of its range and so would give the
+image away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.crystal import load_material
+from veristem.datasets.geometry import project
+from veristem.datasets.truth import LineTruth
+
+_STRETCH_NM = 60.0  # of a line over which a profile is averaged
+_STRAIGHT_NM = 5.0  # farthest that a stretch may leave its chord
+_REACH_NM = 45.0  # of a profile to either side
+_FLANK_NM = 30.0  # beyond which it shows the background
+_NEAR_NM = 12.0  # of the projected line within which the darkest point is sought
+
+_STEM = (
+    "STEM at 1 MV of Si, lines of 10-15 and 13-16 nm: 'Maximum usable thickness revisited: imaging dislocations in Si "
+    "by modern high-voltage STEM' and 'High-voltage STEM: a tool for structural characterization of micrometer-thick "
+    "specimens'"
+)
+_TWO_BEAMS = "Hirsch et al., Electron Microscopy of Thin Crystals (1965); Williams & Carter: a fifth to a half of xi_g"
+_ROSE = "Rose criterion, 5 (our reading of it: contrast times the root of the counts in a square of the line's width)"
+_COUNTING = "our reading: a real detector adds to Poisson noise (DQE below 1)"
+
+
+class Quantity(NamedTuple):
+    """One property of an image: its unit, the range of real images (None: open, or not stated) and who says so."""
+
+    unit: str
+    low: float | None
+    high: float | None
+    source: str
+
+
+QUANTITIES = {
+    "line_width_nm": Quantity("nm", 10.0, 16.0, _STEM),
+    "line_width_over_xi": Quantity("", 0.2, 0.5, _TWO_BEAMS),
+    "line_contrast": Quantity("", None, None, "no statement found"),
+    "line_over_noise": Quantity("", 5.0, None, _ROSE),
+    "grey_spread": Quantity("", None, None, "no statement found: depends on bending and grains"),
+    "grey_skewness": Quantity("", None, None, "no statement found: below 0 for dark lines on bright ground"),
+    "noise_over_poisson": Quantity("", 1.02, None, _COUNTING),
+    "noise_slow_over_fast": Quantity("", None, None, "no statement found; above 1 where scan or current flicker"),
+}
+
+
+def look(truth: LineTruth, acquisition: Acquisition, view: int = 0) -> dict[str, float]:
+    """What one view shows; NaN where it holds no straight, lone, visible stretch of line or no noise.
+
+    Parameters
+    ----------
+    truth : LineTruth
+        Where the lines are, and the expected counts.
+    acquisition : Acquisition
+        The images.
+    view : int
+        Which of them.
+
+    Returns
+    -------
+    dict
+        A number for each of `QUANTITIES`: median full width at half depth [nm] and depth over background of lines,
+        depth over noise (`Rose`); standard deviation over mean and skewness of the counts; variance of the noise over
+        that of Poisson; power of the noise along the slow scan over that along the fast one.
+    """
+    image, expected = (np.asarray(x[view], float) for x in (acquisition.views, truth.expected))
+    profiles = line_profiles(truth, image, acquisition.pixel_nm, view)
+    measured = np.array([m for p in profiles if (m := width_and_contrast(p, acquisition.pixel_nm)) is not None])
+    width, contrast = np.median(measured, axis=0) if len(measured) else (np.nan, np.nan)
+    counts = np.median(image) * (width / acquisition.pixel_nm) ** 2
+    found = {
+        "line_width_nm": width,
+        "line_width_over_xi": width / _extinction_nm(acquisition),
+        "line_contrast": contrast,
+        "line_over_noise": contrast * np.sqrt(counts),
+        "grey_spread": image.std() / image.mean(),
+        "grey_skewness": ((image - image.mean()) ** 3).mean() / max(image.std(), 1e-12) ** 3,
+    }
+    return {name: float(value) for name, value in (found | noise(image, expected)).items()}
+
+
+def _extinction_nm(acquisition: Acquisition) -> float:
+    if acquisition.material is None or acquisition.g is None or acquisition.energy_keV is None:
+        return np.nan
+    return load_material(acquisition.material).extinction_distances_nm(acquisition.g, acquisition.energy_keV)[0]
+
+
+def noise(image: np.ndarray, expected: np.ndarray) -> dict[str, float]:
+    """Variance over Poisson's, and power of whole rows over that of whole columns: lines drawn by an unsteady scan."""
+    left = (image - expected) / np.sqrt(np.maximum(expected, 1e-12))
+    if not left.any():
+        return {"noise_over_poisson": np.nan, "noise_slow_over_fast": np.nan}
+    rows, columns = (left.mean(axis=axis).var() * left.shape[axis] for axis in (1, 0))
+    return {"noise_over_poisson": left.var(), "noise_slow_over_fast": rows / columns}
+
+
+def line_profiles(truth: LineTruth, image: np.ndarray, pixel_nm: float, view: int) -> list[np.ndarray]:
+    """Mean profiles across straight, lone stretches of visible line, dark or bright, in steps of half a pixel."""
+    from scipy.ndimage import map_coordinates
+    from scipy.spatial import KDTree
+
+    direction = truth.directions_rad[view]
+    first, second = truth.network.ends_nm()
+    every = KDTree(project((first + second) / 2, direction, truth.focus_nm))
+    across = np.arange(-_REACH_NM, _REACH_NM + 1e-9, pixel_nm / 2)
+    profiles = []
+    for chain in truth.network.chains(truth.visible):
+        line = project(chain, direction, truth.focus_nm)
+        along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+        for start in np.arange(0, along[-1] - _STRETCH_NM, _STRETCH_NM):
+            s = np.linspace(start, start + _STRETCH_NM, 25)
+            points = np.stack([np.interp(s, along, x) for x in line.T], axis=1)
+            chord = points[-1] - points[0]
+            normal = np.array([-chord[1], chord[0]]) / max(np.linalg.norm(chord), 1e-9)
+            own = int(((along > start - _REACH_NM) & (along < start + _STRETCH_NM + _REACH_NM)).sum())
+            others = every.query_ball_point(points.mean(axis=0), _REACH_NM + _STRETCH_NM / 2, return_length=True) > own
+            if others or np.abs((points - points[0]) @ normal).max() > _STRAIGHT_NM:
+                continue
+            at = (points[:, None] + across[:, None] * normal) / pixel_nm - 0.5
+            if at.min() < 0 or (at.max(axis=(0, 1)) > np.array(image.shape[::-1]) - 1).any():
+                continue
+            profiles.append(map_coordinates(image, [at[..., 1], at[..., 0]], order=1).mean(axis=0))
+    return profiles
+
+
+def width_and_contrast(profile: np.ndarray, pixel_nm: float) -> tuple[float, float] | None:
+    """Full width at half depth [nm] and depth over background of a dark line; None where there is none."""
+    x = (np.arange(len(profile)) - len(profile) // 2) * pixel_nm / 2
+    flank = np.abs(x) > _FLANK_NM
+    background = np.polyval(np.polyfit(x[flank], profile[flank], 1), x)
+    depth = 1 - profile / background
+    near = np.flatnonzero(np.abs(x) < _NEAR_NM)
+    top = near[np.argmax(depth[near])]
+    if depth[top] < 5 * depth[flank].std():
+        return None
+    ends = []
+    for side in (-1, 1):
+        k = top
+        while 0 < k < len(x) - 1 and depth[k] > depth[top] / 2:
+            k += side
+        inner = k - side
+        rest = (depth[inner] - depth[top] / 2) / max(depth[inner] - depth[k], 1e-12)
+        ends.append(x[inner] + side * rest * pixel_nm / 2)
+    return float(ends[1] - ends[0]), float(depth[top])
+
+
+def outside(found: Mapping[str, float]) -> list[str]:
+    """A sentence for each quantity out of its range."""
+    sentences = []
+    for name, (unit, low, high, source) in QUANTITIES.items():
+        value = found[name]
+        if (low is not None and value < low) or (high is not None and value > high):
+            allowed = f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
+            sentences.append(f"{name}: {value:.3g} {unit} found, {allowed} stated ({source})".replace("  ", " "))
+    return sentences
+
+
+def blind_table(found: Mapping[str, Mapping[str, float]]) -> str:
+    """Markdown: a row an image, a column a quantity, what is out of its range in bold; the sources below."""
+    lines = [f"| image | {' | '.join(QUANTITIES)} |", "| --- |" + " --- |" * len(QUANTITIES)]
+    ranges = [(q.low, q.high) for q in QUANTITIES.values()]
+    told = [f"≥ {low:g}" if high is None else f"{low:g} – {high:g}" for low, high in ranges if low is not None]
+    stated = ["*none stated*" if low is None else told.pop(0) for low, _ in ranges]
+    lines.append(f"| *real images* | {' | '.join(stated)} |")
+    for image, values in found.items():
+        out = {sentence.split(":")[0] for sentence in outside(values)}
+        cells = [f"**{values[n]:.3g}**" if n in out else f"{values[n]:.3g}" for n in QUANTITIES]
+        lines.append(f"| {image} | {' | '.join(cells)} |".replace("nan", "–"))
+    sources = [f"- `{name}`: {q.source}." for name, q in QUANTITIES.items()]
+    return "\n".join([*lines, "", *sources, ""])
