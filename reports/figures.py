@@ -158,6 +158,14 @@ def open_figure(size_in) -> Figure:
     return figure
 
 
+def show_view(ax, acquisition: Acquisition, image: np.ndarray, **how) -> None:
+    """An image of an acquisition in nm, with a scale bar and, where it is known, the direction of g."""
+    _show(ax, acquisition, image, **how)
+    scale_bar(ax)
+    if acquisition.g_azimuth_rad is not None:
+        _g_arrow(ax, acquisition)
+
+
 def _show(ax, acquisition: Acquisition, image: np.ndarray, **how):
     height, width = np.multiply(image.shape[:2], acquisition.pixel_nm)
     ax.set_xlabel("x (nm)")
