@@ -20,6 +20,9 @@ bench: $(READY)
 validation: $(READY)
 	$(BIN)/python -m veristem.bench.validation -o docs
 
+gallery: $(READY)
+	$(BIN)/python -m veristem.bench.gallery -o docs
+
 .venv: $(READY)
 
 # A name on PATH may be a shim of a version that is not installed, so each is run. pip is the last thing venv puts in.
@@ -32,4 +35,4 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@mkdir -p .links/veristem && for room in $(ROOMS); do ln -sfn ../../$$room .links/veristem/$$room; done
 	@touch $@
 
-.PHONY: demo test bench validation .venv
+.PHONY: demo test bench validation gallery .venv

@@ -17,8 +17,8 @@ from veristem.datasets.crystal import load_material
 from veristem.datasets.geometry import project
 from veristem.datasets.truth import LineTruth
 
-_STRETCH_NM = 60.0  # of a line over which a profile is averaged
-_STRAIGHT_NM = 5.0  # farthest that a stretch may leave its chord
+_STRETCH_NM = 40.0  # of a line over which a profile is averaged
+_STRAIGHT_NM = 6.0  # farthest that a stretch may leave its chord
 _REACH_NM = 45.0  # of a profile to either side
 _FLANK_NM = 30.0  # beyond which it shows the background
 _NEAR_NM = 12.0  # of the projected line within which the darkest point is sought

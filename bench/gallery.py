@@ -200,7 +200,7 @@ def write_gallery(out: Path, networks: Path, only: list[str]) -> Path:
         assert isinstance(specimen, Specimen)
         draw(truth, acquisition, pictures / f"{name}.png")
         size = (*truth.field_nm, truth.thickness_nm)
-        statistics[name] = line_statistics(truth.network, size, specimen.g_per_nm)
+        statistics[name] = line_statistics(truth.network, size, specimen.g_per_nm, specimen.shape.volume_nm3)
         seen[name] = look(truth, acquisition)
         text += describe(name, EXHIBITS[name], table, specimen.notes)
         print(f"{name}: {statistics[name]['density_per_m2']:.2g} per m2, width {seen[name]['line_width_nm']:.1f} nm")
@@ -234,7 +234,7 @@ def _page(text: list[str], statistics: Table, seen: Table) -> list[str]:
         "## The lines in numbers",
         "",
         *statistics_table(statistics),
-        "Means are weighted with length. The angle to the beam is 90° for lines in the plane of the foil, the character",
+        "Means are weighted with length. The angle to the beam is 90° for lines in the plane of the foil, character",
         "0° for screws and 90° for edges; what is visible is said in [files](files.md).",
         "",
         "## Blind check",

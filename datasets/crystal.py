@@ -142,6 +142,35 @@ class Material:
         absorption = np.array([xi / self.absorption_ratio, self.xi_0_abs_nm, self.xi_0_phonon_nm]) * ratio**2
         return (float(xi * ratio), *(float(x) for x in absorption))  # type: ignore[return-value]
 
+    def chosen_slip_systems(self, plane=None, burgers=None) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The slip systems with a plane (hkl), a Burgers vector [uvw], or both; all if neither is given.
+
+        Raises
+        ------
+        InputError
+            When there is none of that kind in the crystal, with the known ones.
+        """
+        found = self.slip_systems()
+        if plane is not None:
+            normal = self.reciprocal_per_nm(plane)
+            found = [(n, b) for n, b in found if np.linalg.norm(np.cross(n, normal)) < 1e-6 * np.linalg.norm(normal)]
+        if burgers is not None:
+            wanted = self.direction_nm(burgers)
+            found = [(n, b) for n, b in found if min(np.linalg.norm(b - wanted), np.linalg.norm(b + wanted)) < 1e-6]
+        if not found:
+            given = {"plane": plane, "burgers": burgers}
+            named = " and ".join(f"{key} = {list(value)}" for key, value in given.items() if value is not None)
+            inverse = np.linalg.inv(self.cell_nm)
+            known = sorted({_indices(b @ inverse) for _, b in self.slip_systems()})
+            planes = sorted(
+                {_indices(self.cell_nm @ n / np.abs(self.cell_nm @ n).max()) for n, _ in self.slip_systems()}
+            )
+            raise InputError(
+                f"specimen.network: {named} found, no slip system of {self.name}; planes {', '.join(planes)} "
+                f"with those of the Burgers vectors {', '.join(known)} that lie in them allowed"
+            )
+        return found
+
     def slip_systems(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Slip planes and Burgers vectors: pairs of unit normal (3,) and Burgers vector (3,) [nm], b and -b once.
 
@@ -204,6 +233,10 @@ class Material:
     def burgers_vectors_nm(self) -> np.ndarray:
         """(N, 3) distinct Burgers vectors of the slip systems, b and -b counted once [nm]."""
         return np.unique(np.round([b for _, b in self.slip_systems()], 9), axis=0)
+
+
+def _indices(triple) -> str:
+    return f"[{' '.join(f'{round(i, 6) + 0:.3g}' for i in triple)}]"
 
 
 def _angle(a: np.ndarray, b: np.ndarray) -> float:

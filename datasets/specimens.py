@@ -32,11 +32,17 @@ class Table(BaseModel):
 class Generated(Table):
     """A network made by a generator of sim/networks."""
 
-    generator: str = Field(default="glide", description="a file of sim/networks: glide, loops, pile_up, ...")
+    generator: str = Field(
+        default="glide",
+        description="a file of sim/networks: cell_walls, cross_slipped, dissociated, frank_read, glide, helix, "
+        "junctions, kinked, loops, net, pile_up or tangles",
+    )
     density_per_m2: Positive = Field(default=2.0e13, description="line length per volume [1/m^2]")
     visible_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.8, description="share of lines with g.b != 0"
     )
+    plane: Reflection | None = Field(default=None, description="(hkl) of the only slip plane; all, if not given")
+    burgers: Direction | None = Field(default=None, description="[uvw] of the only Burgers vector; all, if not given")
 
 
 class FromFile(Table):

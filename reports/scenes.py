@@ -229,6 +229,9 @@ def add_foil(plotter, size_nm, origin_nm=(0.0, 0.0, 0.0)) -> None:
         leading = length / 10.0 ** np.floor(np.log10(length))  # VTK's steps are 0.2, 0.5 and 1 of this decade
         if leading / (0.2 if leading < 2 else 0.5 if leading < 5 else 1) < 6:
             axes.SetAxisLabels(number, None)  # its round values; where they would crowd, even parts of the length
+    if size_nm[2] < 0.4 * max(size_nm):  # of a thin foil seen aslant only both faces have room
+        faces = pv.convert_string_array(np.array([form % low[2], form % high[2]]))
+        axes.SetAxisLabels(2, faces)
     for lines in (axes.GetXAxesLinesProperty(), axes.GetYAxesLinesProperty(), axes.GetZAxesLinesProperty()):
         lines.SetColor(0.75, 0.75, 0.75)
 

@@ -50,6 +50,12 @@ class Shape(NamedTuple):
             depth = depth * np.tanh(np.maximum(behind, 0) / (_RAMP * self.thickness_nm))
         return depth + 0.0 * y_nm
 
+    @property
+    def volume_nm3(self) -> float:
+        """Of the crystal in the field [nm³]."""
+        x, y = ((np.arange(400) + 0.5) / 400 * n for n in self.field_nm)
+        return float(self.exit_nm(x, y[:, None]).mean() * np.prod(self.field_nm))
+
     def exit_slices(self, theta_rad, pixel_nm: float, shape, dz_nm: float, focus_nm: float) -> np.ndarray | None:
         """Slices of crystal (rows, columns) that the rays of one direction pass; None for an even foil."""
         if not self.uneven:

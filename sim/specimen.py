@@ -187,7 +187,7 @@ def generated(table: Dislocations, rotation, g, size, regions: Regions | None, r
     wanted = table.network
     assert isinstance(wanted, Generated)
     material, generate = load_material(table.material), load_generator(wanted.generator)
-    normals, burgers = (np.array(v) for v in zip(*material.slip_systems()))
+    normals, burgers = (np.array(v) for v in zip(*material.chosen_slip_systems(wanted.plane, wanted.burgers)))
     density = 1e-18 * wanted.density_per_m2
 
     def fill(share, turn, trim) -> Faulted:
@@ -232,8 +232,8 @@ def make_specimen(recipe: Recipe, rng: np.random.Generator) -> Specimen | Film:
     Raises
     ------
     InputError
-        For an unknown material, reflection or generator, a bad file, a foil without lines or thinner than a slice, or
-        particles that do not fit.
+        For an unknown material, reflection, slip system or generator, a bad file, a foil that holds no line or is
+        thinner than a slice, or particles that do not fit.
     """
     table = recipe.specimen
     if not isinstance(table, Dislocations):

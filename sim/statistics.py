@@ -9,7 +9,9 @@ from veristem.sim.networks.foil import clip
 from veristem.sim.visibility import visibility
 
 
-def line_statistics(network: DislocationNetwork, size_nm, g_per_nm) -> dict[str, float]:
+def line_statistics(
+    network: DislocationNetwork, size_nm, g_per_nm, volume_nm3: float | None = None
+) -> dict[str, float]:
     """Numbers about the lines within a foil; means are weighted with length, and nan where there is no line.
 
     Parameters
@@ -20,6 +22,8 @@ def line_statistics(network: DislocationNetwork, size_nm, g_per_nm) -> dict[str,
         Field width, field height and thickness [nm].
     g_per_nm : (3,) float
         Reflection in the specimen frame [1/nm].
+    volume_nm3 : float, optional
+        Of the crystal in the field [nm^3], less than all of it in a wedge.
 
     Returns
     -------
@@ -32,7 +36,7 @@ def line_statistics(network: DislocationNetwork, size_nm, g_per_nm) -> dict[str,
     size = np.asarray(size_nm, float)
     network = clip(network, np.zeros(3), size)
     lengths = network.lengths_nm
-    density = lengths.sum() / np.prod(size)
+    density = lengths.sum() / (volume_nm3 or np.prod(size))
     u = network.vectors_nm / np.maximum(lengths, 1e-12)[:, None]
     b = network.burgers_nm / np.maximum(np.linalg.norm(network.burgers_nm, axis=1), 1e-12)[:, None]
     chains = network.chains()

@@ -19,6 +19,7 @@ from veristem.sim.regions import Regions
 from veristem.sim.shape import Shape
 from veristem.sim.sheets import add_sheets
 from veristem.sim.specimen import Specimen, make_specimen
+from veristem.sim.statistics import line_statistics
 
 MATERIAL = load_material("CoCrFeMnNi")
 G = np.array([0.0, np.linalg.norm(MATERIAL.reciprocal_per_nm((0, 0, 2))), 0.0])
@@ -348,6 +349,16 @@ def test_lines_end_on_an_uneven_face():
     assert (np.abs(z - depth) < 1e-6)[ends].sum() > 3
 
 
+def test_the_density_of_an_uneven_foil_is_per_volume_of_crystal():
+    """A wedge holds its mean thickness, a hole less; the lines are counted in that."""
+    wedge = Shape(np.array([128.0, 128.0]), 100.0, 0.3)
+    assert wedge.volume_nm3 == pytest.approx(128 * 128 * 100, rel=1e-9)
+    assert Shape(np.array([128.0, 128.0]), 100.0, 0.0, 50.0).volume_nm3 < 0.5 * wedge.volume_nm3
+    line = DislocationNetwork.from_polyline(np.array([[64.0, 64, 0], [64, 64, 100]]), np.array([0, 0.25, 0]))
+    found = line_statistics(line, (128, 128, 119.2), G, wedge.volume_nm3)["density_per_m2"]
+    assert found == pytest.approx(1e18 / 128**2)
+
+
 def test_cutting_below_a_plane_is_exact():
     """A straight line through a plane exit face ends where it meets it."""
     line = DislocationNetwork.from_polyline(np.array([[0.0, 0, 0], [0, 0, 100]]), np.array([0, 0.25, 0]))
@@ -363,6 +374,9 @@ def test_cutting_below_a_plane_is_exact():
         ({"specimen__regions": {"kind": "twins"}}, "lamellae"),
         ({"specimen__regions": {"plane": [0, 0, 0]}}, "not all 0"),
         ({"specimen__regions": {"variants": True}}, "L1_0 crystal allowed, CoCrFeMnNi is fcc"),
+        ({"specimen__network__plane": [1, 1, 0]}, r"plane = \[1, 1, 0\] found, no slip system of CoCrFeMnNi"),
+        ({"specimen__network__burgers": [1, 1, 1]}, r"burgers = \[1.0, 1.0, 1.0\] found, no slip system"),
+        ({"specimen__network__density_per_m2": 1e9}, "do not meet it within 5 %"),
         ({"specimen__wedge_deg": 44.0}, "at its thinnest found"),
         ({"specimen__hole_nm": 300.0}, "less than the field"),
         (

@@ -140,6 +140,30 @@ def test_an_empty_cut_says_where(bulk):
         cut_foil(line, np.eye(3), (100.0, 100.0, 50.0), 10.0, (900.0, 0.0, 0.0))
 
 
+@pytest.mark.parametrize(
+    ("name", "material"), [("Al.data", "W"), ("bcc_screws.data", "Cu"), ("bcc_screws.data", "GaN")]
+)
+def test_a_network_of_another_crystal_is_refused(cases, name, material):
+    """Its Burgers vectors would be no lattice vectors, so that g·b is no whole number and every image is wrong."""
+    with pytest.raises(InputError, match=rf"{name}: Burgers vectors such as .* found, which {material}, "):
+        read_bulk(str(cases / "networks" / name), load_material(material), None)
+
+
+@pytest.mark.parametrize("chosen", [{"plane": [1, 1, 1]}, {"burgers": [0.5, 0, -0.5]}])
+def test_a_chosen_slip_system_is_the_only_one(chosen):
+    """Lines of one plane have its three Burgers vectors, lines of one Burgers vector that one, of either sign."""
+    values = {f"specimen.network.{key}": value for key, value in chosen.items()} | {
+        "specimen.network.density_per_m2": 1e14
+    }
+    recipe = Recipe.from_table({"recipe": {"name": "test"}}, "test").with_values(values)
+    network = make_specimen(recipe, np.random.default_rng(0)).network
+    burgers = np.unique(np.round(network.burgers_nm, 6), axis=0)
+    assert len(burgers) == (2 if "burgers" in chosen else 6)
+    if "plane" in chosen:
+        normal = orientation(recipe) @ np.ones(3)
+        assert np.abs(burgers @ normal).max() < 1e-5
+
+
 def test_richest_center_finds_the_tangle():
     """A default foil should show something: it goes where most line is, also across a periodic face."""
     rng = np.random.default_rng(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 
 from veristem.datasets.crystal import Material, load_material, material_names
@@ -10,6 +12,7 @@ from veristem.datasets.formats import read_network
 from veristem.datasets.formats.paradis import burgers_unit_nm
 from veristem.datasets.network import DislocationNetwork
 
+_OFF_LATTICE = 0.03  # of a lattice vector: files hold few digits, and round their |b|
 _DEFAULTS = {"fcc": "Al", "bcc": "alpha-Fe"}  # when nothing tells |b|
 
 
@@ -25,7 +28,7 @@ def read_bulk(
     Raises
     ------
     InputError
-        Whatever the reader finds.
+        Whatever the reader finds, and when most of the line has Burgers vectors that the material's lattice has not.
     """
     notes = []
     if path.endswith(".data"):
@@ -47,7 +50,27 @@ def read_bulk(
         network = DislocationNetwork(
             network.nodes_nm, network.segments, network.burgers_nm * factor, network.pinned, network.box_nm
         )
+    strange = ~_of_lattice(network.burgers_nm, material)
+    if network.lengths_nm @ strange > 0.5 * network.lengths_nm.sum():
+        b = network.burgers_nm[np.argmax(strange)] / material.a_nm
+        raise InputError(
+            f"{path}: Burgers vectors such as [{' '.join(f'{i:.3g}' for i in b)}] a found, which {material.name}, "
+            f"{material.structure}, has not; choose its material, one of {_names()}"
+        )
     return network, notes
+
+
+def _of_lattice(burgers_nm, material: Material) -> np.ndarray:
+    """(M,) whether each Burgers vector is one of the lattice that the material's own span, or that of a partial."""
+    known = material.burgers_vectors_nm()
+    volumes = [(abs(np.linalg.det(known[list(three)])), three) for three in combinations(range(len(known)), 3)]
+    basis = known[list(min(v for v in volumes if v[0] > 1e-6 * material.a_nm**3)[1])]
+    steps = burgers_nm @ np.linalg.inv(basis)
+    found = np.all(np.abs(steps - np.rint(steps)) < _OFF_LATTICE, axis=1)
+    for partial in [b for way in material.dissociations() for b in way.burgers_nm]:
+        off = np.minimum(*(np.linalg.norm(burgers_nm - sign * partial, axis=1) for sign in (1, -1)))
+        found |= off < _OFF_LATTICE * material.a_nm
+    return np.asarray(found)
 
 
 def _lattice_factor(network: DislocationNetwork, material: Material) -> float:
