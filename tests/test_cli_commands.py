@@ -13,7 +13,8 @@ from veristem.datasets.formats.acquisition_h5 import read_acquisition
 from veristem.datasets.formats.paradis import write_data
 from veristem.datasets.formats.truth_h5 import read_truth
 from veristem.datasets.formats.vtp import write_vtp
-from veristem.datasets.recipe import load_recipe
+from veristem.datasets.recipe import Recipe, load_recipe
+from veristem.sim.specimen import orientation
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -66,7 +67,9 @@ def test_simulate_writes_three_files_and_the_same_again(done, simulated, small, 
 
 def test_simulate_reads_its_own_recipe_back(done, simulated, tmp_path):
     """A recipe file, with the network taken from a file too, runs as a named one does."""
-    write_data(tmp_path / "net.data", read_truth(simulated / "truth.h5").network, 0.2539)
+    truth = read_truth(simulated / "truth.h5")
+    crystal = orientation(Recipe.from_table(truth.recipe, "truth")).T  # files hold networks in the axes of the crystal
+    write_data(tmp_path / "net.data", truth.network.rotated(crystal), 0.2539)
     text = (
         '[recipe]\nname = "mine"\n[specimen]\nthickness_nm = 80.0\nfield_nm = [128.0, 128.0]\n'
         f'network = {{ file = "{tmp_path / "net.data"}", burgers_magnitude_nm = 0.2539 }}\n'

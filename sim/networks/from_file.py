@@ -55,7 +55,7 @@ def read_bulk(
         b = network.burgers_nm[np.argmax(strange)] / material.a_nm
         raise InputError(
             f"{path}: Burgers vectors such as [{' '.join(f'{i:.3g}' for i in b)}] a found, which {material.name}, "
-            f"{material.structure}, has not; choose its material, one of {_names()}"
+            f"{material.structure}, has not; the axes of its crystal and its material allowed, one of {_names()}"
         )
     return network, notes
 
