@@ -168,7 +168,9 @@ def orientation(recipe: Recipe) -> np.ndarray:
     return specimen_from_crystal(zone, g, np.radians(table.g_azimuth_deg), tilt)
 
 
-def generated(table: Dislocations, rotation, g, size, regions: Regions | None, rng: np.random.Generator) -> Faulted:
+def generated(
+    table: Dislocations, rotation, g, shape: Shape, regions: Regions | None, rng: np.random.Generator
+) -> Faulted:
     """The lines of a generator, with their planar faults; lamellae of other variants have lines of their own.
 
     Parameters
@@ -177,8 +179,10 @@ def generated(table: Dislocations, rotation, g, size, regions: Regions | None, r
         Its network is a generated one.
     rotation : (3, 3) float
         From crystal to specimen coordinates.
-    g, size : (3,) float
-        Reflection [1/nm] and field width, field height and largest thickness [nm], in the specimen frame.
+    g : (3,) float
+        Reflection in the specimen frame [1/nm].
+    shape : Shape
+        Of the foil.
     regions : Regions or None
         Lamellae or grains, at whose boundaries lines stop.
     rng : numpy.random.Generator
@@ -196,8 +200,10 @@ def generated(table: Dislocations, rotation, g, size, regions: Regions | None, r
             normals=normals @ turned.T,
             burgers_nm=burgers @ turned.T,
             g_per_nm=g,
-            size_nm=size,
+            size_nm=np.array([*table.field_nm, shape.deepest_nm]),
             density_per_nm2=share * density,
+            exit_nm=shape.exit_nm if shape.uneven else None,
+            volume_nm3=shape.volume_nm3 if shape.uneven else None,
             visible_fraction=wanted.visible_fraction,
             trim=trim,
             dissociations=tuple(d.rotated(turned) for d in material.dissociations()),
@@ -257,7 +263,7 @@ def make_specimen(recipe: Recipe, rng: np.random.Generator) -> Specimen | Film:
         notes += sparse_note(bulk, rotation, size)
         network = cut_foil(bulk, rotation, size, min(_SIDE_NM, 0.3 * size[:2].max()), table.network.center_nm)
     else:
-        network, triangles, shifts = generated(table, rotation, g, size, regions, rng)
+        network, triangles, shifts = generated(table, rotation, g, shape, regions, rng)
     if shape.uneven:
         network = cut_below(network, shape.exit_nm)
     tilt_off = np.radians(table.tilt_off_bragg_deg)

@@ -359,6 +359,15 @@ def test_the_density_of_an_uneven_foil_is_per_volume_of_crystal():
     assert found == pytest.approx(1e18 / 128**2)
 
 
+@pytest.mark.parametrize("generator", ["glide", "loops", "net", "dissociated"])
+def test_the_density_of_an_uneven_foil_is_met(generator):
+    """As much line as asked for in what there is of crystal, wherever it is thin or gone."""
+    values = {"generator": generator, "density_per_m2": 4e14}
+    specimen, _ = make(specimen__wedge_deg=12.0, specimen__hole_nm=70.0, specimen__network=values)
+    found = specimen.foil_network().lengths_nm.sum() / specimen.shape.volume_nm3
+    assert found == pytest.approx(4e-4, rel=0.06)
+
+
 def test_cutting_below_a_plane_is_exact():
     """A straight line through a plane exit face ends where it meets it."""
     line = DislocationNetwork.from_polyline(np.array([[0.0, 0, 0], [0, 0, 100]]), np.array([0, 0.25, 0]))

@@ -10,7 +10,7 @@ import numpy as np
 from veristem.datasets.crystal import Dissociation
 from veristem.datasets.errors import InputError
 from veristem.datasets.network import DislocationNetwork
-from veristem.sim.networks.foil import clip
+from veristem.sim.networks.foil import clip, cut_below
 
 _TRIES = 4000  # and one more for every thickness of line wanted
 
@@ -51,7 +51,8 @@ class Population(NamedTuple):
     (3,) field width, field height and thickness [nm], density_per_nm2 the line length per volume, visible_fraction the
     share of lines with g·b != 0. trim, where boundaries stop lines, cuts a line just drawn: (line, rng) -> line.
     dissociations: into which partials perfect lines split. elastic: shear modulus [GPa] and Poisson's ratio.
-    boundaries: a point and the unit normal of each boundary between regions.
+    boundaries: a point and the unit normal of each boundary between regions. exit_nm, of a foil that is not even: the
+    depth of its exit face at (x, y), and volume_nm3, of its crystal.
     """
 
     normals: np.ndarray
@@ -64,11 +65,13 @@ class Population(NamedTuple):
     dissociations: tuple[Dissociation, ...] = ()
     elastic: tuple[float, float] = (50.0, 0.3)
     boundaries: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+    exit_nm: Callable | None = None
+    volume_nm3: float | None = None
 
     @property
     def length_nm(self) -> float:
         """Line length that meets the density [nm]."""
-        return float(self.density_per_nm2 * np.prod(self.size_nm))
+        return float(self.density_per_nm2 * (self.volume_nm3 or np.prod(self.size_nm)))
 
     def draw_system(self, rng: np.random.Generator) -> int:
         """A random slip system, visible with the probability wanted."""
@@ -100,7 +103,8 @@ class Population(NamedTuple):
 
     def length_of(self, network: DislocationNetwork) -> float:
         """Line length within the field [nm]."""
-        return float(clip(network, np.zeros(3), self.size_nm).lengths_nm.sum())
+        inside = clip(network, np.zeros(3), self.size_nm)
+        return float((inside if self.exit_nm is None else cut_below(inside, self.exit_nm)).lengths_nm.sum())
 
 
 def fill(population: Population, draw_line: Callable[..., Line], rng: np.random.Generator) -> Line:
