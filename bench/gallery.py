@@ -113,16 +113,16 @@ EXHIBITS = {
         {"thickness_nm": 120.0, "g": [1, -1, 1], "network": _lines("dissociated", 5e13, 1.0)},
     ),
     "file-Al": Exhibit(
-        "A foil cut from Al.data, an example of ParaDiS.",
+        "A foil cut from Al.data, a network of dislocation dynamics.",
         {"material": "Al", "network": {"file": "Al.data"}},
     ),
     "file-bcc": Exhibit(
-        "A foil cut from bcc_loading_1e3.data, an example of ExaDiS, as iron.",
+        "A foil cut from bcc_loading_1e3.data, a network of dislocation dynamics, as iron.",
         {"material": "alpha-Fe", "g": [1, 1, 0], "zone_axis": [0, 0, 1], "network": {"file": "bcc_loading_1e3.data"}},
     ),
-    "file-Ta": Exhibit(
-        "A foil cut from ta-elemental-single.data, an example of ExaDiS.",
-        {"material": "Ta", "g": [1, 1, 0], "zone_axis": [0, 0, 1], "network": {"file": "ta-elemental-single.data"}},
+    "file-screws": Exhibit(
+        "A foil cut from bcc_screws.data, screws of dislocation dynamics, as tantalum.",
+        {"material": "Ta", "g": [1, 1, 0], "zone_axis": [0, 0, 1], "network": {"file": "bcc_screws.data"}},
     ),
 }
 
