@@ -154,27 +154,36 @@ def width_and_contrast(profile: np.ndarray, pixel_nm: float) -> tuple[float, flo
     return float(ends[1] - ends[0]), float(depth[top])
 
 
-def outside(found: Mapping[str, float]) -> list[str]:
-    """A sentence for each quantity out of its range."""
+def outside(found: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """A sentence for each quantity that is out of its range in some image, with these images; by image as in `look`."""
     sentences = []
-    for name, (unit, low, high, source) in QUANTITIES.items():
-        value = found[name]
-        if (low is not None and value < low) or (high is not None and value > high):
-            allowed = f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
-            sentences.append(f"{name}: {value:.3g} {unit} found, {allowed} stated ({source})".replace("  ", " "))
+    for name, quantity in QUANTITIES.items():
+        out = [f"{image} {values[name]:.3g}" for image, values in found.items() if is_outside(name, values[name])]
+        if out:
+            unit = f" {quantity.unit}" if quantity.unit else ""
+            sentences.append(f"`{name}`, {stated(quantity)}{unit} stated: {', '.join(out)}")
     return sentences
+
+
+def is_outside(name: str, value: float) -> bool:
+    """Whether a quantity is out of its range; never without one, or where nothing was measured."""
+    low, high = QUANTITIES[name].low, QUANTITIES[name].high
+    return bool((low is not None and value < low) or (high is not None and value > high))
+
+
+def stated(quantity: Quantity) -> str:
+    """The range in words."""
+    if quantity.low is None:
+        return "*none stated*"
+    return f"≥ {quantity.low:g}" if quantity.high is None else f"{quantity.low:g} – {quantity.high:g}"
 
 
 def blind_table(found: Mapping[str, Mapping[str, float]]) -> str:
     """Markdown: a row an image, a column a quantity, what is out of its range in bold; the sources below."""
     lines = [f"| image | {' | '.join(QUANTITIES)} |", "| --- |" + " --- |" * len(QUANTITIES)]
-    ranges = [(q.low, q.high) for q in QUANTITIES.values()]
-    told = [f"≥ {low:g}" if high is None else f"{low:g} – {high:g}" for low, high in ranges if low is not None]
-    stated = ["*none stated*" if low is None else told.pop(0) for low, _ in ranges]
-    lines.append(f"| *real images* | {' | '.join(stated)} |")
+    lines.append(f"| *real images* | {' | '.join(map(stated, QUANTITIES.values()))} |")
     for image, values in found.items():
-        out = {sentence.split(":")[0] for sentence in outside(values)}
-        cells = [f"**{values[n]:.3g}**" if n in out else f"{values[n]:.3g}" for n in QUANTITIES]
+        cells = [f"**{values[n]:.3g}**" if is_outside(n, values[n]) else f"{values[n]:.3g}" for n in QUANTITIES]
         lines.append(f"| {image} | {' | '.join(cells)} |".replace("nan", "–"))
     sources = [f"- `{name}`: {q.source}." for name, q in QUANTITIES.items()]
     return "\n".join([*lines, "", *sources, ""])

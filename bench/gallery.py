@@ -216,7 +216,7 @@ def _page(text: list[str], statistics: Table, seen: Table) -> list[str]:
     page = [
         "# Gallery",
         "",
-        "Specimens of every kind as bright-field STEM images, their lines in 3D beside: blue where this g shows them, ",
+        "Specimens of every kind as bright-field STEM images, their lines in 3D beside: blue where this g shows them,",
         "orange where it does not. Made by `python -m veristem.bench.gallery`.",
         "",
         f"All at {beam['energy_keV']:g} keV, {beam['current_nA']:g} nA, {scan['dwell_us']:g} µs a pixel of "
@@ -228,7 +228,7 @@ def _page(text: list[str], statistics: Table, seen: Table) -> list[str]:
     ]
     if not seen:
         return page
-    away = [f"- {name}: {sentence}" for name, found in seen.items() for sentence in outside(found)]
+    away = [f"- {sentence}." for sentence in outside(seen)]
     return [
         *page,
         "## The lines in numbers",

@@ -81,16 +81,15 @@ def test_an_image_without_lines_has_no_width():
     truth, acquisition = drawn(12.0, 0.0)
     found = look(truth, acquisition)
     assert np.isnan(found["line_width_nm"])
-    assert not any("line_width" in sentence for sentence in outside(found))
+    assert not any("line_width" in sentence for sentence in outside({"one": found}))
 
 
 def test_what_is_outside_is_listed_with_its_source():
     """Only what has a range can lie out of it, and each range says where it comes from."""
     assert all(quantity.source for quantity in QUANTITIES.values())
     found = dict.fromkeys(QUANTITIES, 1.0) | {"line_width_nm": 12.0, "line_width_over_xi": 0.1, "line_over_noise": 9.0}
-    told = outside(found)
-    assert [sentence.split(":")[0] for sentence in told] == ["line_width_over_xi", "noise_over_poisson"]
-    assert "0.2 to 0.5 stated (Hirsch" in told[0]
+    told = outside({"one": found, "two": dict.fromkeys(QUANTITIES, np.nan)})
+    assert told == ["`line_width_over_xi`, 0.2 – 0.5 stated: one 0.1", "`noise_over_poisson`, ≥ 1.02 stated: one 1"]
     table = blind_table({"one": found})
     assert "**0.1**" in table
     assert "**12**" not in table
