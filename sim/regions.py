@@ -20,6 +20,7 @@ from veristem.sim.contrast import Fault
 _SPREAD = 0.35  # of the logarithm of the distance from one lamella to the next
 _BEYOND_NM = 250.0  # beyond the field that regions reach
 _GRID_NM = 8.0  # of the places that tell which regions are neighbours
+_MOST = 2000  # grains: each boundary is sought in every ray
 _DEPTHS = 24  # at which a ray is asked for its region when boundaries are labelled
 
 
@@ -188,7 +189,7 @@ def make_regions(table: Table, rotation, material, g_per_nm, size_nm, rng: np.ra
     Raises
     ------
     InputError
-        For variants of a crystal that has none.
+        For variants of a crystal that has none, and for more grains than can be imaged.
     """
     size = np.asarray(size_nm, float)
     low, high = -_BEYOND_NM * np.array([1, 1, 1]), size + _BEYOND_NM
@@ -200,8 +201,12 @@ def make_regions(table: Table, rotation, material, g_per_nm, size_nm, rng: np.ra
         at = np.cumsum(steps) - half - rng.uniform(0, 2) * table.size_nm
         seeds = size / 2 + at[at < half + 2 * table.size_nm][:, None] * normal
     else:
-        count = max(2, rng.poisson(np.prod(high - low) / table.size_nm**3))
-        seeds = rng.uniform(low, high, (count, 3))
+        if (wanted := np.prod(high - low) / table.size_nm**3) > _MOST:
+            least = table.size_nm * (wanted / _MOST) ** (1 / 3)
+            raise InputError(
+                f"specimen.regions.size_nm: {table.size_nm:g} found, grains of {least:.3g} nm or more allowed"
+            )
+        seeds = rng.uniform(low, high, (max(2, rng.poisson(wanted)), 3))
     if table.variants and material.structure != "L1_0":
         raise InputError(
             f"specimen.regions.variants: true found, for an L1_0 crystal allowed, {material.name} is "

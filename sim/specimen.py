@@ -221,7 +221,13 @@ def generated(
     for number, axes in enumerate(_VARIANTS):
         own = regions.variant == number
         if share := regions.share(own):
-            parts.append(fill(share, axes, lambda line, rng, own=own: regions.within(line, own)))
+            part = fill(share, axes, lambda line, rng, own=own: regions.within(line, own))
+            if not own[regions.of(np.mean(part.network.ends_nm(), axis=0))].all():
+                raise InputError(
+                    f"specimen.regions.variants: true found with lines of {wanted.generator!r}, which no boundary stops; "
+                    "another generator allowed"
+                )
+            parts.append(part)
     return Faulted.union(parts)
 
 

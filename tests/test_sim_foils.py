@@ -333,6 +333,15 @@ def test_cutting_below_a_plane_is_exact():
         ({"specimen__regions": {"size_nm": 3.0}}, r"specimen\.regions\.size_nm = 3 found, at least a pixel of 4 nm"),
         ({"specimen__regions": {"kind": "twins"}}, "lamellae"),
         ({"specimen__regions": {"plane": [0, 0, 0]}}, "not all 0"),
+        ({"specimen__regions": {"kind": "grains", "size_nm": 8.0}}, "grains of .* nm or more allowed"),
+        (
+            {
+                "specimen__regions": {"variants": True},
+                "specimen__material": "gamma-TiAl",
+                "specimen__network__generator": "dissociated",
+            },
+            "which no boundary stops",
+        ),
         ({"specimen__regions": {"variants": True}}, "L1_0 crystal allowed, CoCrFeMnNi is fcc"),
         ({"specimen__network__plane": [1, 1, 0]}, r"plane = \[1, 1, 0\] found, no slip system of CoCrFeMnNi"),
         ({"specimen__network__burgers": [1, 1, 1]}, r"burgers = \[1.0, 1.0, 1.0\] found, no slip system"),
