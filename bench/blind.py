@@ -26,11 +26,11 @@ _NEAR_NM = 12.0  # of the projected line within which the darkest point is sough
 _STEM = (
     "STEM at 1 MV of Si, lines of 10-15 and 13-16 nm: 'Maximum usable thickness revisited: imaging dislocations in Si "
     "by modern high-voltage STEM' and 'High-voltage STEM: a tool for structural characterization of micrometer-thick "
-    "specimens'"
+    "specimens' (abstracts, which do not say how the width is taken; half depth is our reading)"
 )
 _TWO_BEAMS = "Hirsch et al., Electron Microscopy of Thin Crystals (1965); Williams & Carter: a fifth to a half of xi_g"
 _ROSE = "Rose criterion, 5 (our reading of it: contrast times the root of the counts in a square of the line's width)"
-_COUNTING = "our reading: a real detector adds to Poisson noise (DQE below 1)"
+_COUNTING = "our reading: a detector that integrates adds to Poisson noise (DQE below 1: International Tables C, 7.2.2)"
 
 
 class Quantity(NamedTuple):
@@ -43,6 +43,7 @@ class Quantity(NamedTuple):
 
 
 QUANTITIES = {
+    "line_stretches": Quantity("", None, None, "how many the next four rest on; no range"),
     "line_width_nm": Quantity("nm", 10.0, 16.0, _STEM),
     "line_width_over_xi": Quantity("", 0.2, 0.5, _TWO_BEAMS),
     "line_contrast": Quantity("", None, None, "no statement found"),
@@ -79,6 +80,7 @@ def look(truth: LineTruth, acquisition: Acquisition, view: int = 0) -> dict[str,
     width, contrast = np.median(measured, axis=0) if len(measured) else (np.nan, np.nan)
     counts = np.median(image) * (width / acquisition.pixel_nm) ** 2
     found = {
+        "line_stretches": len(measured),
         "line_width_nm": width,
         "line_width_over_xi": width / _extinction_nm(acquisition),
         "line_contrast": contrast,

@@ -224,8 +224,8 @@ def generated(
             part = fill(share, axes, lambda line, rng, own=own: regions.within(line, own))
             if not own[regions.of(np.mean(part.network.ends_nm(), axis=0))].all():
                 raise InputError(
-                    f"specimen.regions.variants: true found with lines of {wanted.generator!r}, which no boundary stops; "
-                    "another generator allowed"
+                    f"specimen.regions.variants: true found with lines of {wanted.generator!r}, which no boundary "
+                    "stops; another generator allowed"
                 )
             parts.append(part)
     return Faulted.union(parts)

@@ -77,23 +77,23 @@ def test_a_ray_through_the_ribbon_is_as_shifted_as_one_beside_it(sign):
     along = b / np.linalg.norm(b)
     frame = np.array([np.cross(along, way.normal), along, way.normal])  # specimen axes: plane in the foil, line along y
     turned = way.rotated(frame)
-    line = np.stack([np.full(61, 150.0), np.linspace(-1500, 1800, 61), np.full(61, 800.0)], axis=1)
-    pair = split(line, turned, frame @ b, (48.0, 0.34), 1600.0)
-    wide = split(line, turned._replace(energy_mj_per_m2=way.energy_mj_per_m2 * 0.02), frame @ b, (48.0, 0.34), 1600.0)
-    for hkl in ((1, 1, -1), (0, 2, -2), (2, 0, 0), (-1, 1, 1)):
+    line = np.stack([np.full(61, 150.0), np.linspace(-1500, 1800, 61), np.full(61, 400.0)], axis=1)
+    pair = split(line, turned, frame @ b, (48.0, 0.34), 800.0)
+    wide = split(line, turned._replace(energy_mj_per_m2=way.energy_mj_per_m2 * 0.02), frame @ b, (48.0, 0.34), 800.0)
+    for hkl in ((1, 1, -1), (2, 0, 0)):
         g = frame @ material.reciprocal_per_nm(hkl)
         for made, places in ((wide, (40.0, 150.0, 260.0)), (pair, (60.0, 240.0))):
             specimen = Specimen(
-                made.network, material, hkl, g, 0.0, (300.0, 60.0), 1600.0, 800.0, False,
+                made.network, material, hkl, g, 0.0, (300.0, 60.0), 800.0, 400.0, False,
                 triangles_nm=made.triangles_nm, shifts_nm=made.shifts_nm,
             )  # fmt: skip
             strain, dz = specimen.strain(10.0, (6, 30), 4)
-            turns = ray_beta(strain, (0.0, 0.0), 4, dz, 10.0, 800.0)[0].sum(axis=0)[3] * dz
+            turns = ray_beta(strain, (0.0, 0.0), 4, dz, 10.0, 400.0)[0].sum(axis=0)[3] * dz
             found = [np.interp(x, (np.arange(30) + 0.5) * 10, turns) for x in places]
             steps = np.diff(found)
             steps -= np.rint(steps)
-            assert np.abs(steps).max() < 0.2  # falls as the distance to the lines over that to the faces
-            assert np.ptp(steps) < 0.02  # evenly: across each partial there is no step that is not whole
+            assert np.abs(steps).max() < 0.3  # falls as the distance to the lines over that to the faces
+            assert np.ptp(steps) < 0.03  # evenly: across each partial there is no step that is not whole
 
 
 def test_lines_lie_side_by_side_in_their_plane():

@@ -345,7 +345,7 @@ def test_cutting_below_a_plane_is_exact():
         ({"specimen__regions": {"variants": True}}, "L1_0 crystal allowed, CoCrFeMnNi is fcc"),
         ({"specimen__network__plane": [1, 1, 0]}, r"plane = \[1, 1, 0\] found, no slip system of CoCrFeMnNi"),
         ({"specimen__network__burgers": [1, 1, 1]}, r"burgers = \[1.0, 1.0, 1.0\] found, no slip system"),
-        ({"specimen__network__density_per_m2": 1e9}, "do not meet it within 5 %"),
+        ({"specimen__network": {"generator": "loops", "density_per_m2": 1e9}}, "do not meet it within 5 %"),
         ({"specimen__wedge_deg": 44.0}, "at its thinnest found"),
         ({"specimen__hole_nm": 300.0}, "less than the field"),
         (
