@@ -18,6 +18,7 @@ from veristem.sim.elasticity import octaves, segment_distortion, spectral_distor
 from veristem.sim.elasticity.spectral import isotropic_stiffness
 from veristem.sim.elasticity.voxels import voxel_distortion
 from veristem.sim.networks.foil import continued
+from veristem.sim.networks.from_file import guess_material
 from veristem.sim.specimen import make_specimen
 
 SOFT = isotropic_stiffness(NU)
@@ -42,9 +43,10 @@ CASES = ["Al", "bcc_loading_1e3", "bcc_screws", "form_binaryjunc", "frank_read_s
 @pytest.mark.parametrize("name", CASES)
 def test_networks_of_others(cases, name):
     """Foils cut from dislocation dynamics, as the contrast uses them: check 5 on lines that no one here drew."""
+    file = str(cases / f"networks/{name}.data")
     keys = {
-        "specimen.network": {"file": str(cases / f"networks/{name}.data")},
-        "specimen.material": "Al",
+        "specimen.network": {"file": file},
+        "specimen.material": guess_material(file)[0],
         "specimen.field_nm": [128.0, 128.0],
         "scan.shape": [64, 64],
         "specimen.thickness_nm": 100.0,
