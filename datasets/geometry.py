@@ -13,13 +13,68 @@ import numpy as np
 from veristem.datasets.errors import InputError
 
 
-def project(points_nm, direction_rad, focus_nm: float) -> np.ndarray:
+def project(points_nm, direction_rad, focus_nm: float, to_image=None) -> np.ndarray:
     """Image position (N, 2) [nm] of specimen points (N, 3) [nm] for incidence ``direction_rad`` (2,).
 
-    r = (x, y) - (z - z_f) tan(theta), with the scan focused on the plane z_f = ``focus_nm``.
+    r = (x, y) - (z - z_f) tan(theta), with the scan focused on the plane z_f = ``focus_nm``; in the image of a tilted or
+    moved specimen A r + b, with ``to_image`` (2, 3) = [A b].
     """
     points = np.asarray(points_nm, float)
-    return points[..., :2] - (points[..., 2:] - focus_nm) * np.tan(np.asarray(direction_rad, float))
+    place = points[..., :2] - (points[..., 2:] - focus_nm) * np.tan(np.asarray(direction_rad, float))
+    return place if to_image is None else mapped(place, to_image)
+
+
+def mapped(places_nm, affine) -> np.ndarray:
+    """Places (..., 2) after the map [A b] (2, 3): A r + b."""
+    affine = np.asarray(affine, float)
+    return places_nm @ affine[:, :2].T + affine[:, 2]
+
+
+def inverse(affine) -> np.ndarray:
+    """The map (2, 3) that takes back what [A b] does."""
+    back = np.linalg.inv(np.asarray(affine, float)[:, :2])
+    return np.column_stack([back, -back @ affine[:, 2]])
+
+
+@dataclass(frozen=True)
+class Tilt:
+    """A turn of the specimen about an axis in the image plane, through the middle of the field on the focus plane.
+
+    Parameters
+    ----------
+    angle_rad : float
+        Right-handed about the axis [rad].
+    axis_rad : float
+        Azimuth of the axis, from x towards y [rad].
+    """
+
+    angle_rad: float = 0.0
+    axis_rad: float = 0.0
+
+    @property
+    def rotation(self) -> np.ndarray:
+        """(3, 3) from the specimen frame to that of the beam."""
+        return rotation_about([np.cos(self.axis_rad), np.sin(self.axis_rad), 0.0], self.angle_rad)
+
+    def into_specimen(self, theta_rad) -> np.ndarray:
+        """Directions (..., 2) in the specimen frame of rays (..., 2) in the frame of the beam [rad]."""
+        theta = np.asarray(theta_rad, float)
+        if not self.angle_rad:
+            return theta
+        ray = np.concatenate([np.tan(theta), np.ones((*theta.shape[:-1], 1))], axis=-1) @ self.rotation
+        return np.arctan(ray[..., :2] / ray[..., 2:])
+
+    def to_image(self, field_nm, turn_rad: float = 0.0, shift_nm=(0.0, 0.0)) -> np.ndarray:
+        """Map (2, 3) from the focus plane to the image, which is foreshortened across the axis.
+
+        The scan follows the tilted focus plane (dynamic focus). ``turn_rad`` turns the image about its middle and
+        ``shift_nm`` (2,) moves it.
+        """
+        across = np.array([np.sin(self.axis_rad), -np.cos(self.axis_rad)])
+        c, s = np.cos(turn_rad), np.sin(turn_rad)
+        linear = np.array([[c, -s], [s, c]]) @ (np.eye(2) - (1 - np.cos(self.angle_rad)) * np.outer(across, across))
+        middle = np.asarray(field_nm, float) / 2
+        return np.column_stack([linear, middle - linear @ middle + shift_nm])
 
 
 def rotation_about(axis, angle_rad: float) -> np.ndarray:

@@ -14,34 +14,12 @@ from typing import Annotated, Any, Literal, get_args
 import numpy as np
 from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
 
-from veristem.datasets.detectors import DETECTORS, AnyDetector
+from veristem.datasets.detectors import DETECTORS
 from veristem.datasets.errors import InputError
+from veristem.datasets.microscope import Microscope, Scan, Stage
 from veristem.datasets.specimens import Dislocations, Finite, Positive, Specimen, SpecimenKind, Table
 
 _LARGEST_BYTES = 12e9  # of the strain of a foil or the views of a film, the largest array of a simulation
-
-
-class Microscope(Table):
-    """Beam and detector."""
-
-    energy_keV: Annotated[float, Field(ge=20, le=3000)] = 200.0
-    current_nA: Annotated[float, Field(gt=0, le=1e3)] = 0.1
-    convergence_mrad: Annotated[float, Field(gt=0, le=300)] = 91.0
-    aberrations: Literal["none"] = "none"
-    loss_collected_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=1.0, description="share of the electrons with an energy loss that the region still counts"
-    )
-    detector: AnyDetector = DETECTORS["virtual"]()  # type: ignore[reportInvalidTypeForm]  # made at run time
-
-
-class Scan(Table):
-    """The raster."""
-
-    shape: tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=16)]] = Field(
-        default=(256, 256), description="rows, columns"
-    )
-    pixel_nm: Positive = 2.0
-    dwell_us: Annotated[float, Field(gt=0, le=1e9)] = 590.0
 
 
 class Recipe(Table):
@@ -58,6 +36,7 @@ class Recipe(Table):
     specimen: Specimen = Dislocations()
     microscope: Microscope = Microscope()
     scan: Scan = Scan()
+    stage: Stage = Stage()
 
     @model_validator(mode="after")
     def _scan_covers_field(self):
@@ -74,7 +53,7 @@ class Recipe(Table):
                 f"specimen.regions.size_nm = {regions.size_nm:g} found, at least a pixel of {self.scan.pixel_nm:g} nm "
                 "allowed"
             )
-        views = len(self.microscope.detector.regions(0.0))
+        views = len(self.microscope.detector.regions(0.0)) * len(self.stage.angles_deg)
         what, volumes = "its views", 16 * views  # expected and counted electrons
         if self.specimen.kind == "dislocations":
             what, volumes = "its strain", 12 * self.specimen.thickness_nm / min(2.0, 4 * self.scan.pixel_nm)
@@ -99,14 +78,17 @@ class Recipe(Table):
                 level = level[key] if isinstance(level, dict) and key in level else None
             if not isinstance(level, dict):
                 raise InputError(f"{path}: {parents[-1]} is not a table in this recipe, so it has no key {last}")
-            level[last] = value
+            level[last] = {"preset": value} if last == "aberrations" and isinstance(value, str) else value
         return Recipe.from_table(table, self.recipe.name)
 
     @property
     def images_key(self) -> str:
         """What the expected images depend on, up to their dose; acquisitions that share it are cheap together."""
         table = self.model_dump(mode="json")
-        del table["recipe"]["name"], table["microscope"]["current_nA"], table["scan"]["dwell_us"]
+        del table["recipe"]["name"]
+        for key in ("current_nA", "current_noise", "response"):
+            del table["microscope"][key]
+        table["scan"] = {key: table["scan"][key] for key in ("shape", "pixel_nm")}
         return json.dumps(table, sort_keys=True)
 
     @property
@@ -275,7 +257,7 @@ def _validated(model, table, where: str):
 
 def _key(model, location: tuple) -> str:
     """The dotted path of an error: names of kinds of specimens and detectors, which pydantic puts between, left out."""
-    kinds = {*DETECTORS, *get_args(SpecimenKind), "spheres", "attractive", "chains"}
+    kinds = {*DETECTORS, *get_args(SpecimenKind), "spheres", "attractive", "chains", "list", "range"}
     parts: list[str] = []
     for part in map(str, location):
         if model is not Recipe or part not in kinds or ".".join([*parts, part]) in recipe_paths():

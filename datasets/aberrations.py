@@ -1,0 +1,89 @@
+"""Aberrations of the probe by Krivanek's names, and how far each ray misses its pixel because of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BeforeValidator, Field
+
+from veristem.datasets.specimens import Finite, Table
+
+# mm and nm as the keys below. Uncorrected: physics of an ordinary objective lens. Corrected: within a quarter of pi up
+# to 23 mrad at 200 kV; C5 is a common value of correctors with hexapoles, the others are typical after tuning.
+PRESETS: dict[str, dict[str, float]] = {
+    "none": {},
+    "uncorrected": {"C30_mm": 1.2},
+    "corrected": {"C12_nm": 1.0, "C21_nm": 20.0, "C23_nm": 20.0, "C30_mm": 0.001, "C50_mm": 5.0},
+}
+_ORDERS = {"C10": (1, 0), "C12": (1, 2), "C21": (2, 1), "C23": (2, 3), "C30": (3, 0), "C50": (5, 0)}  # n, m
+_NM = {"nm": 1.0, "mm": 1e6}
+
+
+class Aberrations(Table):
+    """Coefficients C_nm with the azimuths phi_nm of those without rotational symmetry; 0 where nothing is said."""
+
+    preset: Literal["none", "uncorrected", "corrected"] = Field(
+        default="none",
+        description="where the coefficients that are not given come from; uncorrected: C30 = 1.2 mm; corrected: flat to "
+        "23 mrad, then C50 = 5 mm",
+    )
+    C10_nm: Finite | None = Field(default=None, description="defocus, positive for overfocus")
+    C12_nm: Finite | None = Field(default=None, description="twofold astigmatism")
+    phi12_deg: Finite = 0.0
+    C21_nm: Finite | None = Field(default=None, description="axial coma")
+    phi21_deg: Finite = 0.0
+    C23_nm: Finite | None = Field(default=None, description="threefold astigmatism")
+    phi23_deg: Finite = 0.0
+    C30_mm: Finite | None = Field(default=None, description="third-order spherical aberration")
+    C50_mm: Finite | None = Field(default=None, description="fifth-order spherical aberration")
+
+    def coefficients_nm(self) -> dict[str, tuple[float, float]]:
+        """Value [nm] and azimuth [rad] by Krivanek's name, of those that are not 0."""
+        found = {}
+        for name, (_, symmetry) in _ORDERS.items():
+            key = f"{name}_mm" if name in ("C30", "C50") else f"{name}_nm"
+            value = getattr(self, key)
+            if value is None:
+                value = PRESETS[self.preset].get(key, 0.0)
+            if value:
+                azimuth = np.radians(getattr(self, f"phi{name[1:]}_deg")) if symmetry else 0.0
+                found[name] = (value * _NM[key[-2:]], float(azimuth))
+        return found
+
+    def path_nm(self, theta_rad) -> np.ndarray:
+        """Aberration function chi lambda / 2 pi (...) of incidences (..., 2): the error of the wave as a length [nm].
+
+        Sum of C_nm theta^(n+1) / (n+1) cos(m (phi - phi_nm)) (Krivanek, Dellby & Lupini, Ultramicroscopy 78 (1999) 1).
+        """
+        w = np.asarray(theta_rad, float) @ [1, 1j]
+        total = np.zeros(w.shape)
+        for name, (value, azimuth) in self.coefficients_nm().items():
+            n, m = _ORDERS[name]
+            total += value / (n + 1) * np.abs(w) ** (n + 1 - m) * (w**m * np.exp(-1j * m * azimuth)).real
+        return total
+
+    def displacement_nm(self, theta_rad) -> np.ndarray:
+        """Delta (..., 2) [nm], the gradient of `path_nm`: a feature shows in the ray's image moved by -Delta."""
+        w = np.asarray(theta_rad, float) @ [1, 1j]
+        total = np.zeros(w.shape, complex)
+        for name, (value, azimuth) in self.coefficients_nm().items():
+            n, m = _ORDERS[name]
+            turn, power = np.exp(-1j * m * azimuth), n + 1 - m  # of f = r^power Re(w^m turn); power is even
+            if power:
+                total += value / (n + 1) * power * np.abs(w) ** (power - 2) * w * (w**m * turn).real
+            if m:
+                total += value / (n + 1) * np.abs(w) ** power * np.conj(m * w ** (m - 1) * turn)
+        return np.stack([total.real, total.imag], axis=-1)
+
+
+def _named(given):
+    """The name of a preset stands for the whole table."""
+    if isinstance(given, str):
+        if given not in PRESETS:
+            raise ValueError(f"allowed are {', '.join(PRESETS)}, or a table of coefficients")
+        return {"preset": given}
+    return given
+
+
+AnyAberrations = Annotated[Aberrations, BeforeValidator(_named)]
