@@ -25,8 +25,8 @@ class Aberrations(Table):
 
     preset: Literal["none", "uncorrected", "corrected"] = Field(
         default="none",
-        description="where the coefficients that are not given come from; uncorrected: C30 = 1.2 mm; corrected: flat to "
-        "23 mrad, then C50 = 5 mm",
+        description="where coefficients that are not given come from; uncorrected: C30 = 1.2 mm; corrected: flat to "
+        "23 mrad, with C50 = 5 mm",
     )
     C10_nm: Finite | None = Field(default=None, description="defocus, positive for overfocus")
     C12_nm: Finite | None = Field(default=None, description="twofold astigmatism")
@@ -66,7 +66,7 @@ class Aberrations(Table):
     def displacement_nm(self, theta_rad) -> np.ndarray:
         """Delta (..., 2) [nm], the gradient of `path_nm`: a feature shows in the ray's image moved by -Delta."""
         w = np.asarray(theta_rad, float) @ [1, 1j]
-        total = np.zeros(w.shape, complex)
+        total = np.zeros_like(w)
         for name, (value, azimuth) in self.coefficients_nm().items():
             n, m = _ORDERS[name]
             turn, power = np.exp(-1j * m * azimuth), n + 1 - m  # of f = r^power Re(w^m turn); power is even
@@ -74,7 +74,7 @@ class Aberrations(Table):
                 total += value / (n + 1) * power * np.abs(w) ** (power - 2) * w * (w**m * turn).real
             if m:
                 total += value / (n + 1) * np.abs(w) ** power * np.conj(m * w ** (m - 1) * turn)
-        return np.stack([total.real, total.imag], axis=-1)
+        return np.stack([np.real(total), np.imag(total)], axis=-1)
 
 
 def _named(given):

@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 
 from veristem.datasets.errors import InputError
-from veristem.datasets.geometry import Region
+from veristem.datasets.geometry import Region, Tilt, project
 from veristem.datasets.shapes import as_array
 from veristem.datasets.specimens import SpecimenKind
 
@@ -46,6 +46,11 @@ class Acquisition:
         Nominal detector region of each view, when known: over what directions the view is averaged.
     kind : "dislocations" or "particles"
         What the specimen is known to hold: a reconstruction of it is curves or points.
+    tilts_rad : (V,) float or None
+        Nominal tilt of the specimen in each view [rad], right-handed about the axis; the directions include it, and the
+        images are foreshortened across the axis.
+    tilt_axis_rad : float
+        Nominal azimuth of that axis in the images, from x towards y [rad].
 
     Raises
     ------
@@ -68,6 +73,8 @@ class Acquisition:
     tilt_off_bragg_rad: float = 0.0
     regions: tuple[Region, ...] | None = None
     kind: SpecimenKind = "dislocations"
+    tilts_rad: np.ndarray | None = None
+    tilt_axis_rad: float = 0.0
 
     def __post_init__(self):
         set_ = object.__setattr__
@@ -76,6 +83,10 @@ class Acquisition:
         if self.electrons_per_pixel is not None:
             dose = as_array("electrons_per_pixel", self.electrons_per_pixel, (len(self.views),))
             set_(self, "electrons_per_pixel", dose)
+        if self.tilts_rad is not None:
+            set_(self, "tilts_rad", as_array("tilts_rad", self.tilts_rad, (len(self.views),)))
+            if np.abs(self.tilts_rad).max(initial=0) > 1:
+                raise InputError(f"tilts_rad: {np.abs(self.tilts_rad).max():g} found, at most 1 rad allowed")
         if self.regions is not None and len(self.regions) != len(self.views):
             raise InputError(f"regions: {len(self.regions)} found, one a view, {len(self.views)}, allowed")
         for name in ("zone_axis", "g"):
@@ -96,6 +107,20 @@ class Acquisition:
     def id(self) -> str:
         """Opaque name of these images: a hash of their counts."""
         return hashlib.sha256(np.ascontiguousarray(self.views).tobytes()).hexdigest()[:16]
+
+    @property
+    def to_image(self) -> np.ndarray | None:
+        """(V, 2, 3) nominal map [A b] from the focus plane to each image; None where the specimen lies flat."""
+        if self.tilts_rad is None:
+            return None
+        return np.array([Tilt(float(t), self.tilt_axis_rad).to_image(self.field_nm) for t in self.tilts_rad])
+
+    def project(self, points_nm, view: int) -> np.ndarray:
+        """Where points (..., 3) of the specimen are in a view, (..., 2) [nm]."""
+        to_image = self.to_image
+        return project(
+            points_nm, self.directions_rad[view], self.focus_nm, None if to_image is None else to_image[view]
+        )
 
     @property
     def field_nm(self) -> tuple[float, float]:

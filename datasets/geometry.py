@@ -16,8 +16,8 @@ from veristem.datasets.errors import InputError
 def project(points_nm, direction_rad, focus_nm: float, to_image=None) -> np.ndarray:
     """Image position (N, 2) [nm] of specimen points (N, 3) [nm] for incidence ``direction_rad`` (2,).
 
-    r = (x, y) - (z - z_f) tan(theta), with the scan focused on the plane z_f = ``focus_nm``; in the image of a tilted or
-    moved specimen A r + b, with ``to_image`` (2, 3) = [A b].
+    r = (x, y) - (z - z_f) tan(theta), with the scan focused on the plane z_f = ``focus_nm``; in the image of a tilted
+    or moved specimen A r + b, with ``to_image`` (2, 3) = [A b].
     """
     points = np.asarray(points_nm, float)
     place = points[..., :2] - (points[..., 2:] - focus_nm) * np.tan(np.asarray(direction_rad, float))

@@ -28,8 +28,8 @@ class Response(Table):
     saturation_electrons: Positive | None = Field(default=None, description="largest signal of a pixel")
     bits: Annotated[int, Field(ge=1, le=32)] | None = Field(
         default=None,
-        description="depth of a counter, which holds at most 2^bits - 1, or of the converter of an integrating detector "
-        "from 0 to saturation_electrons",
+        description="depth of a counter, which holds at most 2^bits - 1, or of the converter of an integrating "
+        "detector, from 0 to saturation_electrons",
     )
 
     @model_validator(mode="after")
@@ -134,6 +134,6 @@ class Stage(Table):
         return self
 
     @property
-    def level(self) -> bool:
-        """Whether there is one scan of a specimen that lies flat, and nothing moves it."""
-        return not (self.angles_deg.any() or len(self.angles_deg) > 1 or self.shift_nm or self.axis_error_deg)
+    def steepest_deg(self) -> float:
+        """Largest tilt that may occur, errors within three standard deviations included [deg]."""
+        return float(np.abs(self.angles_deg).max() + 3 * self.angle_error_deg)

@@ -96,7 +96,8 @@ class Recipe(Table):
         """What the specimen depends on: a foil is tilted by the Bragg angle, a film reaches as far as the cone does."""
         is_foil, table = self.specimen.kind == "dislocations", self.specimen.model_dump(mode="json")
         beam = self.microscope.energy_keV if is_foil else self.microscope.convergence_mrad
-        return json.dumps([self.recipe.seed, beam, table], sort_keys=True)
+        reach = [self.stage.steepest_deg, self.microscope.aberrations.model_dump(), self.scan.registered]
+        return json.dumps([self.recipe.seed, beam, table, reach], sort_keys=True)
 
     @property
     def kikuchi_azimuth_rad(self) -> float:
@@ -105,6 +106,11 @@ class Recipe(Table):
         0, along x, for particles, which have none.
         """
         return float(np.radians(getattr(self.specimen, "g_azimuth_deg", 90.0) - 90.0))
+
+    @property
+    def tilt_axis_rad(self) -> float:
+        """Azimuth in the image of the axis that the stage tilts about: along g, or y for particles [rad]."""
+        return self.kikuchi_azimuth_rad + np.pi / 2
 
     @staticmethod
     def from_table(table: dict, where: str) -> Recipe:

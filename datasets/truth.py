@@ -40,6 +40,10 @@ class LineTruth:
         True thickness and true depth of the focus plane [nm].
     recipe : dict
         The recipe that made it, seed included.
+    contrast_directions_rad : (V, 2) float or None
+        True mean direction of what makes the contrast in each view, which says how far depth shifts it [rad].
+    to_image : (V, 2, 3) float or None
+        Map [A b] from the focus plane to each image, where the specimen was tilted or moved: see `geometry.project`.
     """
 
     network: DislocationNetwork
@@ -53,6 +57,13 @@ class LineTruth:
     thickness_nm: float
     focus_nm: float
     recipe: dict
+    contrast_directions_rad: np.ndarray | None = None
+    to_image: np.ndarray | None = None
+
+    def project(self, points_nm, view: int) -> np.ndarray:
+        """Where points (..., 3) of the specimen are in a view, (..., 2) [nm]."""
+        to_image = None if self.to_image is None else self.to_image[view]
+        return project(points_nm, self.directions_rad[view], self.focus_nm, to_image)
 
     @property
     def depth_nm(self) -> np.ndarray:
@@ -85,8 +96,8 @@ class LineTruth:
         first, second = self.network.ends_nm()
         middle = (first + second) / 2
         found = np.zeros(len(middle), bool)
-        for direction in self.directions_rad:
-            tree = KDTree(project(middle, direction, self.focus_nm))
+        for view in range(len(self.directions_rad)):
+            tree = KDTree(self.project(middle, view))
             pairs = tree.query_pairs(_OVERLAP_NM, output_type="ndarray")
             apart = np.linalg.norm(middle[pairs[:, 0]] - middle[pairs[:, 1]], axis=1) > _APART_NM
             found[pairs[apart].ravel()] = True
@@ -118,6 +129,10 @@ class ParticleTruth:
         True depth of the focus plane [nm].
     recipe : dict
         The recipe that made it, seed included.
+    contrast_directions_rad : (V, 2) float or None
+        True mean direction of what makes the contrast in each view, which says how far depth shifts it [rad].
+    to_image : (V, 2, 3) float or None
+        Map [A b] from the focus plane to each image, where the specimen was tilted or moved: see `geometry.project`.
     """
 
     particles: ParticleDispersion
@@ -126,6 +141,13 @@ class ParticleTruth:
     directions_rad: np.ndarray
     focus_nm: float
     recipe: dict
+    contrast_directions_rad: np.ndarray | None = None
+    to_image: np.ndarray | None = None
+
+    def project(self, points_nm, view: int) -> np.ndarray:
+        """Where points (..., 3) of the specimen are in a view, (..., 2) [nm]."""
+        to_image = None if self.to_image is None else self.to_image[view]
+        return project(points_nm, self.directions_rad[view], self.focus_nm, to_image)
 
     @property
     def field_nm(self) -> tuple[float, float]:

@@ -10,14 +10,16 @@ import numpy as np
 from veristem.datasets.dispersion import ParticleDispersion
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats import read_particles
-from veristem.datasets.geometry import Region, project
+from veristem.datasets.geometry import Region, Tilt, inverse, mapped, project
 from veristem.datasets.recipe import Microscope, Recipe
 from veristem.datasets.specimens import Centres, Particles
 from veristem.sim.contrast.mass_thickness import Rays, shade_image
 from veristem.sim.contrast.scattering import GOLD, ICE, arrival, elastic_per_nm, inelastic_per_nm
 from veristem.sim.dispersions import load_generator
+from veristem.sim.optics import Image, beyond_nm, finest_rad
 
 _STEP = 0.5  # of a pixel: farthest that neighbouring rays may be apart in the film
+_LEVEL = Tilt()
 
 
 @dataclass
@@ -51,16 +53,21 @@ class Film:
         """Depth of the exit face at x [nm]."""
         return self.thickness_nm + self.slope * (x_nm - self.particles.box_nm[0] / 2)
 
-    def rays(self, region: Region, microscope: Microscope, pixel_nm: float) -> tuple[Rays, float]:
+    def rays(
+        self, region: Region, microscope: Microscope, pixel_nm: float, tilt: Tilt = _LEVEL, moved_nm=(0.0, 0.0)
+    ) -> tuple[Rays, float]:
         """The rays of a detector region, and the absorption in the film [1/nm].
+
+        What each shows is displaced by its aberration less ``moved_nm`` (2,).
 
         An electron is lost to a region when it is scattered elastically, less as many as come in from all directions of
         the cone. With rescattering this gain is taken, for the particles, from the directions it comes from: nearly the
         same contrast of a whole particle, but a blur towards the axis that the region's own rays stand out of.
         """
         energy, cone = microscope.energy_keV, 1e-3 * microscope.convergence_mrad
-        deepest = max(self.focus_nm, float(self.particles.box_nm[2]) - self.focus_nm)
-        theta, share = region.rays(cone, _STEP * pixel_nm / deepest)
+        deepest = max(self.focus_nm, float(self.particles.box_nm[2]) - self.focus_nm) / np.cos(tilt.angle_rad)
+        step = min(_STEP * pixel_nm / deepest, finest_rad(microscope.aberrations, region, cone, _STEP * pixel_nm))
+        theta, share = region.rays(cone, step)
         coarse = _STEP * pixel_nm / deepest if self.rescattering else cone / 30  # else they are only summed
         whole, gained = _gains(energy, region, cone, coarse)
         bare = float(share.sum())
@@ -71,18 +78,58 @@ class Film:
         )
         if self.rescattering:
             theta, share = np.concatenate([theta, whole]), np.concatenate([share, -gained[GOLD]])
-        return Rays(theta, share, bare, gold - ice), ice
+        delta = microscope.aberrations.displacement_nm(theta) - moved_nm
+        return Rays(theta, share, bare, gold - ice, delta), ice
 
     def region_image(self, region: Region, microscope: Microscope, pixel_nm: float, shape) -> np.ndarray:
         """Share of the cone's electrons that a detector region receives from each pixel, (rows, columns) float64."""
-        key = (region, microscope.model_dump_json(exclude={"current_nA", "detector"}), pixel_nm, shape)
+        return self.image(region, microscope, pixel_nm, shape).share
+
+    def image(
+        self,
+        region: Region,
+        microscope: Microscope,
+        pixel_nm: float,
+        shape: tuple[int, int],
+        rim: int = 0,
+        tilt: Tilt = _LEVEL,
+        moved_nm=(0.0, 0.0),
+    ) -> Image:
+        """What a detector region sees of the film, tilted, with ``rim`` pixels beyond the field of ``shape`` pixels.
+
+        The scan follows the tilted focus plane. ``moved_nm`` (2,) moves the image against the shift that aberrations
+        leave.
+        """
+        used = {"energy_keV", "convergence_mrad", "loss_collected_fraction", "aberrations"}
+        key = (region, microscope.model_dump_json(include=used), pixel_nm, shape, rim, tilt, moved_nm)
         if key not in self.images:
-            rays, film_per_nm = self.rays(region, microscope, pixel_nm)
-            particles = self.particles
-            shade = shade_image(particles.centers_nm, particles.radii_nm, rays, self.focus_nm, pixel_nm, shape)
-            film = np.exp(-film_per_nm * self.exit_nm((np.arange(shape[1]) + 0.5) * pixel_nm))
-            self.images[key] = film * (rays.bare + shade)
+            rays, film_per_nm = self.rays(region, microscope, pixel_nm, tilt, moved_nm)
+            seen = self.seen_nm(self.particles.centers_nm, tilt)
+            seen = seen + np.array([rim * pixel_nm, rim * pixel_nm, 0.0])
+            whole = (shape[0] + 2 * rim, shape[1] + 2 * rim)
+            shade = shade_image(seen, self.particles.radii_nm, rays, self.focus_nm, pixel_nm, whole)
+            y, x = ((np.arange(n) - rim + 0.5) * pixel_nm for n in whole)
+            if tilt.angle_rad:
+                places = np.stack(np.broadcast_arrays(x, y[:, None]), axis=-1)
+                x = mapped(places, inverse(tilt.to_image(self.particles.box_nm[:2])))[..., 0]
+            film = np.exp(-film_per_nm / np.cos(tilt.angle_rad) * self.exit_nm(x))
+            mean = region.mean_direction_rad(1e-3 * microscope.convergence_mrad)
+            contrast = rays.share @ rays.theta_rad / rays.share.sum()
+            directions = (tilt.into_specimen(d) for d in (mean, contrast))
+            self.images[key] = Image(film * (rays.bare + shade), *directions)
         return self.images[key]
+
+    def seen_nm(self, points_nm: np.ndarray, tilt: Tilt) -> np.ndarray:
+        """Points (N, 3) as the tilted film shows them: place along the beam in the image, depth from the focus plane.
+
+        Their z is such that ``focus_nm`` lies on the tilted focus plane, which the scan follows.
+        """
+        if not tilt.angle_rad:
+            return points_nm
+        along = tilt.into_specimen(np.zeros(2))
+        places = project(points_nm, along, self.focus_nm, tilt.to_image(self.particles.box_nm[:2]))
+        depth = (points_nm[:, 2:] - self.focus_nm) / np.cos(tilt.angle_rad)
+        return np.concatenate([places, depth + self.focus_nm], axis=1)
 
 
 @lru_cache(maxsize=64)
@@ -95,13 +142,16 @@ def _gains(energy_keV: float, region: Region, cone_rad: float, step_rad: float) 
     return whole, {matter: weight * arrival(matter, energy_keV, whole, region, cone_rad) for matter in (GOLD, ICE)}
 
 
-def overlaps(particles: ParticleDispersion, directions_rad, focus_nm: float, pixel_nm: float, shape) -> np.ndarray:
+def overlaps(
+    particles: ParticleDispersion, directions_rad, focus_nm: float, pixel_nm: float, shape, to_image=None
+) -> np.ndarray:
     """(V, rows, columns) uint8: number of particles that each pixel shows along the mean direction of each view."""
     from skimage.draw import disk
 
     labels = np.zeros((len(directions_rad), *shape), np.uint8)
     for view, direction in enumerate(directions_rad):
-        at = project(particles.centers_nm, direction, focus_nm) / pixel_nm - 0.5
+        at = project(particles.centers_nm, direction, focus_nm, None if to_image is None else to_image[view])
+        at = at / pixel_nm - 0.5
         for (x, y), radius in zip(at, particles.radii_nm / pixel_nm):
             labels[(view, *disk((y, x), radius, shape=shape))] += 1
     return labels
@@ -133,7 +183,7 @@ def make_film(recipe: Recipe, rng: np.random.Generator) -> Film:
         particles, notes = _placed(stored, box, table, slope)
     else:
         diameter = table.dispersion.diameter_nm * (1 + 3 * table.dispersion.spread)
-        rim = diameter + box[2] * np.tan(1e-3 * recipe.microscope.convergence_mrad)
+        rim = diameter + box[2] * np.tan(1e-3 * recipe.microscope.convergence_mrad) + beyond_nm(recipe)
         larger = np.array([width + 2 * rim, height + 2 * rim, table.thickness_nm])
         centers, radii = load_generator(table.dispersion.generator)(table.dispersion, larger, slope, rng)
         particles = ParticleDispersion(centers - [rim, rim, 0.0], radii, box)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numba
@@ -21,13 +22,15 @@ class Bundle(NamedTuple):
 
     theta_rad (2,): their incidence. sign: 1 or -1, the reflection is sign g. s (k,): its excitation errors [1/nm].
     weight (beams, k): share of all electrons of the cone that the region could receive through each beam, the direct
-    and the diffracted one or those of a row.
+    and the diffracted one or those of a row. rays: the incidences (N, 2) behind each number
+    of weight, all of the same share.
     """
 
     theta_rad: np.ndarray
     sign: int
     s: np.ndarray
     weight: np.ndarray
+    rays: tuple[tuple[np.ndarray, ...], ...]
 
 
 def row_orders(beams: int) -> np.ndarray:
@@ -93,8 +96,15 @@ def bundles(
     rays = np.bincount(bundle, count)
     theta_mean = np.column_stack([np.bincount(bundle[ray], theta[:, axis]) / rays for axis in (0, 1)])
     signs = np.rint(np.bincount(bundle[ray], sign) / rays).astype(int)
-    parts = zip(np.split(s_mean, first[1:]), np.split(weight, first[1:], axis=1))
-    return [Bundle(theta_mean[i], int(signs[i]), *part) for i, part in enumerate(parts)]
+    order = np.lexsort((ray, beam))
+    ends = np.cumsum(np.bincount(beam * len(cells) + ray, minlength=beams * len(cells)))
+    single = np.split(theta[order], ends[:-1])
+    stops = np.append(first, len(cells))
+    parts = []
+    for i, (start, stop) in enumerate(pairwise(stops)):
+        rays_of = tuple(tuple(single[b * len(cells) + start : b * len(cells) + stop]) for b in range(beams))
+        parts.append(Bundle(theta_mean[i], int(signs[i]), s_mean[start:stop], weight[:, start:stop], rays_of))
+    return parts
 
 
 def _excitation(theta, sign, g, wavelength_nm: float, s0: float) -> np.ndarray:

@@ -72,9 +72,14 @@ class Regions:
             here = self.of(np.stack(np.broadcast_arrays(x, y[:, None], depth), axis=-1))
             voxels[2, k] += self.s_per_nm[here]
 
-    def faults(self, theta_rad, sign: int, focus_nm: float, pixel_nm: float, shape, dz_nm: float) -> list[Fault]:
-        """The shifts at boundaries as the rays of one direction meet them, for the reflection ``sign`` g."""
-        y, x = ((np.arange(n) + 0.5) * pixel_nm for n in shape)
+    def faults(
+        self, theta_rad, sign: int, focus_nm: float, pixel_nm: float, shape, dz_nm: float, rim: int = 0
+    ) -> list[Fault]:
+        """The shifts at boundaries as the rays of one direction meet them, for the reflection ``sign`` g.
+
+        The image begins ``rim`` pixels before the field.
+        """
+        y, x = ((np.arange(n) - rim + 0.5) * pixel_nm for n in shape)
         ray = np.array([*np.tan(np.asarray(theta_rad, float)), 1.0])
         start = np.stack(np.broadcast_arrays(x, y[:, None], 0.0), axis=-1) - focus_nm * (ray - [0, 0, 1])
         found = []

@@ -56,11 +56,16 @@ class Shape(NamedTuple):
         x, y = ((np.arange(400) + 0.5) / 400 * n for n in self.field_nm)
         return float(self.exit_nm(x, y[:, None]).mean() * np.prod(self.field_nm))
 
-    def exit_slices(self, theta_rad, pixel_nm: float, shape, dz_nm: float, focus_nm: float) -> np.ndarray | None:
-        """Slices of crystal (rows, columns) that the rays of one direction pass; None for an even foil."""
+    def exit_slices(
+        self, theta_rad, pixel_nm: float, shape, dz_nm: float, focus_nm: float, rim: int = 0
+    ) -> np.ndarray | None:
+        """Slices of crystal (rows, columns) that the rays of one direction pass; None for an even foil.
+
+        The image begins ``rim`` pixels before the field.
+        """
         if not self.uneven:
             return None
-        y, x = ((np.arange(n) + 0.5) * pixel_nm for n in shape)
+        y, x = ((np.arange(n) - rim + 0.5) * pixel_nm for n in shape)
         tan_x, tan_y = np.tan(np.asarray(theta_rad, float))
         z = np.full(shape, self.thickness_nm)
         for _ in range(4):  # rays are steep and faces flat: each round shrinks the error by slope times tan(theta)
@@ -72,12 +77,12 @@ class Shape(NamedTuple):
         x0, y0 = np.asarray(self.field_nm) / 2
         return self.bend_per_nm[0] * (x_nm - x0) + self.bend_per_nm[1] * (y_nm - y0)
 
-    def transmitted(self, theta_rad, pixel_nm: float, shape, focus_nm: float) -> np.ndarray | float:
+    def transmitted(self, theta_rad, pixel_nm: float, shape, focus_nm: float, rim: int = 0) -> np.ndarray | float:
         """What the layer on the entrance face lets through (rows, columns), 0 to 1."""
         if self.contamination == 0:
             return 1.0
         tan_x, tan_y = np.tan(np.asarray(theta_rad, float))
-        y, x = ((np.arange(n) + 0.5) * pixel_nm for n in shape)
+        y, x = ((np.arange(n) - rim + 0.5) * pixel_nm for n in shape)
         x, y = x - focus_nm * tan_x, y[:, None] - focus_nm * tan_y
         layer = np.zeros(shape)
         for kx, ky, phase in self.waves:

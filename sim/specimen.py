@@ -20,6 +20,7 @@ from veristem.sim.networks import load_generator
 from veristem.sim.networks.foil import clip, continued, cut_below, cut_foil, sparse_note
 from veristem.sim.networks.from_file import read_bulk
 from veristem.sim.networks.population import Faulted, Population
+from veristem.sim.optics import beyond_nm
 from veristem.sim.regions import Regions, make_regions
 from veristem.sim.shape import Shape, make_shape
 from veristem.sim.sheets import add_sheets
@@ -128,11 +129,13 @@ class Specimen:
         """Depth (...) of the exit face below points (..., 3) [nm]."""
         return self.shape.exit_nm(*np.moveaxis(points_nm[..., :2], -1, 0))
 
-    def faults(self, theta_rad, sign: int, pixel_nm: float, shape: tuple[int, int], dz_nm: float) -> list[Fault]:
+    def faults(
+        self, theta_rad, sign: int, pixel_nm: float, shape: tuple[int, int], dz_nm: float, rim: int = 0
+    ) -> list[Fault]:
         """Boundaries with a shift, as the rays of one direction meet them, for the reflection ``sign`` g."""
         if self.regions is None:
             return []
-        return self.regions.faults(theta_rad, sign, self.focus_nm, pixel_nm, shape, dz_nm)
+        return self.regions.faults(theta_rad, sign, self.focus_nm, pixel_nm, shape, dz_nm, rim)
 
     def _add_crystal(self, strain: Strain, corner_xyz, step_zyx) -> None:
         """Add to g·U what is not strain of lines: regions, bending, faults."""
@@ -169,7 +172,7 @@ def orientation(recipe: Recipe) -> np.ndarray:
 
 
 def generated(
-    table: Dislocations, rotation, g, shape: Shape, regions: Regions | None, rng: np.random.Generator
+    table: Dislocations, rotation, g, shape: Shape, regions: Regions | None, beyond: float, rng: np.random.Generator
 ) -> Faulted:
     """The lines of a generator, with their planar faults; lamellae of other variants have lines of their own.
 
@@ -185,6 +188,8 @@ def generated(
         Of the foil.
     regions : Regions or None
         Lamellae or grains, at whose boundaries lines stop.
+    beyond : float
+        How far beyond the field the density is met too, where views reach there [nm].
     rng : numpy.random.Generator
         Of everything random.
     """
@@ -200,7 +205,7 @@ def generated(
             normals=normals @ turned.T,
             burgers_nm=burgers @ turned.T,
             g_per_nm=g,
-            size_nm=np.array([*table.field_nm, shape.deepest_nm]),
+            size_nm=np.array([*(n + 2 * beyond for n in table.field_nm), shape.deepest_nm]),
             density_per_nm2=share * density,
             exit_nm=shape.exit_nm if shape.uneven else None,
             volume_nm3=shape.volume_nm3 if shape.uneven else None,
@@ -213,7 +218,8 @@ def generated(
         return Faulted.of(generate(population, rng))
 
     if regions is None or table.regions is None:
-        return fill(1.0, np.eye(3), None)
+        made = fill(1.0, np.eye(3), None)
+        return made.moved([-beyond, -beyond, 0.0]) if beyond else made
     if not table.regions.variants:
         stopped = table.regions.stopped
         return fill(1.0, np.eye(3), lambda line, rng: regions.within(line) if rng.uniform() < stopped else line)
@@ -267,9 +273,14 @@ def make_specimen(recipe: Recipe, rng: np.random.Generator) -> Specimen | Film:
     if isinstance(table.network, FromFile):
         bulk, notes = read_bulk(table.network.file, material, table.network.burgers_magnitude_nm)
         notes += sparse_note(bulk, rotation, size)
-        network = cut_foil(bulk, rotation, size, min(_SIDE_NM, 0.3 * size[:2].max()), table.network.center_nm)
+        side = min(_SIDE_NM, 0.3 * size[:2].max())
+        network = cut_foil(bulk, rotation, size, side + beyond_nm(recipe), table.network.center_nm)
     else:
-        network, triangles, shifts = generated(table, rotation, g, shape, regions, rng)
+        beyond = beyond_nm(recipe)
+        if beyond and (shape.uneven or regions is not None):
+            beyond = 0.0
+            notes.append("no lines beyond the field: an uneven foil and one of regions have them only within it")
+        network, triangles, shifts = generated(table, rotation, g, shape, regions, beyond, rng)
     if shape.uneven:
         network = cut_below(network, shape.exit_nm)
     tilt_off = np.radians(table.tilt_off_bragg_deg)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from veristem.datasets import DislocationNetwork, InputError, load_material
 from veristem.datasets.geometry import Region
 from veristem.datasets.recipe import Microscope, Recipe
-from veristem.sim.acquire import acquire, region_image
+from veristem.sim.acquire import acquire
 from veristem.sim.contrast import Extinction, Fault, two_beam
+from veristem.sim.images import region_image
 from veristem.sim.networks.foil import cut_below
 from veristem.sim.regions import Regions
 from veristem.sim.shape import Shape

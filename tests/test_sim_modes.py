@@ -13,8 +13,8 @@ from veristem.datasets import DislocationNetwork, InputError, load_material
 from veristem.datasets.crystal import electron_wavelength_nm
 from veristem.datasets.geometry import Region
 from veristem.datasets.recipe import Microscope
-from veristem.sim.acquire import region_image
 from veristem.sim.contrast import Extinction, Row, systematic_row, two_beam
+from veristem.sim.images import region_image
 from veristem.sim.rays import row_orders
 from veristem.sim.specimen import Specimen
 

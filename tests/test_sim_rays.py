@@ -12,10 +12,10 @@ from veristem.datasets import DislocationNetwork, load_material
 from veristem.datasets.crystal import electron_wavelength_nm
 from veristem.datasets.geometry import Region, project
 from veristem.datasets.recipe import Microscope
-from veristem.sim.acquire import region_image
 from veristem.sim.contrast.howie_whelan import Extinction, two_beam
 from veristem.sim.elasticity.segment import segment_distortion
 from veristem.sim.elasticity.voxels import Strain
+from veristem.sim.images import region_image
 from veristem.sim.networks.foil import continued
 from veristem.sim.rays import bundles, margin_pixels, ray_beta
 from veristem.sim.specimen import Specimen

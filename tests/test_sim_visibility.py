@@ -11,7 +11,7 @@ from veristem.datasets import DislocationNetwork, load_material
 from veristem.datasets.crystal import material_names
 from veristem.datasets.geometry import Region, specimen_from_crystal
 from veristem.datasets.recipe import Microscope
-from veristem.sim.acquire import region_image
+from veristem.sim.images import region_image
 from veristem.sim.specimen import Specimen
 from veristem.sim.visibility import visibility
 

@@ -15,9 +15,9 @@ from veristem.datasets.geometry import Region
 from veristem.reports.figures import open_figure, styled
 from veristem.reports.pictures import drawn
 from veristem.reports.style import METHODS
-from veristem.sim.acquire import counted
 from veristem.sim.contrast import Extinction, Row
 from veristem.sim.elasticity.segment import segment_distortion
+from veristem.sim.images import counted
 from veristem.sim.rays import bundles, row_orders
 
 CASES = {"gamma-TiAl 002": ("gamma-TiAl", (0, 0, 2), 0.283), "Cu 111": ("Cu", (1, 1, 1), 0.256)}  # |b| in nm

@@ -14,9 +14,9 @@ from veristem.datasets.geometry import Region
 from veristem.datasets.recipe import Microscope
 from veristem.reports.style import METHODS
 from veristem.sim import specimen as foil
-from veristem.sim.acquire import region_image
 from veristem.sim.contrast import Extinction, two_beam
 from veristem.sim.elasticity.segment import segment_distortion
+from veristem.sim.images import region_image
 from veristem.sim.specimen import Specimen
 
 _HIRSCH = "Hirsch, Howie, Nicholson, Pashley & Whelan 1965"

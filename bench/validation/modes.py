@@ -14,8 +14,8 @@ from veristem.datasets.recipe import Microscope, load_recipe
 from veristem.reports.figures import open_figure, scale_bar, styled
 from veristem.reports.pictures import drawn
 from veristem.reports.style import METHODS
-from veristem.sim.acquire import region_image
 from veristem.sim.elasticity.voxels import Strain
+from veristem.sim.images import region_image
 from veristem.sim.specimen import Specimen, make_specimen
 from veristem.sim.visibility import visibility
 

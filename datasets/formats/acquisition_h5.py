@@ -34,6 +34,9 @@ def write_acquisition(path: str | Path, acquisition: Acquisition) -> None:
             hdf5.put(file, "electrons_per_pixel", acquisition.electrons_per_pixel)
         if acquisition.regions is not None:
             hdf5.put(file, "regions", np.array([_row(region) for region in acquisition.regions]).reshape(-1, 6))
+        if acquisition.tilts_rad is not None:
+            hdf5.put(file, "tilts_rad", acquisition.tilts_rad)
+            file.attrs["tilt_axis_rad"] = float(acquisition.tilt_axis_rad)
         file.attrs["kind"] = acquisition.kind
         for name in ("pixel_nm", "focus_nm", "tilt_off_bragg_rad", *_NUMBERS):
             if (value := getattr(acquisition, name)) is not None:
@@ -66,6 +69,8 @@ def read_acquisition(path: str | Path) -> Acquisition:
             material=hdf5.attribute(reader.file, "material"),
             tilt_off_bragg_rad=reader.number("tilt_off_bragg_rad", optional=True) or 0.0,
             regions=_regions(reader.array("regions", optional=True), convergence),
+            tilts_rad=reader.array("tilts_rad", optional=True),
+            tilt_axis_rad=reader.number("tilt_axis_rad", optional=True) or 0.0,
             kind=hdf5.attribute(reader.file, "kind") or "dislocations",  # files of lines had none at first
             **{name: reader.number(name, optional=True) for name in _NUMBERS},
             **{name: reader.number(name, (3,), optional=True) for name in _VECTORS},

@@ -43,6 +43,9 @@ def write_truth(path: str | Path, truth: Truth) -> None:
                 hdf5.put(group, name, getattr(truth.particles, name))
         for name, kind in (("expected", np.float32), ("labels", np.uint8), ("directions_rad", np.float64)):
             hdf5.put(file, name, np.asarray(getattr(truth, name), kind))
+        for name in ("contrast_directions_rad", "to_image"):
+            if getattr(truth, name) is not None:
+                hdf5.put(file, name, np.asarray(getattr(truth, name), float))
         file.attrs["focus_nm"] = float(truth.focus_nm)
         file.create_dataset("recipe_json", data=json.dumps(truth.recipe, sort_keys=True), track_times=False)
 
@@ -84,6 +87,12 @@ def _lines(reader: hdf5.Reader) -> LineTruth:
     )
 
 
+def _optional(reader: hdf5.Reader, name: str, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Numbers of that shape, which older files lack."""
+    values = reader.array(name, optional=True)
+    return None if values is None else as_array(name, values, shape)
+
+
 def _images(reader: hdf5.Reader) -> dict:
     """What truths of both kinds hold: the images and how they were made."""
     expected = as_array("expected", reader.array("expected"), (None, None, None), np.float32)
@@ -99,4 +108,6 @@ def _images(reader: hdf5.Reader) -> dict:
         "directions_rad": as_array("directions_rad", reader.array("directions_rad"), (len(expected), 2)),
         "focus_nm": reader.number("focus_nm"),
         "recipe": recipe,
+        "contrast_directions_rad": _optional(reader, "contrast_directions_rad", (len(expected), 2)),
+        "to_image": _optional(reader, "to_image", (len(expected), 2, 3)),
     }

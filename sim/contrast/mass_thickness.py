@@ -29,12 +29,21 @@ class Rays:
         What the image has without particles.
     per_nm : float
         Excess of absorption in a particle over the film it displaces [1/nm].
+    delta_nm : (K, 2) float, optional
+        By how much aberrations move what each ray shows, against the axes [nm].
     """
 
     theta_rad: np.ndarray
     share: np.ndarray
     bare: float
     per_nm: float
+    delta_nm: np.ndarray | None = None
+
+    @property
+    def ways(self) -> np.ndarray:
+        """(K, 4) tangents of the directions, and the displacements [nm]."""
+        delta = np.zeros_like(self.theta_rad) if self.delta_nm is None else self.delta_nm
+        return np.column_stack([np.tan(self.theta_rad), delta])
 
 
 def shade_image(centers_nm, radii_nm, rays: Rays, focus_nm: float, pixel_nm: float, shape) -> np.ndarray:
@@ -53,23 +62,23 @@ def shade_image(centers_nm, radii_nm, rays: Rays, focus_nm: float, pixel_nm: flo
     shape : (int, int)
         Rows and columns.
     """
-    tangents = np.tan(rays.theta_rad)
+    ways = rays.ways
     depth = centers_nm[:, 2] - focus_nm
-    reach = np.abs(depth) * np.abs(tangents[:, 1]).max(initial=0) + radii_nm
+    reach = np.abs(depth) * np.abs(ways[:, 1]).max(initial=0) + np.abs(ways[:, 3]).max(initial=0) + radii_nm
     first = np.clip(np.floor((centers_nm[:, 1] - reach) / pixel_nm), 0, shape[0]).astype(np.int64)
     stop = np.clip(np.floor((centers_nm[:, 1] + reach) / pixel_nm) + 1, 0, shape[0]).astype(np.int64)
     rows, order = _by_row(first, stop, shape[0])
     places = np.column_stack([centers_nm[:, :2], depth])
-    return _shade(places, radii_nm, rows, order, tangents, rays.share, rays.per_nm, pixel_nm, shape[0], shape[1])
+    return _shade(places, radii_nm, rows, order, ways, rays.share, rays.per_nm, pixel_nm, shape[0], shape[1])
 
 
 def fisher_information(
-    centers_nm, radii_nm, rays: Rays, focus_nm: float, pixel_nm: float, expected: np.ndarray
+    centers_nm, radii_nm, rays: Rays, focus_nm: float, pixel_nm: float, expected: np.ndarray, variance=None
 ) -> np.ndarray:
     """Fisher information (N, 3, 3) [1/nm²] that the counts of one image hold of each centre, all else known.
 
-    J = sum over pixels of d lambda d lambda^T / lambda. The counts that a particle shares with others are taken as the
-    product of what each lets pass, ray by ray exact for particles alone, nearly so for those that overlap.
+    J = sum over pixels of d lambda d lambda^T / variance. The counts that a particle shares with others are taken as
+    the product of what each lets pass, ray by ray exact for particles alone, nearly so for those that overlap.
 
     Parameters
     ----------
@@ -77,12 +86,13 @@ def fisher_information(
         As in `shade_image`.
     expected : (rows, columns) float
         Expected counts lambda of the image.
+    variance : (rows, columns) float, optional
+        Of the counts; that of Poisson's distribution, lambda, if not given.
     """
     places = np.column_stack([centers_nm[:, :2], centers_nm[:, 2] - focus_nm])
     image = np.ascontiguousarray(expected, float)
-    return _information(
-        places, radii_nm, np.tan(rays.theta_rad), rays.share, rays.bare, rays.per_nm, pixel_nm, image
-    )  # fmt: skip
+    spread = image if variance is None else np.ascontiguousarray(variance, float)
+    return _information(places, radii_nm, rays.ways, rays.share, rays.bare, rays.per_nm, pixel_nm, image, spread)
 
 
 def _by_row(first: np.ndarray, stop: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -101,7 +111,7 @@ def _angle(x, a):
 
 
 @njit(cache=True, parallel=True)
-def _shade(places, radii, rows, order, tangents, share, per_nm, pixel, count, columns):
+def _shade(places, radii, rows, order, ways, share, per_nm, pixel, count, columns):
     image = np.zeros((count, columns))
     for j in prange(count):
         path = np.zeros(columns)
@@ -110,8 +120,8 @@ def _shade(places, radii, rows, order, tangents, share, per_nm, pixel, count, co
         for k in range(len(share)):
             for m in range(rows[j], rows[j + 1]):
                 n = order[m]
-                cx = places[n, 0] - places[n, 2] * tangents[k, 0]
-                cy = places[n, 1] - places[n, 2] * tangents[k, 1]
+                cx = places[n, 0] - places[n, 2] * ways[k, 0] - ways[k, 2]
+                cy = places[n, 1] - places[n, 2] * ways[k, 1] - ways[k, 3]
                 low, high = columns, 0
                 for side in (-_GAUSS, _GAUSS):
                     y = (j + 0.5 + side) * pixel - cy
@@ -142,13 +152,13 @@ def _shade(places, radii, rows, order, tangents, share, per_nm, pixel, count, co
 
 
 @njit(cache=True, parallel=True)
-def _information(places, radii, tangents, share, bare, per_nm, pixel, expected):
+def _information(places, radii, ways, share, bare, per_nm, pixel, expected, variance):
     count, columns = expected.shape
     information = np.zeros((len(radii), 3, 3))
     for n in prange(len(radii)):
         r, depth = radii[n], places[n, 2]
-        wide = np.abs(depth) * np.abs(tangents[:, 0]).max() + r
-        tall = np.abs(depth) * np.abs(tangents[:, 1]).max() + r
+        wide = np.abs(depth) * np.abs(ways[:, 0]).max() + np.abs(ways[:, 2]).max() + r
+        tall = np.abs(depth) * np.abs(ways[:, 1]).max() + np.abs(ways[:, 3]).max() + r
         i0 = max(int(np.floor((places[n, 0] - wide) / pixel)), 0)
         i1 = min(int(np.floor((places[n, 0] + wide) / pixel)) + 1, columns)
         j0 = max(int(np.floor((places[n, 1] - tall) / pixel)), 0)
@@ -158,8 +168,8 @@ def _information(places, radii, tangents, share, bare, per_nm, pixel, expected):
         own = np.zeros((j1 - j0, i1 - i0, 4))  # sum of share (T - 1), and its derivatives by x, y and z
         path = np.zeros((i1 - i0, 3))  # in the sphere, and its derivatives by the place of the centre
         for k in range(len(share)):
-            cx = places[n, 0] - depth * tangents[k, 0]
-            cy = places[n, 1] - depth * tangents[k, 1]
+            cx = places[n, 0] - depth * ways[k, 0] - ways[k, 2]
+            cy = places[n, 1] - depth * ways[k, 1] - ways[k, 3]
             for j in range(j0, j1):
                 first, last = i1, i0
                 for side in (-_GAUSS, _GAUSS):
@@ -185,13 +195,13 @@ def _information(places, radii, tangents, share, bare, per_nm, pixel, expected):
                     pixel_of[0] += through - share[k]
                     pixel_of[1] += dx
                     pixel_of[2] += dy
-                    pixel_of[3] -= dx * tangents[k, 0] + dy * tangents[k, 1]
+                    pixel_of[3] -= dx * ways[k, 0] + dy * ways[k, 1]
                     path[i - i0] = 0.0
         for j in range(j0, j1):
             for i in range(i0, i1):
                 pixel_of = own[j - j0, i - i0]
                 if expected[j, i] > 0.0:
-                    factor = expected[j, i] / (bare + pixel_of[0]) ** 2
+                    factor = (expected[j, i] / (bare + pixel_of[0])) ** 2 / variance[j, i]
                     for u in range(3):
                         for v in range(3):
                             information[n, u, v] += factor * pixel_of[1 + u] * pixel_of[1 + v]

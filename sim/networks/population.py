@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -30,6 +31,11 @@ class Faulted(NamedTuple):
     def of(made: DislocationNetwork | Faulted) -> Faulted:
         """What a generator made, without faults if it says nothing of them."""
         return made if isinstance(made, Faulted) else Faulted(made, np.zeros((0, 3, 3)), np.zeros((0, 3)))
+
+    def moved(self, shift_nm) -> Faulted:
+        """The same elsewhere."""
+        network = replace(self.network, nodes_nm=self.network.nodes_nm + shift_nm)
+        return Faulted(network, self.triangles_nm + shift_nm, self.shifts_nm)
 
     @staticmethod
     def union(parts: Sequence[Faulted]) -> Faulted:

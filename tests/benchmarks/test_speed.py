@@ -14,11 +14,11 @@ from veristem.datasets.geometry import Region
 from veristem.datasets.recipe import load_recipe
 from veristem.recon.contours.ridge import ridge_contours
 from veristem.recon.stereo.matching import match_contours
-from veristem.sim.acquire import region_image
 from veristem.sim.contrast.howie_whelan import Extinction, two_beam
 from veristem.sim.elasticity.segment import segment_distortion
 from veristem.sim.elasticity.spectral import isotropic_stiffness, projected_distortion, spectral_distortion
 from veristem.sim.elasticity.voxels import voxel_distortion
+from veristem.sim.images import region_image
 from veristem.sim.networks import GENERATORS, load_generator
 from veristem.sim.networks.population import Population
 from veristem.sim.specimen import Specimen, make_specimen

@@ -1,0 +1,121 @@
+"""The shots of one acquisition: every detector region at every tilt, with the errors of stage and scan."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from veristem.datasets.geometry import Region, Tilt, inverse, mapped
+from veristem.datasets.recipe import Recipe
+from veristem.sim.film import Film
+from veristem.sim.images import foil_image
+from veristem.sim.optics import Image, landing_nm, source_blurred
+from veristem.sim.scan import displacement_nm, relative_current, sampled
+from veristem.sim.specimen import Specimen
+
+
+class Shot(NamedTuple):
+    """One view before anything is counted.
+
+    share (rows, columns): of the beam's electrons in each pixel. mean_rad, contrast_rad (2,): true mean directions of
+    what is received and of what makes the contrast, in the frame of the specimen [rad]. to_image (2, 3): true map from
+    the focus plane to the image [-, nm].
+    """
+
+    share: np.ndarray
+    mean_rad: np.ndarray
+    contrast_rad: np.ndarray
+    to_image: np.ndarray
+
+
+def take(specimen: Specimen | Film, recipe: Recipe, regions: list[Region], rng: np.random.Generator) -> list[Shot]:
+    """All views, those of one tilt together in the order of the regions.
+
+    Parameters
+    ----------
+    specimen : Specimen or Film
+        What is imaged.
+    recipe : Recipe
+        Its microscope, scan and stage.
+    regions : list of Region
+        Of the detector.
+    rng : numpy.random.Generator
+        Of the errors of stage and scan.
+    """
+    microscope, scan, stage = recipe.microscope, recipe.scan, recipe.stage
+    field = np.array(recipe.specimen.field_nm)
+    alpha = 1e-3 * microscope.convergence_mrad
+    stage_rng, scan_rng = rng.spawn(2)
+    count = len(stage.angles_deg)
+    read_out, turn, shifts = (
+        stage_rng.normal(size=count),
+        stage_rng.uniform(-1, 1),
+        stage_rng.uniform(-1, 1, (count, 2)),
+    )
+    angles = np.radians(stage.angles_deg + stage.angle_error_deg * read_out)
+    turn *= np.radians(stage.axis_error_deg)
+    shifts *= 0.0 if scan.registered else stage.shift_nm
+    together = getattr(microscope.detector, "simultaneous", True)
+    scans = iter(scan_rng.spawn(count * (1 if together else len(regions))))
+    landings = [landing_nm(microscope.aberrations, region, alpha) for region in regions]
+    moved = [tuple(mean) if scan.registered else (0.0, 0.0) for mean, _ in landings]
+    y, x = ((np.arange(n) + 0.5) * scan.pixel_nm for n in scan.shape)
+    raster = np.stack(np.broadcast_arrays(x, y[:, None]))
+
+    plans = []  # of every view: region, tilt, map from the image as drawn, places of the pixels in it, current
+    for angle, shift in zip(angles, shifts):
+        tilt = Tilt(float(angle), recipe.tilt_axis_rad)
+        drawn = Tilt() if isinstance(specimen, Film) else tilt  # a film is drawn as seen, a foil on its focus plane
+        to_image = drawn.to_image(field, turn, shift)
+        places, current = raster, None
+        for n in range(len(regions)):
+            if n == 0 or not together:
+                one = next(scans)
+                if scan.perfect and np.array_equal(to_image, np.eye(2, 3)) and not microscope.current_noise:
+                    plans.append((n, tilt, tilt.to_image(field, turn, shift), raster, None))
+                    continue
+                error = displacement_nm(scan, one)
+                if scan.registered:
+                    error -= error.mean(axis=(1, 2), keepdims=True)
+                places = np.moveaxis(mapped(np.moveaxis(raster + error, 0, -1), inverse(to_image)), -1, 0)
+                current = relative_current(scan, microscope.current_noise, one) if microscope.current_noise else None
+            plans.append((n, tilt, tilt.to_image(field, turn, shift), places, current))
+    rim = _rim([places for *_, places, _ in plans], field, scan.pixel_nm)
+    spread = max(float(np.abs(far - mean).max() if scan.registered else far.max()) for mean, far in landings)
+    blur = spread + 2 * microscope.source_size_nm
+    rim += int(np.ceil(blur / scan.pixel_nm)) + 3 if blur else 0
+    steepest = alpha + np.radians(stage.steepest_deg)
+    shots = []
+    for n, tilt, to_image, places, current in plans:
+        found = _drawn(specimen, recipe, regions[n], rim, tilt, steepest, moved[n])
+        image = source_blurred(found.share, microscope.source_size_nm, scan.pixel_nm)
+        if places is raster or np.array_equal(places, raster):
+            image = image[rim : rim + scan.shape[0], rim : rim + scan.shape[1]]
+        else:
+            image = np.maximum(sampled(image, rim, scan.pixel_nm, places), 0.0)
+        left = np.array(landings[n][0]) - moved[n]
+        moved_map = np.column_stack([to_image[:, :2], to_image[:, 2] - to_image[:, :2] @ left])
+        shots.append(Shot(image if current is None else image * current, found.mean_rad, found.contrast_rad, moved_map))
+    return shots
+
+
+def _rim(places: list[np.ndarray], field: np.ndarray, pixel_nm: float) -> int:
+    """Pixels beyond the field that these places (2, rows, columns) need; none if they are its own."""
+    beyond = max(
+        max(-float(at[axis].min()), float(at[axis].max()) - field[axis]) for at in places for axis in (0, 1)
+    )  # half a pixel inside for pixels of the field itself
+    return 0 if beyond <= -0.49 * pixel_nm else int(np.ceil(beyond / pixel_nm)) + 3
+
+
+def _drawn(
+    specimen: Specimen | Film, recipe: Recipe, region: Region, rim: int, tilt: Tilt, steepest_rad: float, moved_nm
+) -> Image:
+    """The image of a region on the field and its rim: of a foil on its focus plane, of a film as seen."""
+    scan = recipe.scan
+    if isinstance(specimen, Film):
+        return specimen.image(region, recipe.microscope, scan.pixel_nm, scan.shape, rim, tilt, moved_nm)
+    beams = getattr(recipe.specimen, "beams", 2)
+    return foil_image(
+        specimen, region, recipe.microscope, scan.pixel_nm, scan.shape, beams, rim, tilt, steepest_rad, moved_nm
+    )
