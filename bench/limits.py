@@ -2,41 +2,56 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
+from veristem.datasets.geometry import Tilt
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Particles
 from veristem.datasets.truth import ParticleTruth
 from veristem.sim.contrast.mass_thickness import fisher_information
 from veristem.sim.film import film_of
+from veristem.sim.noise import response_variance
+from veristem.sim.optics import landing_nm
 
 
-def point_limits(truth: ParticleTruth, dqe: float = 1.0) -> np.ndarray:
+def point_limits(truth: ParticleTruth) -> np.ndarray:
     """Smallest covariance (N, 3, 3) [nm²] of each particle's centre that an unbiased method can have.
 
-    The inverse of J = dqe * sum over views and pixels of d lambda d lambda^T / lambda, with lambda the expected counts
-    and the radius and all other particles known: blur with depth tells of z too, not parallax alone. A method that has
-    to find the neighbours as well may not reach it where shades overlap. NaN where the views hold no information, as of
-    a particle beyond their edges.
+    The inverse of J = sum over views and pixels of d signal d signal^T / variance, with what the detector makes of the
+    expected counts (saturation and steps left out) and the radius and all other particles known: blur with depth tells
+    of z too, not parallax alone. A method that has to find the neighbours as well may not reach it where shades
+    overlap. NaN where the views hold no information, as of a particle beyond their edges.
 
     Parameters
     ----------
     truth : ParticleTruth
         Particles and expected counts.
-    dqe : float
-        Detective quantum efficiency of the detector.
     """
     recipe = Recipe.from_table(truth.recipe, "recipe of the truth")
     assert isinstance(recipe.specimen, Particles)
     microscope, pixel = recipe.microscope, recipe.scan.pixel_nm
+    alpha = 1e-3 * microscope.convergence_mrad
     film = film_of(recipe.specimen, truth.particles)
     information = np.zeros((len(truth.particles.radii_nm), 3, 3))
-    for region, expected in zip(microscope.detector.regions(recipe.kikuchi_azimuth_rad), truth.expected):
-        rays, _ = film.rays(region, microscope, pixel)
-        where = (truth.particles.centers_nm, truth.particles.radii_nm)
-        information += fisher_information(*where, rays, truth.focus_nm, pixel, expected)
+    views = product(recipe.stage.angles_deg, microscope.detector.regions(recipe.kikuchi_azimuth_rad))
+    for view, ((angle, region), expected) in enumerate(zip(views, truth.expected)):
+        tilt = Tilt(float(np.radians(angle)), recipe.tilt_axis_rad)
+        shift, _ = landing_nm(microscope.aberrations, region, alpha)  # stands in the map to the image
+        rays, _ = film.rays(region, microscope, pixel, tilt, shift)
+        to_image = None if truth.to_image is None else truth.to_image[view]
+        places = film.seen_nm(truth.particles.centers_nm, tilt, to_image)
+        gain, variance = response_variance(expected, microscope.response)
+        found = fisher_information(
+            places, truth.particles.radii_nm, rays, truth.focus_nm, pixel, gain * expected, variance
+        )
+        # of the places in the image to those in the specimen
+        corners = film.seen_nm(np.vstack([np.zeros(3), np.eye(3)]), tilt, to_image)
+        linear = (corners[1:] - corners[0]).T
+        information += linear.T @ found @ linear
     weakest = np.linalg.eigvalsh(information)[:, 0] if len(information) else np.zeros(0)
     known = weakest > 1e-6
     covariance = np.full(information.shape, np.nan)
-    covariance[known] = np.linalg.inv(dqe * information[known])
+    covariance[known] = np.linalg.inv(information[known])
     return covariance

@@ -157,21 +157,27 @@ class Region:
         theta = np.stack([x, y], axis=-1).reshape(-1, 2)
         return theta[self.contains(theta) & (np.hypot(theta[:, 0], theta[:, 1]) <= convergence_rad)]
 
-    def rays(self, convergence_rad: float, step_rad: float) -> tuple[np.ndarray, np.ndarray]:
+    def rays(self, convergence_rad: float, step_rad: float, *fields) -> tuple[np.ndarray, ...]:
         """Directions (K, 2) [rad] in square cells over the clipped region, and each one's share (K,) of the cone.
 
         Each direction is the centroid of what its cell holds of the region, so that their mean is that of the region.
+        Then the means (K, 2) over the cells of each of ``fields``, functions of directions.
         """
         low, high = self.bounds_rad()
         cells = int(np.ceil((high - low)[0] / step_rad))
         fine = self.directions(convergence_rad, count=max(400, 4 * cells))
         at = np.minimum(((fine - low) / (high - low) * cells).astype(int), cells - 1)
         _, cell, count = np.unique(at @ [cells, 1], return_inverse=True, return_counts=True)
-        theta = np.column_stack([np.bincount(cell, fine[:, axis]) / count for axis in (0, 1)])
-        return theta, count / count.sum() * self.fraction(convergence_rad)
+        theta, *means = (
+            np.column_stack([np.bincount(cell, values[:, axis]) / count for axis in (0, 1)])
+            for values in (fine, *(field(fine) for field in fields))
+        )
+        return theta, count / count.sum() * self.fraction(convergence_rad), *means
 
-    def mean_direction_rad(self, convergence_rad: float) -> np.ndarray:
+    def mean_direction_rad(self, convergence_rad: float, tilt: Tilt | None = None) -> np.ndarray:
         """Mean direction (2,) of the uniformly filled region after clipping by the rim [rad].
+
+        In the frame of a tilted specimen it is the direction with the mean tangent.
 
         Raises
         ------
@@ -184,7 +190,9 @@ class Region:
                 f"detector: region at {1e3 * np.hypot(*self.center_rad):.1f} mrad found, outside the cone of "
                 f"{1e3 * convergence_rad:.1f} mrad; choose a smaller angle or a larger convergence semi-angle"
             )
-        return theta.mean(axis=0)
+        if tilt is None or not tilt.angle_rad:
+            return theta.mean(axis=0)
+        return np.arctan(np.tan(tilt.into_specimen(theta)).mean(axis=0))
 
     def fraction(self, convergence_rad: float) -> float:
         """Share of the electrons of the uniformly filled cone that the region receives."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
 
 import numpy as np
 
@@ -66,7 +65,6 @@ def acquire(specimen: Specimen | Film, recipe: Recipe, rng: np.random.Generator)
     microscope, scan, stage, table = recipe.microscope, recipe.scan, recipe.stage, recipe.specimen
     alpha = 1e-3 * microscope.convergence_mrad
     regions = microscope.detector.regions(recipe.kikuchi_azimuth_rad)
-    nominal = np.array([region.mean_direction_rad(alpha) for region in regions])
     counting = deepcopy(rng)  # counts do not depend on whether there are other errors
     shots = take(specimen, recipe, regions, rng.spawn(len(stage.angles_deg) * len(regions) + 1)[-1])
     dose = electrons_per_pixel(microscope.current_nA, scan.dwell_us)
@@ -77,11 +75,9 @@ def acquire(specimen: Specimen | Film, recipe: Recipe, rng: np.random.Generator)
         "directions_rad": np.array([shot.mean_rad for shot in shots]),
         "contrast_directions_rad": np.array([shot.contrast_rad for shot in shots]),
         "to_image": None if all(level) else np.array([shot.to_image for shot in shots]),
-        "recipe": recipe.model_dump(mode="json"),
     }
-    truth = (
-        film_truth(specimen, recipe, imaging) if isinstance(specimen, Film) else line_truth(specimen, recipe, imaging)
-    )
+    is_film = isinstance(specimen, Film)
+    truth = film_truth(specimen, recipe, **imaging) if is_film else line_truth(specimen, recipe, **imaging)
     crystal = {}
     if isinstance(table, Dislocations):
         crystal = {
@@ -99,7 +95,7 @@ def acquire(specimen: Specimen | Film, recipe: Recipe, rng: np.random.Generator)
         }
     acquisition = Acquisition(
         views=detect(expected, microscope.response, counting),
-        directions_rad=np.concatenate([tilt.into_specimen(nominal) for tilt in tilts]),
+        directions_rad=np.array([region.mean_direction_rad(alpha, tilt) for tilt in tilts for region in regions]),
         pixel_nm=scan.pixel_nm,
         focus_nm=table.thickness_nm / 2,
         thickness_nm=truth.thickness_nm,
@@ -113,15 +109,16 @@ def acquire(specimen: Specimen | Film, recipe: Recipe, rng: np.random.Generator)
     return truth, acquisition
 
 
-def line_truth(specimen: Specimen, recipe: Recipe, imaging: dict[str, Any]) -> LineTruth:
+def line_truth(
+    specimen: Specimen, recipe: Recipe, expected, directions_rad, to_image=None, contrast_directions_rad=None
+) -> LineTruth:
     """What is in a foil and how it was imaged."""
     foil = specimen.foil_network()
     g_dot_b, g_dot_bu, visible = visibility(foil, specimen.g_per_nm)
     pixel, shape = recipe.scan.pixel_nm, recipe.scan.shape
-    directions, to_image = imaging["directions_rad"], imaging["to_image"]
-    labels = label_maps(foil, visible, directions, specimen.focus_nm, pixel, shape, to_image)
+    labels = label_maps(foil, visible, directions_rad, specimen.focus_nm, pixel, shape, to_image)
     if specimen.regions is not None:
-        for label, direction in zip(labels, directions):
+        for label, direction in zip(labels, directions_rad):
             met = specimen.regions.label(direction, specimen.focus_nm, pixel, shape)
             label[met & (label == 0)] = 3
     return LineTruth(
@@ -133,23 +130,32 @@ def line_truth(specimen: Specimen, recipe: Recipe, imaging: dict[str, Any]) -> L
         field_nm=recipe.specimen.field_nm,
         thickness_nm=specimen.thickness_nm,
         focus_nm=specimen.focus_nm,
-        **imaging,
+        expected=expected,
+        directions_rad=directions_rad,
+        contrast_directions_rad=contrast_directions_rad,
+        to_image=to_image,
+        recipe=recipe.model_dump(mode="json"),
     )
 
 
-def film_truth(film: Film, recipe: Recipe, imaging: dict[str, Any]) -> ParticleTruth:
+def film_truth(
+    film: Film, recipe: Recipe, expected, directions_rad, to_image=None, contrast_directions_rad=None
+) -> ParticleTruth:
     """What is in a film and how it was imaged; particles that show in no view are left out."""
     pixel, shape = recipe.scan.pixel_nm, recipe.scan.shape
     low, high = -film.particles.radii_nm[:, None], film.particles.box_nm[:2] + film.particles.radii_nm[:, None]
     shows = np.zeros(len(film.particles.radii_nm), bool)
-    directions, maps = imaging["directions_rad"], imaging["to_image"]
-    for view, direction in enumerate(directions):
-        at = project(film.particles.centers_nm, direction, film.focus_nm, None if maps is None else maps[view])
+    for view, direction in enumerate(directions_rad):
+        at = project(film.particles.centers_nm, direction, film.focus_nm, None if to_image is None else to_image[view])
         shows |= ((at > low) & (at < high)).all(axis=1)
     particles = film.particles.where(shows | film.particles.inside_field)
     return ParticleTruth(
         particles=particles,
-        labels=overlaps(particles, directions, film.focus_nm, pixel, shape, maps),
+        labels=overlaps(particles, directions_rad, film.focus_nm, pixel, shape, to_image),
         focus_nm=film.focus_nm,
-        **imaging,
+        expected=expected,
+        directions_rad=directions_rad,
+        contrast_directions_rad=contrast_directions_rad,
+        to_image=to_image,
+        recipe=recipe.model_dump(mode="json"),
     )

@@ -67,7 +67,8 @@ class Film:
         energy, cone = microscope.energy_keV, 1e-3 * microscope.convergence_mrad
         deepest = max(self.focus_nm, float(self.particles.box_nm[2]) - self.focus_nm) / np.cos(tilt.angle_rad)
         step = min(_STEP * pixel_nm / deepest, finest_rad(microscope.aberrations, region, cone, _STEP * pixel_nm))
-        theta, share = region.rays(cone, step)
+        aberrations = microscope.aberrations
+        theta, share, delta = region.rays(cone, step, aberrations.displacement_nm)
         coarse = _STEP * pixel_nm / deepest if self.rescattering else cone / 30  # else they are only summed
         whole, gained = _gains(energy, region, cone, coarse)
         bare = float(share.sum())
@@ -78,8 +79,11 @@ class Film:
         )
         if self.rescattering:
             theta, share = np.concatenate([theta, whole]), np.concatenate([share, -gained[GOLD]])
-        delta = microscope.aberrations.displacement_nm(theta) - moved_nm
-        return Rays(theta, share, bare, gold - ice, delta), ice
+            delta = np.concatenate([delta, aberrations.displacement_nm(whole)])
+        if tilt.angle_rad:  # as they run against the ray along the beam, in the plane of the image
+            run = np.tan(tilt.into_specimen(theta)) - np.tan(tilt.into_specimen(np.zeros(2)))
+            theta = np.arctan(np.cos(tilt.angle_rad) * run @ tilt.to_image(self.particles.box_nm[:2])[:, :2].T)
+        return Rays(theta, share, bare, gold - ice, delta - np.asarray(moved_nm)), ice
 
     def region_image(self, region: Region, microscope: Microscope, pixel_nm: float, shape) -> np.ndarray:
         """Share of the cone's electrons that a detector region receives from each pixel, (rows, columns) float64."""
@@ -113,21 +117,23 @@ class Film:
                 places = np.stack(np.broadcast_arrays(x, y[:, None]), axis=-1)
                 x = mapped(places, inverse(tilt.to_image(self.particles.box_nm[:2])))[..., 0]
             film = np.exp(-film_per_nm / np.cos(tilt.angle_rad) * self.exit_nm(x))
-            mean = region.mean_direction_rad(1e-3 * microscope.convergence_mrad)
-            contrast = rays.share @ rays.theta_rad / rays.share.sum()
-            directions = (tilt.into_specimen(d) for d in (mean, contrast))
-            self.images[key] = Image(film * (rays.bare + shade), *directions)
+            mean = region.mean_direction_rad(1e-3 * microscope.convergence_mrad, tilt)
+            level, _ = self.rays(region, microscope, pixel_nm)
+            contrast = tilt.into_specimen(level.share @ level.theta_rad / level.share.sum())
+            self.images[key] = Image(film * (rays.bare + shade), mean, contrast)
         return self.images[key]
 
-    def seen_nm(self, points_nm: np.ndarray, tilt: Tilt) -> np.ndarray:
-        """Points (N, 3) as the tilted film shows them: place along the beam in the image, depth from the focus plane.
+    def seen_nm(self, points_nm: np.ndarray, tilt: Tilt, to_image=None) -> np.ndarray:
+        """Points (N, 3) as the tilted film shows them: where they are in the image, and how deep along the beam.
 
-        Their z is such that ``focus_nm`` lies on the tilted focus plane, which the scan follows.
+        Their z is such that ``focus_nm`` lies on the tilted focus plane, which the scan follows. ``to_image`` (2, 3) is
+        the map from the focus plane to the image, that of the tilt if not given.
         """
-        if not tilt.angle_rad:
+        if not tilt.angle_rad and to_image is None:
             return points_nm
         along = tilt.into_specimen(np.zeros(2))
-        places = project(points_nm, along, self.focus_nm, tilt.to_image(self.particles.box_nm[:2]))
+        to_image = tilt.to_image(self.particles.box_nm[:2]) if to_image is None else to_image
+        places = project(points_nm, along, self.focus_nm, to_image)
         depth = (points_nm[:, 2:] - self.focus_nm) / np.cos(tilt.angle_rad)
         return np.concatenate([places, depth + self.focus_nm], axis=1)
 

@@ -103,7 +103,7 @@ def foil_image(
     cosine = np.cos(tilt.angle_rad)
     steps = (region, alpha, g[:2], wavelength, specimen.s0_per_nm, specimen.thickness_nm / cosine**2, beams)
     share = np.zeros(whole)
-    turned = np.zeros((2, *whole))  # shares times their direction
+    turned = np.zeros((2, *whole))  # shares times the tangents of their directions
     landing = Landing(whole, pixel_nm) if microscope.aberrations.coefficients_nm() else None
     for part in bundles(*steps):
         theta = tilt.into_specimen(part.theta_rad)
@@ -144,14 +144,15 @@ def foil_image(
         counts *= layer
         share += counts
         for axis in (0, 1):
-            turned[axis] += theta[axis] * counts
-    found = Image(share if landing is None else landing.image(), *_directions(share, turned, pixel_nm))
+            turned[axis] += np.tan(theta[axis]) * counts
+    directions = (np.arctan(tangent) for tangent in _tangents(share, turned, pixel_nm))
+    found = Image(share if landing is None else landing.image(), *directions)
     specimen.images[key] = found
     return found
 
 
-def _directions(share: np.ndarray, turned: np.ndarray, pixel_nm: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean direction (2,) of what an image receives and of what makes its contrast [rad].
+def _tangents(share: np.ndarray, turned: np.ndarray, pixel_nm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean tangents (2,) of the directions of what an image receives and of what makes its contrast.
 
     Each direction weighs in the second as much as its own contrast is the same as that of the whole image.
     """

@@ -143,3 +143,19 @@ def truth(network, acquisition) -> LineTruth:
         focus_nm=101.5,
         recipe={"recipe": {"name": "tiny", "version": 1, "seed": 987654321}},
     )
+
+
+@pytest.fixture
+def foil_with_line():
+    """A function that makes a foil of 100 nm with one line, g along y and b along g with g·b = 1, from its ends."""
+    from veristem.datasets.crystal import load_material
+    from veristem.datasets.network import DislocationNetwork
+    from veristem.sim.specimen import Specimen
+
+    def make(ends_nm, side_nm: float = 128.0) -> Specimen:
+        material = load_material("CoCrFeMnNi")
+        g = np.array([0.0, np.linalg.norm(material.reciprocal_per_nm((0, 0, 2))), 0.0])
+        network = DislocationNetwork.from_polyline(np.array(ends_nm, float), np.array([0, 1 / g[1], 0]))
+        return Specimen(network, material, (0, 0, 2), g, 0.0, (side_nm, side_nm), 100.0, 50.0)
+
+    return make

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,7 +66,7 @@ def test_maximum_likelihood_reaches_the_limit(depth):
     film, recipe = lattice(np.full(SIDE**2, depth), rng.uniform(-0.2, 0.2, (SIDE**2, 3)))
     directions = np.array([r.mean_direction_rad(0.028) for r in recipe.microscope.detector.regions(0.0)])
     mean = expected(film, recipe, film.particles.centers_nm)
-    truth = film_truth(film, recipe, directions, mean.astype(np.float32))
+    truth = film_truth(film, recipe, mean.astype(np.float32), directions)
     limit = np.sqrt(np.diagonal(point_limits(truth), axis1=1, axis2=2))
     start = film.particles.centers_nm + rng.normal(0, 1, (SIDE**2, 3)) * [0.01, 0.01, 0.4]
     draws = (rng.poisson(mean) for _ in range(8))
@@ -85,7 +87,8 @@ def test_the_limit_falls_with_dose_and_with_the_efficiency_of_the_detector():
     known = np.isfinite(limit).all(axis=(1, 2))
     assert known[truth.inside].all()
     assert point_limits(longer)[known] == pytest.approx(limit[known] / 4, rel=1e-5)
-    assert point_limits(truth, dqe=0.5)[known] == pytest.approx(2 * limit[known], rel=1e-9)
+    half = replace(truth, recipe=recipe.with_values({"microscope.response.dqe": 0.5}).model_dump(mode="json"))
+    assert point_limits(half)[known] == pytest.approx(2 * limit[known], rel=1e-9)
 
 
 def test_parallax_alone_gives_the_short_formula():
@@ -93,7 +96,7 @@ def test_parallax_alone_gives_the_short_formula():
     film, recipe = lattice(np.full(SIDE**2, 89.0), np.zeros((SIDE**2, 3)))
     directions = np.array([r.mean_direction_rad(0.028) for r in recipe.microscope.detector.regions(0.0)])
     mean = expected(film, recipe, film.particles.centers_nm)
-    limit = point_limits(film_truth(film, recipe, directions, mean.astype(np.float32)))
+    limit = point_limits(film_truth(film, recipe, mean.astype(np.float32), directions))
     per_view = np.sqrt(4 * (limit[:, 0, 0] + limit[:, 1, 1]) / 2)  # four views share the place across the beam
     parallax = np.sqrt((np.tan(directions) ** 2).sum())
     assert np.median(np.sqrt(limit[:, 2, 2])) == pytest.approx(np.median(per_view) / parallax, rel=0.07)
