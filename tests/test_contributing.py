@@ -26,12 +26,13 @@ def loaded(path: str) -> dict:
 
 
 def test_detector():
-    """Its regions have a mean direction, and a wrong key is an error."""
-    detector = loaded("datasets/detectors/annular.py")["Detector"]
-    (ring,) = detector(outer_mrad=20.0).regions(0.0)
-    np.testing.assert_allclose(ring.mean_direction_rad(0.03), 0, atol=1e-9)
+    """Its regions look from opposite sides, their directions 4 R / (3 pi) off the axis, and a wrong key is an error."""
+    detector = loaded("datasets/detectors/halves.py")["Detector"]
+    right, left = (half.mean_direction_rad(0.03) for half in detector(radius_mrad=15.0).regions(0.0))
+    np.testing.assert_allclose(right, [4 * 0.015 / (3 * np.pi), 0], atol=1e-5)
+    np.testing.assert_allclose(left, -right, atol=1e-5)
     with pytest.raises(ValueError, match="Extra inputs"):
-        detector(radius_mrad=3.0)
+        detector(outer_mrad=3.0)
 
 
 def test_specimen():

@@ -1,6 +1,6 @@
 """A pair of virtual discs in the pattern of a pixelated detector."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +16,7 @@ class Detector(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    simultaneous: ClassVar[bool] = True
     kind: Literal["virtual"] = "virtual"
     pair_angle_deg: Annotated[float, Field(gt=0, lt=60, description="angle between the centres of the discs")] = 8.0
     radius_mrad: Annotated[float, Field(gt=0, allow_inf_nan=False, description="radius of each disc")] = 15.0
