@@ -14,7 +14,6 @@ import numpy as np
 
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.crystal import load_material
-from veristem.datasets.geometry import project
 from veristem.datasets.truth import LineTruth
 
 _STRETCH_NM = 40.0  # of a line over which a profile is averaged
@@ -111,13 +110,12 @@ def line_profiles(truth: LineTruth, image: np.ndarray, pixel_nm: float, view: in
     from scipy.ndimage import map_coordinates
     from scipy.spatial import KDTree
 
-    direction = truth.directions_rad[view]
     first, second = truth.network.ends_nm()
-    every = KDTree(project((first + second) / 2, direction, truth.focus_nm))
+    every = KDTree(truth.project((first + second) / 2, view))
     across = np.arange(-_REACH_NM, _REACH_NM + 1e-9, pixel_nm / 2)
     profiles = []
     for chain in truth.network.chains(truth.visible):
-        line = project(chain, direction, truth.focus_nm)
+        line = truth.project(chain, view)
         along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
         for start in np.arange(0, along[-1] - _STRETCH_NM, _STRETCH_NM):
             s = np.linspace(start, start + _STRETCH_NM, 25)

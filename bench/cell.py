@@ -105,9 +105,8 @@ def run_cell(cell: Cell, made: Made) -> tuple[dict[str, Any], str | None]:
     except Exception as error:  # a condition that cannot be imaged costs its own rows only
         return row | _failure("simulation", error), traceback.format_exc()
     assert acquisition.electrons_per_pixel is not None
-    first, second = widest_pair(acquisition.directions_rad)
     row |= {
-        "pair_angle_deg": np.degrees(pair_angle_rad(*acquisition.directions_rad[[first, second]])),
+        "pair_angle_deg": _pair_angle_deg(acquisition),
         "electrons_per_pixel": float(acquisition.electrons_per_pixel.mean()),
         "counts_per_pixel": float(acquisition.views.mean()),
         "depth_limit_nm": _depth_limit_nm(truth, made),
@@ -177,6 +176,14 @@ def _pair(recipe: Recipe, made: Made) -> tuple[Truth, Acquisition]:
         raise made.failed
     assert made.pair is not None
     return made.pair
+
+
+def _pair_angle_deg(acquisition: Acquisition) -> float | None:
+    """Angle of the widest pair; None of views that share one direction, which have no pair."""
+    if np.ptp(acquisition.directions_rad, axis=0).max() < 1e-6:
+        return None
+    first, second = widest_pair(acquisition.directions_rad)
+    return float(np.degrees(pair_angle_rad(*acquisition.directions_rad[[first, second]])))
 
 
 def _depth_limit_nm(truth: Truth, made: Made) -> float | None:

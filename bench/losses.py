@@ -6,7 +6,6 @@ import numpy as np
 
 from veristem.bench.metrics.point_pair import PointPair
 from veristem.datasets.acquisition import Acquisition
-from veristem.datasets.geometry import project
 from veristem.datasets.intermediate import Detections
 from veristem.datasets.truth import ParticleTruth
 
@@ -41,8 +40,8 @@ def explain_losses(
     missed[pair.partner[pair.partner >= 0]] = False
     found = {cause: np.zeros(len(missed), bool) for cause in CAUSES}
     found["ambiguity"][:] = True
-    for view, direction in enumerate(truth.directions_rad):
-        at = project(particles.centers_nm, direction, truth.focus_nm)
+    for view in range(len(truth.directions_rad)):
+        at = truth.project(particles.centers_nm, view)
         found["edge"] |= ((at < 0) | (at > acquisition.field_nm)).any(axis=1)
         if len(at) > 1:
             found["overlap"] |= KDTree(at).query(at, k=2)[0][:, 1] < particles.radii_nm

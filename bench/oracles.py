@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from veristem.datasets.acquisition import Acquisition
-from veristem.datasets.geometry import project
 from veristem.datasets.intermediate import Contours, Detections, PointMatches
 from veristem.datasets.truth import LineTruth, ParticleTruth
 from veristem.recon.stereo.matching import resample
@@ -41,8 +40,8 @@ def true_contours(
     step = acquisition.pixel_nm
     lines = truth.network.chains(truth.visible if visible_only else None)
     curves, sigmas = [], []
-    for direction in truth.directions_rad:
-        view = [project(line, direction, truth.focus_nm) for line in lines]
+    for number in range(len(truth.directions_rad)):
+        view = [truth.project(line, number) for line in lines]
         view = [_jittered(resample(c, np.zeros(len(c)), step)[0], jitter_px * step, rng) for c in view]
         view = [c for c in view if len(c) >= 3]
         curves.append(tuple(view))
@@ -96,8 +95,8 @@ def _projected(
     """True detections, and the number (N, V) of each particle's in each view, -1 for none."""
     pixel, particles = acquisition.pixel_nm, truth.particles
     points, covariances, radii, index = [], [], [], []
-    for direction in truth.directions_rad:
-        at = project(particles.centers_nm, direction, truth.focus_nm)
+    for view in range(len(truth.directions_rad)):
+        at = truth.project(particles.centers_nm, view)
         seen = ((at >= 0) & (at <= acquisition.field_nm)).all(axis=1)
         count = int(seen.sum())
         points.append(at[seen] + jitter_px * pixel * rng.normal(size=(count, 2)))

@@ -11,7 +11,6 @@ from veristem.bench.losses import explain_losses, losses_text
 from veristem.bench.scoring import point_pair, score_points
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
-from veristem.datasets.geometry import project
 from veristem.datasets.reconstruction import PointSet
 from veristem.datasets.truth import ParticleTruth
 from veristem.reports.particles import ParticleScene, RadialCurves
@@ -128,8 +127,8 @@ def point_residuals(acquisition: Acquisition, points: PointSet) -> list[dict]:
 
     pixel, seen = acquisition.pixel_nm, detect(acquisition).points_nm
     residuals = []
-    for view, direction in enumerate(acquisition.directions_rad):
-        at = project(points.points_nm, direction, acquisition.focus_nm)
+    for view in range(len(acquisition.views)):
+        at = acquisition.project(points.points_nm, view)
         at = at[((at >= 0) & (at <= acquisition.field_nm)).all(axis=1)]
         told: dict = {"view": view, "rms_px": None, "within_1px": None, "explained": None}
         if len(at) and len(seen[view]):

@@ -10,7 +10,6 @@ import numpy as np
 from veristem.bench.metrics.base import mean, percentile, rms
 from veristem.bench.metrics.lines import Lines
 from veristem.datasets import Acquisition, CurveSet
-from veristem.datasets.geometry import project
 
 NEAR_PX = 3.0  # within this distance a contour and a projected curve explain each other
 CAP_PX = 10.0  # beyond, a curve is on no contour: how far does not matter, and one wild vertex must not decide
@@ -66,8 +65,8 @@ def reprojection_residuals(acquisition: Acquisition, curves: CurveSet) -> Residu
     vertices = np.concatenate([np.zeros((0, 3)), *curves.curves_nm])
     worst, per_view = np.full(len(vertices), np.nan), []
     contours = ridge_contours(acquisition.views, pixel).curves_nm
-    for view, direction in enumerate(acquisition.directions_rad):
-        at = project(vertices, direction, acquisition.focus_nm)
+    for view in range(len(acquisition.views)):
+        at = acquisition.project(vertices, view)
         seen = _lines(contours[view], pixel)
         found = _lines(np.split(at, starts) if len(at) else [], pixel, field)
         inside = ((at >= 0) & (at <= field)).all(axis=1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from veristem.datasets import Acquisition, InputError
-from veristem.datasets.geometry import project, widest_pair
+from veristem.datasets.geometry import widest_pair
 from veristem.reports import style
 from veristem.reports.scenes import Scene
 
@@ -108,11 +108,9 @@ def overlay_plan(scene: Scene) -> Figure:
     # a darker image than the pair's, so that white lines show on it
     _show(ax, acquisition, acquisition.views[index], cmap="gray", vmin=low, vmax=high + 0.6 * (high - low))
     if scene.truth is not None:
-        direction, focus = scene.truth.directions_rad[index], scene.truth.focus_nm
-        first, second = (project(end, direction, focus) for end in scene.truth.network.ends_nm())
+        first, second = (scene.truth.project(end, index) for end in scene.truth.network.ends_nm())
         _truth_lines(ax, scene, first, second, "white")
-    direction, focus = acquisition.directions_rad[index], acquisition.focus_nm
-    _shaded_lines(ax, [project(c, direction, focus) for c in scene.curves.curves_nm], shade)
+    _shaded_lines(ax, [acquisition.project(c, index) for c in scene.curves.curves_nm], shade)
     scale_bar(ax)
     return figure
 

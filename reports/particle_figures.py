@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from veristem.datasets.geometry import project
 from veristem.reports import style
 from veristem.reports.figures import WIDTH_IN, grey_label, new_figure, open_figure, scale_bar, styled
 from veristem.reports.particles import CURVES, ParticleScene
@@ -84,10 +83,10 @@ def plan(scene: ParticleScene) -> Figure:
     crop = _crop(acquisition.views[0], acquisition.pixel_nm, window)
     low, high = np.percentile(crop, [0.2, 99.8])
     near.imshow(crop, extent=(left, right, lower, upper), cmap="gray", vmin=low - 0.5 * (high - low), vmax=high)
-    places = project(scene.points.points_nm, acquisition.directions_rad[0], acquisition.focus_nm)
+    places = acquisition.project(scene.points.points_nm, 0)
     true = None
     if scene.truth is not None:
-        true = project(scene.truth.particles.centers_nm, scene.truth.directions_rad[0], scene.truth.focus_nm)
+        true = scene.truth.project(scene.truth.particles.centers_nm, 0)
     _plan_marks(near, scene, places, true, to_scale=True)
     near.set(xlim=(left, right), ylim=(lower, upper), xlabel="x (nm)", ylabel="y (nm)")
     near.set_title("projected onto the first view")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
-from veristem.datasets.geometry import widest_pair
+from veristem.datasets.geometry import inverse, mapped, widest_pair
 from veristem.datasets.intermediate import Contours, Matches
 from veristem.datasets.reconstruction import CurveSet
 from veristem.recon.contours.ridge import default_scale_nm, ridge_contours
@@ -54,6 +56,7 @@ def reconstruct(
     if matches is None:
         if contours is None:
             contours = ridge_contours(acquisition.views, acquisition.pixel_nm, scale_nm)
+        contours = _on_focus_plane(contours, acquisition)
         if acquisition.thickness_nm is None:
             low, high = -depth_range_nm / 2, depth_range_nm / 2
         else:
@@ -65,3 +68,12 @@ def reconstruct(
         matches = refine(matches, epipolar, scale_nm)
     curves, sigma = triangulate(matches, acquisition.directions_rad, acquisition.focus_nm)
     return CurveSet(tuple(curves), tuple(sigma), crystal_from_specimen(acquisition))
+
+
+def _on_focus_plane(contours: Contours, acquisition: Acquisition) -> Contours:
+    """Contours with the foreshortening of tilted views taken out; their errors stay those of the images."""
+    if acquisition.to_image is None:
+        return contours
+    maps = [inverse(to_image) for to_image in acquisition.to_image]
+    curves = tuple(tuple(mapped(c, back) for c in view) for view, back in zip(contours.curves_nm, maps))
+    return replace(contours, curves_nm=curves)
