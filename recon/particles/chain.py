@@ -86,9 +86,11 @@ def fewest_allowed(acquisition: Acquisition, fewest_views: int) -> int:
     Raises
     ------
     InputError
-        For fewer than two, or views without parallax.
+        For fewer than two, views without parallax or of a tilted specimen.
     """
     widest_pair(acquisition.directions_rad)
+    if acquisition.tilts_rad is not None:
+        raise InputError("tilts_rad: views of a tilted film found, views taken at once allowed for particles")
     if fewest_views < 2:
         raise InputError(f"fewest_views: {fewest_views} found, 2 or more allowed")
     return min(fewest_views, len(acquisition.directions_rad))
