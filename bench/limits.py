@@ -39,7 +39,7 @@ def point_limits(truth: ParticleTruth) -> np.ndarray:
     for view, ((angle, region), expected) in enumerate(zip(views, truth.expected)):
         tilt = Tilt(float(np.radians(angle)), recipe.tilt_axis_rad)
         shift, _ = landing_nm(microscope.aberrations, region, alpha)  # stands in the map to the image
-        rays, _ = film.rays(region, microscope, pixel, tilt, shift)
+        (rays,), _ = film.rays([region], microscope, pixel, tilt, [shift])
         to_image = None if truth.to_image is None else truth.to_image[view]
         places = film.seen_nm(truth.particles.centers_nm, tilt, to_image)
         gain, variance = response_variance(expected, microscope.response)

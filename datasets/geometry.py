@@ -6,11 +6,15 @@ arrays (theta_x, theta_y) [rad] of the *incident* rays; a ray has direction (tan
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from veristem.datasets.errors import InputError
+
+
+_BORDER_RAD = 1e-9  # of azimuth: so that rounding gives what lies on a border to one of the sectors beside it
 
 
 def project(points_nm, direction_rad, focus_nm: float, to_image=None) -> np.ndarray:
@@ -141,7 +145,8 @@ class Region:
         r = np.hypot(d[..., 0], d[..., 1])
         inside = (r >= self.inner_rad) & (r < self.outer_rad)
         if self.width_rad < 2 * np.pi:
-            inside &= (np.arctan2(d[..., 1], d[..., 0]) - self.start_rad) % (2 * np.pi) < self.width_rad
+            turned = np.arctan2(d[..., 1], d[..., 0]) - self.start_rad
+            inside &= (turned + _BORDER_RAD) % (2 * np.pi) < self.width_rad
         return inside
 
     def bounds_rad(self) -> tuple[np.ndarray, np.ndarray]:
@@ -151,28 +156,15 @@ class Region:
 
     def directions(self, convergence_rad: float, count: int = 400) -> np.ndarray:
         """Directions (N, 2) on a fine uniform grid over the region, clipped by the rim of the cone [rad]."""
-        low, high = self.bounds_rad()
-        offset = (np.arange(count) + 0.5) / count
-        x, y = np.meshgrid(low[0] + offset * (high - low)[0], low[1] + offset * (high - low)[1])
-        theta = np.stack([x, y], axis=-1).reshape(-1, 2)
-        return theta[self.contains(theta) & (np.hypot(theta[:, 0], theta[:, 1]) <= convergence_rad)]
+        return directions_of([self], convergence_rad, count)
 
-    def rays(self, convergence_rad: float, step_rad: float, *fields) -> tuple[np.ndarray, ...]:
+    def rays(self, convergence_rad: float, step_rad: float) -> tuple[np.ndarray, np.ndarray]:
         """Directions (K, 2) [rad] in square cells over the clipped region, and each one's share (K,) of the cone.
 
         Each direction is the centroid of what its cell holds of the region, so that their mean is that of the region.
-        Then the means (K, 2) over the cells of each of ``fields``, functions of directions.
         """
-        low, high = self.bounds_rad()
-        cells = int(np.ceil((high - low)[0] / step_rad))
-        fine = self.directions(convergence_rad, count=max(400, 4 * cells))
-        at = np.minimum(((fine - low) / (high - low) * cells).astype(int), cells - 1)
-        _, cell, count = np.unique(at @ [cells, 1], return_inverse=True, return_counts=True)
-        theta, *means = (
-            np.column_stack([np.bincount(cell, values[:, axis]) / count for axis in (0, 1)])
-            for values in (fine, *(field(fine) for field in fields))
-        )
-        return theta, count / count.sum() * self.fraction(convergence_rad), *means
+        theta, share = rays_of([self], convergence_rad, step_rad)
+        return theta, share[0]
 
     def mean_direction_rad(self, convergence_rad: float, tilt: Tilt | None = None) -> np.ndarray:
         """Mean direction (2,) of the uniformly filled region after clipping by the rim [rad].
@@ -199,6 +191,64 @@ class Region:
         low, high = self.bounds_rad()
         cell = np.prod(high - low) / 400**2
         return float(len(self.directions(convergence_rad)) * cell / (np.pi * convergence_rad**2))
+
+
+def directions_of(regions: Sequence[Region], convergence_rad: float, count: int = 400) -> np.ndarray:
+    """Directions (N, 2) in any of some regions about one centre, on a uniform grid over the largest [rad].
+
+    However an annulus is divided into regions, all together have the same directions.
+    """
+    low, high = max(regions, key=lambda region: region.outer_rad).bounds_rad()
+    offset = (np.arange(count) + 0.5) / count
+    x, y = np.meshgrid(low[0] + offset * (high - low)[0], low[1] + offset * (high - low)[1])
+    theta = np.stack([x, y], axis=-1).reshape(-1, 2)
+    inside = np.any([region.contains(theta) for region in regions], axis=0)
+    return theta[inside & (np.hypot(theta[:, 0], theta[:, 1]) <= convergence_rad)]
+
+
+def rays_of(regions: Sequence[Region], convergence_rad: float, step_rad: float, *fields) -> tuple[np.ndarray, ...]:
+    """Rays for some regions about one centre, so that images of the regions add up to that of all.
+
+    Parameters
+    ----------
+    regions : sequence of Region
+        V of them.
+    convergence_rad : float
+        Semi-angle of the cone [rad].
+    step_rad : float
+        Side of the square cells, of one ray each [rad].
+    *fields : callable
+        Functions of directions (N, 2), to be averaged over the cells.
+
+    Returns
+    -------
+    theta_rad : (K, 2) float
+        Centroids of what each cell holds of the regions [rad].
+    share : (V, K) float
+        Share of the cone that each region has in each cell.
+    *means : (K, 2) float
+        Of the fields.
+    """
+    low, high = max(regions, key=lambda region: region.outer_rad).bounds_rad()
+    cells = int(np.ceil((high - low)[0] / step_rad))
+    points = max(400, 4 * cells)
+    fine = directions_of(regions, convergence_rad, points)
+    at = np.minimum(((fine - low) / (high - low) * cells).astype(int), cells - 1)
+    _, cell, count = np.unique(at @ [cells, 1], return_inverse=True, return_counts=True)
+    theta, *means = (
+        np.column_stack([np.bincount(cell, values[:, axis]) / count for axis in (0, 1)])
+        for values in (fine, *(field(fine) for field in fields))
+    )
+    held = np.array([np.bincount(cell, region.contains(fine), len(count)) for region in regions])
+    return theta, held * np.prod((high - low) / points) / (np.pi * convergence_rad**2), *means
+
+
+def around_one_centre(regions: Sequence[Region]) -> list[list[int]]:
+    """Numbers of the regions about each centre, in order."""
+    found: dict[tuple[float, float], list[int]] = {}
+    for number, region in enumerate(regions):
+        found.setdefault(region.center_rad, []).append(number)
+    return list(found.values())
 
 
 def pair_angle_rad(first_rad, second_rad) -> float:

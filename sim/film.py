@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -10,7 +11,7 @@ import numpy as np
 from veristem.datasets.dispersion import ParticleDispersion
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats import read_particles
-from veristem.datasets.geometry import Region, Tilt, inverse, mapped, project
+from veristem.datasets.geometry import Region, Tilt, inverse, mapped, project, rays_of
 from veristem.datasets.recipe import Microscope, Recipe
 from veristem.datasets.specimens import Centres, Particles
 from veristem.sim.contrast.mass_thickness import Rays, shade_image
@@ -54,73 +55,96 @@ class Film:
         return self.thickness_nm + self.slope * (x_nm - self.particles.box_nm[0] / 2)
 
     def rays(
-        self, region: Region, microscope: Microscope, pixel_nm: float, tilt: Tilt = _LEVEL, moved_nm=(0.0, 0.0)
-    ) -> tuple[Rays, float]:
-        """The rays of a detector region, and the absorption in the film [1/nm].
+        self,
+        regions: Sequence[Region],
+        microscope: Microscope,
+        pixel_nm: float,
+        tilt: Tilt = _LEVEL,
+        moved_nm: Sequence | None = None,
+    ) -> tuple[list[Rays], float]:
+        """The rays of detector regions about one centre, and the absorption in the film [1/nm].
 
-        What each shows is displaced by its aberration less ``moved_nm`` (2,).
-
-        An electron is lost to a region when it is scattered elastically, less as many as come in from all directions of
-        the cone. With rescattering this gain is taken, for the particles, from the directions it comes from: nearly the
-        same contrast of a whole particle, but a blur towards the axis that the region's own rays stand out of.
+        An electron is lost to the regions when it is scattered elastically, less as many as come in from all directions
+        of the cone, the same mean for all regions. With rescattering this gain is taken, for the particles, from the
+        directions it comes from: nearly the same contrast of a whole particle, but a blur towards the axis that the
+        regions' own rays stand out of. What each ray shows is displaced by its aberration less ``moved_nm`` (V, 2).
         """
         energy, cone = microscope.energy_keV, 1e-3 * microscope.convergence_mrad
-        deepest = max(self.focus_nm, float(self.particles.box_nm[2]) - self.focus_nm) / np.cos(tilt.angle_rad)
-        step = min(_STEP * pixel_nm / deepest, finest_rad(microscope.aberrations, region, cone, _STEP * pixel_nm))
         aberrations = microscope.aberrations
-        theta, share, delta = region.rays(cone, step, aberrations.displacement_nm)
+        deepest = max(self.focus_nm, float(self.particles.box_nm[2]) - self.focus_nm) / np.cos(tilt.angle_rad)
+        step = min(_STEP * pixel_nm / deepest, finest_rad(aberrations, regions, cone, _STEP * pixel_nm))
+        theta, shares, delta = rays_of(regions, cone, step, aberrations.displacement_nm)
         coarse = _STEP * pixel_nm / deepest if self.rescattering else cone / 30  # else they are only summed
-        whole, gained = _gains(energy, region, cone, coarse)
-        bare = float(share.sum())
-        kept = {GOLD: 0.0 if self.rescattering else gained[GOLD].sum() / bare, ICE: gained[ICE].sum() / bare}
+        whole, gained = _gains(energy, tuple(regions), cone, coarse)
+        kept = {
+            GOLD: 0.0 if self.rescattering else gained[GOLD].sum() / shares.sum(),
+            ICE: gained[ICE].sum() / shares.sum(),
+        }
         lost = 1 - microscope.loss_collected_fraction
         gold, ice = (
             float((1 - kept[m]) * elastic_per_nm(m, energy) + lost * inelastic_per_nm(m, energy)) for m in (GOLD, ICE)
         )
-        if self.rescattering:
-            theta, share = np.concatenate([theta, whole]), np.concatenate([share, -gained[GOLD]])
-            delta = np.concatenate([delta, aberrations.displacement_nm(whole)])
-        if tilt.angle_rad:  # as they run against the ray along the beam, in the plane of the image
-            run = np.tan(tilt.into_specimen(theta)) - np.tan(tilt.into_specimen(np.zeros(2)))
-            theta = np.arctan(np.cos(tilt.angle_rad) * run @ tilt.to_image(self.particles.box_nm[:2])[:, :2].T)
-        return Rays(theta, share, bare, gold - ice, delta - np.asarray(moved_nm)), ice
+        found = []
+        for share, gain, moved in zip(shares, gained[GOLD], moved_nm or np.zeros((len(regions), 2))):
+            own = share > 0
+            bare, at, weight, off = float(share.sum()), theta[own], share[own], delta[own]
+            if self.rescattering:
+                at, weight = np.concatenate([at, whole]), np.concatenate([weight, -gain])
+                off = np.concatenate([off, aberrations.displacement_nm(whole)])
+            if tilt.angle_rad:  # as they run against the ray along the beam, in the plane of the image
+                run = np.tan(tilt.into_specimen(at)) - np.tan(tilt.into_specimen(np.zeros(2)))
+                at = np.arctan(np.cos(tilt.angle_rad) * run @ tilt.to_image(self.particles.box_nm[:2])[:, :2].T)
+            found.append(Rays(at, weight, bare, gold - ice, off - np.asarray(moved)))
+        return found, ice
 
     def region_image(self, region: Region, microscope: Microscope, pixel_nm: float, shape) -> np.ndarray:
         """Share of the cone's electrons that a detector region receives from each pixel, (rows, columns) float64."""
-        return self.image(region, microscope, pixel_nm, shape).share
+        return self.views([region], microscope, pixel_nm, shape)[0].share
 
-    def image(
+    def views(
         self,
-        region: Region,
+        regions: Sequence[Region],
         microscope: Microscope,
         pixel_nm: float,
         shape: tuple[int, int],
         rim: int = 0,
         tilt: Tilt = _LEVEL,
-        moved_nm=(0.0, 0.0),
-    ) -> Image:
-        """What a detector region sees of the film, tilted, with ``rim`` pixels beyond the field of ``shape`` pixels.
+        moved_nm: Sequence[tuple[float, float]] | None = None,
+    ) -> list[Image]:
+        """What detector regions about one centre see of the film, with ``rim`` pixels beyond the field of ``shape``.
 
-        The scan follows the tilted focus plane. ``moved_nm`` (2,) moves the image against the shift that aberrations
-        leave.
+        The scan follows the focus plane of a tilted film. ``moved_nm`` (V, 2) moves the images against the shift that
+        aberrations leave.
         """
         used = {"energy_keV", "convergence_mrad", "loss_collected_fraction", "aberrations"}
-        key = (region, microscope.model_dump_json(include=used), pixel_nm, shape, rim, tilt, moved_nm)
+        key = (
+            tuple(regions),
+            microscope.model_dump_json(include=used),
+            pixel_nm,
+            shape,
+            rim,
+            tilt,
+            tuple(moved_nm or ()),
+        )
         if key not in self.images:
-            rays, film_per_nm = self.rays(region, microscope, pixel_nm, tilt, moved_nm)
+            cone = 1e-3 * microscope.convergence_mrad
             seen = self.seen_nm(self.particles.centers_nm, tilt)
             seen = seen + np.array([rim * pixel_nm, rim * pixel_nm, 0.0])
             whole = (shape[0] + 2 * rim, shape[1] + 2 * rim)
-            shade = shade_image(seen, self.particles.radii_nm, rays, self.focus_nm, pixel_nm, whole)
             y, x = ((np.arange(n) - rim + 0.5) * pixel_nm for n in whole)
             if tilt.angle_rad:
                 places = np.stack(np.broadcast_arrays(x, y[:, None]), axis=-1)
                 x = mapped(places, inverse(tilt.to_image(self.particles.box_nm[:2])))[..., 0]
+            every, film_per_nm = self.rays(regions, microscope, pixel_nm, tilt, moved_nm)
+            level, _ = self.rays(regions, microscope, pixel_nm)
             film = np.exp(-film_per_nm / np.cos(tilt.angle_rad) * self.exit_nm(x))
-            mean = region.mean_direction_rad(1e-3 * microscope.convergence_mrad, tilt)
-            level, _ = self.rays(region, microscope, pixel_nm)
-            contrast = tilt.into_specimen(level.share @ level.theta_rad / level.share.sum())
-            self.images[key] = Image(film * (rays.bare + shade), mean, contrast)
+            self.images[key] = []
+            for region, rays, flat in zip(regions, every, level):
+                shade = shade_image(seen, self.particles.radii_nm, rays, self.focus_nm, pixel_nm, whole)
+                contrast = tilt.into_specimen(flat.share @ flat.theta_rad / flat.share.sum())
+                self.images[key].append(
+                    Image(film * (rays.bare + shade), region.mean_direction_rad(cone, tilt), contrast)
+                )
         return self.images[key]
 
     def seen_nm(self, points_nm: np.ndarray, tilt: Tilt, to_image=None) -> np.ndarray:
@@ -139,13 +163,13 @@ class Film:
 
 
 @lru_cache(maxsize=64)
-def _gains(energy_keV: float, region: Region, cone_rad: float, step_rad: float) -> tuple[np.ndarray, dict]:
-    """Directions (K, 2) over the whole cone, and what each scatters into a region, (K,) by matter.
+def _gains(energy_keV: float, regions: tuple[Region, ...], cone_rad: float, step_rad: float) -> tuple[np.ndarray, dict]:
+    """Directions (K, 2) over the whole cone, and what each scatters into each region, (V, K) by matter.
 
     The same for all specimens, and as slow as the image of a small film.
     """
     whole, weight = Region((0.0, 0.0), cone_rad).rays(cone_rad, step_rad)
-    return whole, {matter: weight * arrival(matter, energy_keV, whole, region, cone_rad) for matter in (GOLD, ICE)}
+    return whole, {matter: weight * arrival(matter, energy_keV, whole, regions, cone_rad) for matter in (GOLD, ICE)}
 
 
 def overlaps(

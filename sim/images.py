@@ -29,16 +29,17 @@ def region_image(
     """
     pixels = np.abs(microscope.aberrations.displacement_nm(1e-3 * microscope.convergence_mrad * _RIM)).max() / pixel_nm
     rim = int(np.ceil(pixels)) + 4 if pixels else 0
-    share = foil_image(specimen, region, microscope, pixel_nm, shape, beams, rim).share
+    (image,) = foil_images(specimen, [region], microscope, pixel_nm, shape, beams, rim)
+    share = image.share
     return share[rim : shape[0] + rim, rim : shape[1] + rim]
 
 
 _RIM = np.stack([np.cos(np.arange(360) * np.pi / 180), np.sin(np.arange(360) * np.pi / 180)], axis=1)
 
 
-def foil_image(
+def foil_images(
     specimen: Specimen,
-    region: Region,
+    regions: Sequence[Region],
     microscope: Microscope,
     pixel_nm: float,
     shape: tuple[int, int],
@@ -46,15 +47,17 @@ def foil_image(
     rim: int = 0,
     tilt: Tilt = _LEVEL,
     steepest_rad: float = 0.0,
-    moved_nm: tuple[float, float] = (0.0, 0.0),
-) -> Image:
-    """The image of a detector region, drawn on the focus plane of the specimen.
+    moved_nm: Sequence[tuple[float, float]] | None = None,
+) -> list[Image]:
+    """The images of detector regions about one centre, drawn on the focus plane of the specimen.
+
+    Those of regions that fill another one add up to its image.
 
     Parameters
     ----------
     specimen : Specimen
         What is imaged.
-    region : Region
+    regions : sequence of Region
         Of the detector, within the cone or beyond it.
     microscope : Microscope
         Beam settings of the recipe; the size of the source is not applied here.
@@ -70,18 +73,19 @@ def foil_image(
         Of the specimen about g, so that the excitation error stays.
     steepest_rad : float
         Largest angle to z of rays that any view of this specimen needs, so that views share one strain [rad].
-    moved_nm : (float, float)
-        What the image is moved by, against the shift that aberrations leave [nm].
+    moved_nm : sequence of (float, float)
+        What the image of each region is moved by, against the shift that aberrations leave [nm].
 
     Raises
     ------
     InputError
         When the material has no extinction distances for such a row.
     """
+    moved_nm = moved_nm or [(0.0, 0.0)] * len(regions)
     optics = microscope.model_dump_json(
         include={"energy_keV", "convergence_mrad", "loss_collected_fraction", "aberrations"}
     )
-    key = (region, optics, pixel_nm, shape, beams, rim, tilt, moved_nm)
+    key = (tuple(regions), optics, pixel_nm, shape, beams, rim, tilt, tuple(moved_nm))
     if key in specimen.images:  # dose, dwell and detector pairs share the images of a region
         return specimen.images[key]
     energy = microscope.energy_keV
@@ -101,10 +105,10 @@ def foil_image(
     crystal = row or extinction
     grid = (margin, dz, pixel_nm, specimen.focus_nm, Scratch())
     cosine = np.cos(tilt.angle_rad)
-    steps = (region, alpha, g[:2], wavelength, specimen.s0_per_nm, specimen.thickness_nm / cosine**2, beams)
-    share = np.zeros(whole)
-    turned = np.zeros((2, *whole))  # shares times the tangents of their directions
-    landing = Landing(whole, pixel_nm) if microscope.aberrations.coefficients_nm() else None
+    steps = (regions, alpha, g[:2], wavelength, specimen.s0_per_nm, specimen.thickness_nm / cosine**2, beams)
+    share = np.zeros((len(regions), *whole))
+    turned = np.zeros((len(regions), 2, *whole))  # shares times the tangents of their directions
+    landings = [Landing(whole, pixel_nm) for _ in regions] if microscope.aberrations.coefficients_nm() else None
     for part in bundles(*steps):
         theta = tilt.into_specimen(part.theta_rad)
         beta, pixels, close = ray_beta(strain, theta, *grid)
@@ -123,30 +127,29 @@ def foil_image(
             rays = close.shape[1:]
             near = [f._replace(depth_slices=np.broadcast_to(f.depth_slices[pixels][:, None], rays)) for f in faults]
             ends = None if exits is None else np.broadcast_to(exits[pixels][:, None], rays)
-        if landing is None:
+        if landings is None:
             counts = counted(part, beta, step, crystal, exits, faults)
             if close.size:
-                counts[pixels] = counted(part, close, step, crystal, ends, near).mean(axis=1)
+                counts[:, pixels] = counted(part, close, step, crystal, ends, near).mean(axis=2)
         else:
-            counts = np.zeros(whole)
+            counts = np.zeros(share.shape)
             fine = _single(part, close, step, crystal, ends, near) if close.size else None
-            for beam, k, image in _single(part, beta, step, crystal, exits, faults):
+            for beam, k, weights, image in _single(part, beta, step, crystal, exits, faults):
                 image = image.astype(float)
                 if fine is not None:
-                    image[pixels] = next(fine)[2].mean(axis=1)
-                rays_of = part.rays[beam][k]
-                counts += part.weight[beam, k] * image
-                landing.add(
-                    image * layer,
-                    microscope.aberrations.displacement_nm(rays_of) - moved_nm,
-                    part.weight[beam, k] / max(len(rays_of), 1),
-                )
+                    image[pixels] = next(fine)[3].mean(axis=1)
+                for v, weight in enumerate(weights):
+                    if weight:
+                        counts[v] += weight * image
+                        delta = microscope.aberrations.displacement_nm(part.rays[v][beam][k]) - moved_nm[v]
+                        landings[v].add(image * layer, delta, weight / len(delta))
         counts *= layer
         share += counts
-        for axis in (0, 1):
-            turned[axis] += np.tan(theta[axis]) * counts
-    directions = (np.arctan(tangent) for tangent in _tangents(share, turned, pixel_nm))
-    found = Image(share if landing is None else landing.image(), *directions)
+        turned += np.tan(theta)[:, None, None] * counts[:, None]
+    found = []
+    for v in range(len(regions)):
+        directions = (np.arctan(tangent) for tangent in _tangents(share[v], turned[v], pixel_nm))
+        found.append(Image(share[v] if landings is None else landings[v].image(), *directions))
     specimen.images[key] = found
     return found
 
@@ -181,12 +184,13 @@ def _intensities(part: Bundle, beta, dz_nm: float, crystal: Extinction | Row, ex
     return systematic_row(beta, dz_nm, part.s, crystal, exit_slices=exits, faults=faults)
 
 
-def _single(part: Bundle, *rays) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Beam, number of the excitation error, and intensities (...), of those that count."""
-    for beam, (weights, intensities) in enumerate(zip(part.weight, _intensities(part, *rays))):
-        for k, (weight, intensity) in enumerate(zip(weights, intensities)):
-            if weight:
-                yield beam, k, intensity
+def _single(part: Bundle, *rays) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+    """Beam, number of the excitation error, weights (V,) and intensities (...), of those that count."""
+    for beam, intensities in enumerate(_intensities(part, *rays)):
+        for k, intensity in enumerate(intensities):
+            weights = part.weight[:, beam, k]
+            if weights.any():
+                yield beam, k, weights, intensity
 
 
 def counted(
@@ -197,11 +201,13 @@ def counted(
     exits: np.ndarray | None = None,
     faults: Sequence[Fault] = (),
 ) -> np.ndarray:
-    """Share (...) of the cone's electrons that a region receives of some rays, beta (nz, ...) of their reflection.
+    """Shares (V, ...) of the cone's electrons that regions receive of some rays, beta (nz, ...) of their reflection.
 
     The rays pass ``exits`` (...) slices of crystal, or all, and ``faults``.
     """
-    share = np.zeros(beta.shape[1:])
-    for beam, k, intensity in _single(part, beta, dz_nm, crystal, exits, faults):  # in this order, whatever the threads
-        share += part.weight[beam, k] * intensity
-    return share
+    shares = np.zeros((part.weight.shape[0], *beta.shape[1:]))
+    for _, _, weights, intensity in _single(part, beta, dz_nm, crystal, exits, faults):
+        for share, weight in zip(shares, weights):  # in this order, whatever the threads
+            if weight:
+                share += weight * intensity
+    return shares

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numba
 import numpy as np
 
 from veristem.datasets.aberrations import Aberrations
-from veristem.datasets.geometry import Region
+from veristem.datasets.geometry import Region, directions_of
 from veristem.datasets.recipe import Recipe
 
 _ACROSS = 100  # rays across the blur of a region
@@ -38,11 +39,11 @@ def landing_nm(aberrations: Aberrations, region: Region, convergence_rad: float)
     return delta.mean(axis=0), np.abs(delta).max(axis=0)
 
 
-def finest_rad(aberrations: Aberrations, region: Region, convergence_rad: float, step_nm: float) -> float:
+def finest_rad(aberrations: Aberrations, regions: Sequence[Region], convergence_rad: float, step_nm: float) -> float:
     """Angle between rays that land ``step_nm`` or a hundredth of the whole blur apart, whichever is larger [rad]."""
     if not aberrations.coefficients_nm():
         return np.inf
-    theta = region.directions(convergence_rad, 100)
+    theta = directions_of(regions, convergence_rad, 100)
     delta = aberrations.displacement_nm(theta)
     turn = 1e-6
     steepest = max(np.linalg.norm(aberrations.displacement_nm(theta + step) - delta, axis=1).max(initial=0) / turn

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from veristem.datasets.geometry import Region
+from veristem.datasets.geometry import Region, directions_of
 from veristem.sim.elasticity.voxels import Strain
 
 _GRID = 400  # points across a region or a cone when its directions are binned, as in Region.fraction
@@ -21,16 +21,16 @@ class Bundle(NamedTuple):
     """Rays that share one shear of the foil and one reflection.
 
     theta_rad (2,): their incidence. sign: 1 or -1, the reflection is sign g. s (k,): its excitation errors [1/nm].
-    weight (beams, k): share of all electrons of the cone that the region could receive through each beam, the direct
-    and the diffracted one or those of a row. rays: the incidences (N, 2) behind each number
-    of weight, all of the same share.
+    weight (V, beams, k): share of all electrons of the cone that each region could receive through each beam, the
+    direct and the diffracted one or those of a row. rays: the incidences (N, 2) behind each number of weight, by
+    region, beam and k, all of the same share.
     """
 
     theta_rad: np.ndarray
     sign: int
     s: np.ndarray
     weight: np.ndarray
-    rays: tuple[tuple[np.ndarray, ...], ...]
+    rays: tuple[tuple[tuple[np.ndarray, ...], ...], ...]
 
 
 def row_orders(beams: int) -> np.ndarray:
@@ -39,7 +39,7 @@ def row_orders(beams: int) -> np.ndarray:
 
 
 def bundles(
-    region: Region,
+    regions: Sequence[Region],
     convergence_rad: float,
     g_xy_per_nm,
     wavelength_nm: float,
@@ -48,17 +48,18 @@ def bundles(
     beams: int = 2,
     shear_nm: Sequence[float] = (0.5, 2.5),
 ) -> list[Bundle]:
-    """The incidences that reach a detector region, binned by shear and by excitation error.
+    """The incidences that reach some detector regions about one centre, binned by shear and by excitation error.
 
     Beam n of the incidence theta leaves at theta + n lambda g, so a region may lie anywhere, beyond the cone as well.
     With two beams every detector angle within the cone shows both ends of one two-beam case, that of the nearer Bragg
     line, so that without absorption a wide cone stays flat; an angle beyond the cone shows what its neighbour in the
     cone loses to it. No electron is lost or counted twice (docs/conventions.md). A row counts all of its beams.
-    Neighbouring s differ by less than a thickness fringe.
+    Neighbouring s differ by less than a thickness fringe. The bins are those of all regions together, so that their
+    images add up to that of all.
 
     Parameters
     ----------
-    region : Region
+    regions : sequence of Region
         Of the detector.
     convergence_rad : float
         Semi-angle of the cone [rad].
@@ -73,11 +74,11 @@ def bundles(
         is finer: which rays show a line and where they show it go together, so that a coarse one shifts the line.
     """
     g = np.asarray(g_xy_per_nm, float)
-    theta, sign, beam, share = _transfers(region, convergence_rad, g, wavelength_nm, s0, beams)
+    theta, sign, beam, share, member = _transfers(regions, convergence_rad, g, wavelength_nm, s0, beams)
     if not len(theta):
         return []
     s = _excitation(theta, sign, g, wavelength_nm, s0)
-    spread = 2 * min(region.outer_rad, convergence_rad) * np.hypot(*g)
+    spread = 2 * min(max(region.outer_rad for region in regions), convergence_rad) * np.hypot(*g)
     s_step = min(1 / (_PER_FRINGE * thickness_nm), spread / _LEAST)
     # along g the shear goes with s: a bundle is a run of whole steps of s, which a wide cone then sums evenly
     s_cell = np.rint(s / s_step).astype(int)
@@ -91,19 +92,23 @@ def bundles(
     cells, ray = np.unique(np.ravel_multi_index(tuple(cell.T), size), return_inverse=True)
     count = np.bincount(ray)
     s_mean = np.bincount(ray, s) / count
-    weight = share * np.bincount(beam * len(cells) + ray, minlength=beams * len(cells)).reshape(beams, -1)
+    place = beam * len(cells) + ray
+    size_of = beams * len(cells)
+    weight = np.array([share * np.bincount(place[of], minlength=size_of).reshape(beams, -1) for of in member])
     _, first, bundle = np.unique(cells // size[3], return_index=True, return_inverse=True)
     rays = np.bincount(bundle, count)
     theta_mean = np.column_stack([np.bincount(bundle[ray], theta[:, axis]) / rays for axis in (0, 1)])
     signs = np.rint(np.bincount(bundle[ray], sign) / rays).astype(int)
-    order = np.lexsort((ray, beam))
-    ends = np.cumsum(np.bincount(beam * len(cells) + ray, minlength=beams * len(cells)))
-    single = np.split(theta[order], ends[:-1])
-    stops = np.append(first, len(cells))
+    single = []
+    for of in member:
+        order = np.flatnonzero(of)[np.argsort(place[of], kind="stable")]
+        single.append(np.split(theta[order], np.cumsum(np.bincount(place[of], minlength=size_of))[:-1]))
     parts = []
-    for i, (start, stop) in enumerate(pairwise(stops)):
-        rays_of = tuple(tuple(single[b * len(cells) + start : b * len(cells) + stop]) for b in range(beams))
-        parts.append(Bundle(theta_mean[i], int(signs[i]), s_mean[start:stop], weight[:, start:stop], rays_of))
+    for i, (start, stop) in enumerate(pairwise(np.append(first, len(cells)))):
+        rays_of = tuple(
+            tuple(tuple(rays[b * len(cells) + start : b * len(cells) + stop]) for b in range(beams)) for rays in single
+        )
+        parts.append(Bundle(theta_mean[i], int(signs[i]), s_mean[start:stop], weight[..., start:stop], rays_of))
     return parts
 
 
@@ -112,13 +117,14 @@ def _excitation(theta, sign, g, wavelength_nm: float, s0: float) -> np.ndarray:
     return sign * (s0 - theta @ g) - np.where(np.asarray(sign) < 0, wavelength_nm * (g @ g), 0.0)
 
 
-def _transfers(region: Region, convergence_rad: float, g, wavelength_nm: float, s0: float, beams: int):
-    """Incidence (N, 2), sign of the reflection (N,), index of the beam (N,), and the share of the cone of each."""
+def _transfers(regions: Sequence[Region], convergence_rad: float, g, wavelength_nm: float, s0: float, beams: int):
+    """Incidence (N, 2), sign of the reflection (N,), index of the beam (N,), share of the cone, and regions (V, N)."""
     turn = wavelength_nm * g
-    by_detector = region.outer_rad <= convergence_rad  # the smaller of region and cone is laid out in points
+    outer = max(region.outer_rad for region in regions)
+    by_detector = outer <= convergence_rad  # the smaller of regions and cone is laid out in points
     if by_detector:
-        points = region.directions(np.inf, _GRID)
-        share = (2 * region.outer_rad / _GRID) ** 2 / (np.pi * convergence_rad**2)
+        points = directions_of(regions, np.inf, _GRID)
+        share = (2 * outer / _GRID) ** 2 / (np.pi * convergence_rad**2)
     else:
         points = Region((0.0, 0.0), convergence_rad).directions(convergence_rad, _GRID)
         share = 1 / len(points)
@@ -132,7 +138,8 @@ def _transfers(region: Region, convergence_rad: float, g, wavelength_nm: float, 
     found = []
     for n in (-1, 0, 1) if beams == 2 else row_orders(beams):
         incidence, detector = (points - n * turn, points) if by_detector else (points, points + n * turn)
-        keep = in_cone(incidence) & region.contains(detector)
+        member = np.array([region.contains(detector) for region in regions])
+        keep = in_cone(incidence) & member.any(axis=0)
         if beams > 2:
             sign, beam = np.ones(len(points), int), n - row_orders(beams)[0]
         elif n == 0:
@@ -140,9 +147,9 @@ def _transfers(region: Region, convergence_rad: float, g, wavelength_nm: float, 
         else:
             sign, beam = np.full(len(points), n), 1
             keep &= np.where(in_cone(detector), nearer(detector) == -n, nearer(incidence) == n)
-        found.append((incidence[keep], sign[keep], np.full(keep.sum(), beam)))
-    theta, sign, beam = (np.concatenate(part) for part in zip(*found))
-    return theta, sign, beam, share
+        found.append((incidence[keep], sign[keep], np.full(keep.sum(), beam), member[:, keep].T))
+    theta, sign, beam, member = (np.concatenate(part) for part in zip(*found))
+    return theta, sign, beam, share, member.T
 
 
 @numba.njit(cache=True)

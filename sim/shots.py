@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from veristem.datasets.geometry import Region, Tilt, inverse, mapped
+from veristem.datasets.geometry import Region, Tilt, around_one_centre, inverse, mapped
 from veristem.datasets.recipe import Recipe
 from veristem.sim.film import Film
-from veristem.sim.images import foil_image
+from veristem.sim.images import foil_images
 from veristem.sim.optics import Image, landing_nm, source_blurred
 from veristem.sim.scan import displacement_nm, relative_current, sampled
 from veristem.sim.specimen import Specimen
@@ -86,17 +86,26 @@ def take(specimen: Specimen | Film, recipe: Recipe, regions: list[Region], rng: 
     blur = spread + 2 * microscope.source_size_nm
     rim += int(np.ceil(blur / scan.pixel_nm)) + 3 if blur else 0
     steepest = alpha + np.radians(stage.steepest_deg)
-    shots = []
-    for n, tilt, to_image, places, current in plans:
-        found = _drawn(specimen, recipe, regions[n], rim, tilt, steepest, moved[n])
-        image = source_blurred(found.share, microscope.source_size_nm, scan.pixel_nm)
-        if places is raster or np.array_equal(places, raster):
-            image = image[rim : rim + scan.shape[0], rim : rim + scan.shape[1]]
-        else:
-            image = np.maximum(sampled(image, rim, scan.pixel_nm, places), 0.0)
-        left = np.array(landings[n][0]) - moved[n]
-        moved_map = np.column_stack([to_image[:, :2], to_image[:, 2] - to_image[:, :2] @ left])
-        shots.append(Shot(image if current is None else image * current, found.mean_rad, found.contrast_rad, moved_map))
+    groups = around_one_centre(regions)
+    shots: list[Shot] = []
+    for start in range(0, len(plans), len(regions)):
+        tilt, found = plans[start][1], {}
+        for group in groups:
+            some = ([regions[n] for n in group], rim, tilt, steepest, [moved[n] for n in group])
+            found |= dict(zip(group, _drawn(specimen, recipe, *some)))
+        for n, _, to_image, places, current in plans[start : start + len(regions)]:
+            image = source_blurred(found[n].share, microscope.source_size_nm, scan.pixel_nm)
+            if places is raster:
+                image = image[rim : rim + scan.shape[0], rim : rim + scan.shape[1]]
+            else:
+                image = np.maximum(sampled(image, rim, scan.pixel_nm, places), 0.0)
+            left = landings[n][0] - moved[n]
+            to_image = np.column_stack([to_image[:, :2], to_image[:, 2] - to_image[:, :2] @ left])
+            shots.append(
+                Shot(image if current is None else image * current, found[n].mean_rad, found[n].contrast_rad, to_image)
+            )
+        if len(plans) > len(regions):
+            specimen.images.clear()  # of no use for other tilts
     return shots
 
 
@@ -109,13 +118,11 @@ def _rim(places: list[np.ndarray], field: np.ndarray, pixel_nm: float) -> int:
 
 
 def _drawn(
-    specimen: Specimen | Film, recipe: Recipe, region: Region, rim: int, tilt: Tilt, steepest_rad: float, moved_nm
-) -> Image:
-    """The image of a region on the field and its rim: of a foil on its focus plane, of a film as seen."""
+    specimen: Specimen | Film, recipe: Recipe, regions: list[Region], rim: int, tilt: Tilt, steepest_rad: float, moved
+) -> list[Image]:
+    """The images of regions on the field and its rim: of a foil on its focus plane, of a film as seen."""
     scan = recipe.scan
     if isinstance(specimen, Film):
-        return specimen.image(region, recipe.microscope, scan.pixel_nm, scan.shape, rim, tilt, moved_nm)
-    beams = getattr(recipe.specimen, "beams", 2)
-    return foil_image(
-        specimen, region, recipe.microscope, scan.pixel_nm, scan.shape, beams, rim, tilt, steepest_rad, moved_nm
-    )
+        return specimen.views(regions, recipe.microscope, scan.pixel_nm, scan.shape, rim, tilt, moved)
+    raster = (scan.pixel_nm, scan.shape, getattr(recipe.specimen, "beams", 2), rim)
+    return foil_images(specimen, regions, recipe.microscope, *raster, tilt, steepest_rad, moved)

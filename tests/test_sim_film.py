@@ -53,7 +53,7 @@ def test_whatever_is_scattered_arrives_somewhere():
     """The probability of arrival in a disc about the incidence is the integral of the density up to its radius."""
     angle = np.linspace(0, 0.03, 20_001)
     wanted = np.trapezoid(angular_density(GOLD, 200.0, angle) * 2 * np.pi * angle, angle)
-    found = arrival(GOLD, 200.0, np.array([[0.01, 0.0]]), Region((0.01, 0.0), 0.03), 0.1)[0]
+    found = arrival(GOLD, 200.0, np.array([[0.01, 0.0]]), [Region((0.01, 0.0), 0.03)], 0.1)[0, 0]
     assert found == pytest.approx(wanted, rel=0.02)
 
 
@@ -145,7 +145,7 @@ def test_a_wedge_darkens_along_x():
     specimen, recipe = film([], specimen__wedge_deg=5.0)
     row = specimen.region_image(QUADRANT, recipe.microscope, PIXEL, SHAPE)[0]
     slope = np.polyfit((np.arange(64) + 0.5) * PIXEL, np.log(row), 1)[0]
-    _, film_per_nm = specimen.rays(QUADRANT, recipe.microscope, PIXEL)
+    _, film_per_nm = specimen.rays([QUADRANT], recipe.microscope, PIXEL)
     assert slope == pytest.approx(-film_per_nm * np.tan(np.radians(5.0)), rel=1e-6)
 
 
@@ -153,7 +153,7 @@ def test_information_is_that_of_numerical_derivatives():
     """J = sum of d lambda d lambda^T / lambda, derivatives by moving the particle and imaging it again."""
     at = np.array([12.73, 12.91, 150.0])
     specimen, recipe = film([at])
-    rays, _ = specimen.rays(QUADRANT, recipe.microscope, PIXEL)
+    (rays,), _ = specimen.rays([QUADRANT], recipe.microscope, PIXEL)
 
     def image(where):
         moved, _ = film([where])

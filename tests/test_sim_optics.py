@@ -15,7 +15,7 @@ from veristem.datasets.microscope import Microscope
 from veristem.datasets.recipe import Recipe, load_recipe
 from veristem.sim.acquire import acquire
 from veristem.sim.film import film_of
-from veristem.sim.images import foil_image, region_image
+from veristem.sim.images import foil_images, region_image
 from veristem.sim.optics import Landing, finest_rad, landing_nm, source_blurred
 
 PIXEL = 0.4
@@ -152,7 +152,7 @@ def test_a_foil_is_moved_and_blurred_ray_by_ray(foil_with_line):
     moved = region_image(line, region, lens, 2.0, shape)
     np.testing.assert_allclose(moved[:, 8:-8], free[:, 10:-6], atol=0.02 * np.ptp(free))
     wide = Region((0.0, 0.0), 0.03)
-    defocused = foil_image(line, wide, lens, 2.0, shape, rim=8).share[8:-8, 8:-8]
+    defocused = foil_images(line, [wide], lens, 2.0, shape, rim=8)[0].share[8:-8, 8:-8]
     line.focus_nm -= 100.0
     line.images.clear()
     np.testing.assert_allclose(
@@ -175,8 +175,8 @@ def test_the_source_blurs_and_keeps_all_electrons():
 def test_rays_are_as_fine_as_the_blur_needs():
     """Without aberrations they need be no finer; with defocus C1 they land C1 dtheta apart."""
     region = Region((0.0, 0.0), 0.02)
-    assert finest_rad(Aberrations(), region, 0.02, 0.2) == np.inf
-    assert finest_rad(Aberrations(C10_nm=10.0), region, 0.02, 0.2) == pytest.approx(0.02, rel=1e-3)
+    assert finest_rad(Aberrations(), [region], 0.02, 0.2) == np.inf
+    assert finest_rad(Aberrations(C10_nm=10.0), [region], 0.02, 0.2) == pytest.approx(0.02, rel=1e-3)
 
 
 def test_bad_coefficients_are_one_line():

@@ -45,8 +45,8 @@ def one_line(ends_nm, thickness_nm: float, side_nm: float, tilt_deg: float) -> S
 )
 def test_weights_sum_to_the_share_of_the_cone(region):
     """No electron is lost or counted twice when directions are binned."""
-    found = bundles(region, ALPHA, G[:2], WAVELENGTH, 0.01, 200.0)
-    direct, partner = sum(b.weight.sum(axis=1) for b in found)
+    found = bundles([region], ALPHA, G[:2], WAVELENGTH, 0.01, 200.0)
+    direct, partner = sum(b.weight[0].sum(axis=1) for b in found)
     theta = region.directions(ALPHA)
     nearer = np.where(theta @ G[:2] - 0.01 <= WAVELENGTH * G[1] ** 2 / 2, 1, -1)
     turned = np.hypot(theta[:, 0], theta[:, 1] + nearer * WAVELENGTH * G[1]) <= ALPHA
@@ -66,9 +66,9 @@ def test_all_electrons_arrive_somewhere_and_once(alpha, s0):
     edges = [0.0, turn / 3, turn, 30e-3, 1.0]
     total, clear = 0.0, Extinction(44.5)
     for low, high in itertools.pairwise(edges):
-        for rays in bundles(Region((0.0, 0.0), high, low), alpha, G[:2], WAVELENGTH, s0, 100.0):
+        for rays in bundles([Region((0.0, 0.0), high, low)], alpha, G[:2], WAVELENGTH, s0, 100.0):
             beams = two_beam(np.zeros((50, len(rays.s))), 2.0, rays.s, clear)
-            total += sum(w @ np.diag(beam) for w, beam in zip(rays.weight, beams))
+            total += sum(w @ np.diag(beam) for w, beam in zip(rays.weight[0], beams))
     assert total == pytest.approx(1, abs=2e-3)  # of the bins of s
 
 
@@ -78,8 +78,8 @@ def test_parallel_beam_has_one_bundle_and_its_own_excitation_error(s0, sign):
     parts = {}
     for order in (-1, 0, 1):
         center = order * WAVELENGTH * G[:2]
-        found = bundles(Region(tuple(center), 2e-3), 1e-5, G[:2], WAVELENGTH, s0, 100.0)
-        parts[order] = sum((rays.weight.sum(axis=1) for rays in found), np.zeros(2))
+        found = bundles([Region(tuple(center), 2e-3)], 1e-5, G[:2], WAVELENGTH, s0, 100.0)
+        parts[order] = sum((rays.weight[0].sum(axis=1) for rays in found), np.zeros(2))
         for rays in found:
             expected = sign * s0 - (WAVELENGTH * G[1] ** 2 if sign < 0 else 0)
             assert rays.sign == sign
@@ -93,12 +93,12 @@ def test_parallel_beam_has_one_bundle_and_its_own_excitation_error(s0, sign):
 def test_bins_are_as_fine_as_they_claim():
     """The mean direction and the mean s of the bins are the region's, and no step along g or across it is wider."""
     region, s0, t = Region((0.07, 0.0), 15e-3), 0.01, 200.0
-    found = bundles(region, ALPHA, G[:2], WAVELENGTH, s0, t, beams=3)  # of a row all s are those of g
-    found = [b for b in found if b.weight[1].any()]
-    weight = np.array([b.weight[1].sum() for b in found])
+    found = bundles([region], ALPHA, G[:2], WAVELENGTH, s0, t, beams=3)  # of a row all s are those of g
+    found = [b for b in found if b.weight[0, 1].any()]
+    weight = np.array([b.weight[0, 1].sum() for b in found])
     mean = weight @ np.array([b.theta_rad for b in found]) / weight.sum()
     np.testing.assert_allclose(mean, region.mean_direction_rad(ALPHA), atol=1e-4)
-    s = sum(b.weight[1] @ b.s for b in found) / weight.sum()
+    s = sum(b.weight[0, 1] @ b.s for b in found) / weight.sum()
     assert s == pytest.approx(s0, abs=5e-4)
     x, y = np.array([b.theta_rad for b in found]).T * t
     assert np.diff(np.sort(x)).max() <= 2.5

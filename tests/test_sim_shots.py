@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,9 +19,10 @@ from veristem.datasets.recipe import Recipe, load_recipe
 from veristem.recon.methods import run_method
 from veristem.recon.stereo.classical import reconstruct
 from veristem.sim.acquire import acquire
-from veristem.sim.film import film_of
-from veristem.sim.images import foil_image
+from veristem.sim.film import Film, film_of
+from veristem.sim.images import foil_images, region_image
 from veristem.sim.scan import displacement_nm, relative_current, sampled
+from veristem.sim.specimen import make_specimen
 
 PIXEL = 0.4
 QUICK = {"scan.shape": [192, 192], "specimen.field_nm": [76.8, 76.8]}
@@ -78,9 +81,9 @@ def test_a_tilted_foil_is_one_seen_from_elsewhere(foil_with_line):
     tilt, shape, microscope = Tilt(np.radians(4.0), np.pi / 2), (64, 64), Microscope()
     seen = tilt.into_specimen(np.zeros(2))
     np.testing.assert_allclose(seen, [-np.radians(4.0), 0], atol=1e-12)
-    level = foil_image(line, Region((seen[0], 0.0), 5e-3), microscope, 2.0, shape)
-    tilted = foil_image(line, Region((0.0, 0.0), 5e-3), microscope, 2.0, shape, tilt=tilt)
-    straight = foil_image(line, Region((0.0, 0.0), 5e-3), microscope, 2.0, shape)
+    (level,) = foil_images(line, [Region((seen[0], 0.0), 5e-3)], microscope, 2.0, shape)
+    (tilted,) = foil_images(line, [Region((0.0, 0.0), 5e-3)], microscope, 2.0, shape, tilt=tilt)
+    (straight,) = foil_images(line, [Region((0.0, 0.0), 5e-3)], microscope, 2.0, shape)
     off, far = np.std(tilted.share - level.share), np.std(straight.share - level.share)
     assert off < 0.15 * far
     np.testing.assert_allclose(tilted.mean_rad, level.mean_rad, atol=1e-4)
@@ -91,13 +94,13 @@ def test_tilting_about_g_keeps_the_excitation_error(foil_with_line):
     perfect = foil_with_line([[64.0, -300, 50], [64, 430, 50]])
     perfect.network.burgers_nm[:] = 0
     region, microscope = Region((0.0, 0.0), 2e-4), Microscope(convergence_mrad=0.2)
-    tilted = foil_image(perfect, region, microscope, 4.0, (16, 16), tilt=Tilt(np.radians(40), np.pi / 2)).share
+    (tilted,) = foil_images(perfect, [region], microscope, 4.0, (16, 16), tilt=Tilt(np.radians(40), np.pi / 2))
     thicker = foil_with_line([[64.0, -300, 50], [64, 430, 50]])
     thicker.network.burgers_nm[:] = 0
     thicker.thickness_nm = 100.0 / np.cos(np.radians(40))
     thicker.focus_nm = thicker.thickness_nm / 2
     np.testing.assert_allclose(
-        tilted.mean(), foil_image(thicker, region, microscope, 4.0, (16, 16)).share.mean(), rtol=2e-3
+        tilted.share.mean(), region_image(thicker, region, microscope, 4.0, (16, 16)).mean(), rtol=2e-3
     )
 
 
@@ -213,3 +216,39 @@ def test_bad_keys_are_one_line(values, text):
     with pytest.raises(InputError, match=text) as error:
         load_recipe("cantor-small").with_values(values)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("segments", [4, 16])
+@pytest.mark.parametrize("name", ["particles-small", "cantor-small"])
+def test_segments_add_up_to_the_annulus_and_are_made_of_virtual_pixels(name, segments):
+    """Check 12: expectations to 1e-6. A virtual pixel is a cell of rings and spokes finer than the segments."""
+    recipe = load_recipe(name).with_values(
+        {"microscope.convergence_mrad": 28.0, "scan.shape": [64, 64], "specimen.field_nm": [25.6, 25.6]}
+        if name == "particles-small"
+        else {"microscope.convergence_mrad": 28.0}
+    )
+    specimen = make_specimen(recipe, np.random.default_rng(0))
+
+    def images(regions):
+        raster = (recipe.scan.pixel_nm, recipe.scan.shape)
+        if isinstance(specimen, Film):
+            return np.array([i.share for i in specimen.views(regions, recipe.microscope, *raster)])
+        return np.array([i.share for i in foil_images(specimen, regions, recipe.microscope, *raster)])
+
+    def cells(rings, spokes):
+        edges = 1e-3 * np.linspace(14.0, 28.0, rings + 1)
+        start, width = -np.pi / 4, 2 * np.pi / spokes
+        return [
+            Region((0.0, 0.0), outer, inner, start + k * width, width)
+            for inner, outer in pairwise(edges)
+            for k in range(spokes)
+        ]
+
+    table = load_recipe(name).with_values(
+        {"microscope.detector": {"kind": "segmented", "inner_mrad": 14.0, "outer_mrad": 28.0, "segments": segments}}
+    )
+    found = images(table.microscope.detector.regions(0.0))
+    (annulus,) = images([Region((0.0, 0.0), 28e-3, 14e-3)])
+    np.testing.assert_allclose(found.sum(axis=0), annulus, rtol=1e-6)
+    pixels = images(cells(8, 16)).reshape(segments // 4, 32 // segments, 4, 4, *annulus.shape)
+    np.testing.assert_allclose(pixels.sum(axis=(1, 3)).reshape(found.shape), found, rtol=1e-6)

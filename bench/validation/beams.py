@@ -70,13 +70,13 @@ def profiles(case: str, beams: int, alpha_mrad: float, depths_nm=DEPTHS_NM, tilt
     wavelength = float(electron_wavelength_nm(_ENERGY_KEV))
     s0 = g * np.sin(np.radians(tilt_deg))
     total = np.zeros((len(depths_nm), len(_X) + 1))
-    for part in bundles(Region((0.0, 0.0), alpha), alpha, (g, 0.0), wavelength, s0, _THICKNESS_NM, beams, _SHEAR_NM):
+    for part in bundles([Region((0.0, 0.0), alpha)], alpha, (g, 0.0), wavelength, s0, _THICKNESS_NM, beams, _SHEAR_NM):
         tan = np.tan(part.theta_rad[0])
         beta = np.zeros((len(z), *total.shape), np.float32)
         for i, (along_x, along_z) in enumerate(fields):
             for row, field, depth in zip(beta[:, i], along_z + tan * along_x, z):
                 row[:-1] = np.interp(_X + (depth - _THICKNESS_NM / 2) * tan, wide, field)
-        total += counted(part, part.sign * beta, _SLICE_NM, crystal)
+        total += counted(part, part.sign * beta, _SLICE_NM, crystal)[0]
     return total
 
 

@@ -8,12 +8,13 @@ Inelastic: ibid., eq. 5, after Wall, Isaacson & Langmore (Optik 39 (1974) 359), 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from veristem.datasets.crystal import electron_wavelength_nm
-from veristem.datasets.geometry import Region
+from veristem.datasets.geometry import Region, directions_of
 
 _REST_ENERGY_KEV = 510.99895
 _AVOGADRO = 602.214076  # per nm³ for a density in g/cm³ and a molar mass in g/mol
@@ -68,13 +69,19 @@ def angular_density(matter: Matter, energy_keV: float, angle_rad: np.ndarray) ->
     return density / sum(n * _elastic_nm2(atom, energy_keV) for atom, n in matter.atoms)
 
 
-def arrival(matter: Matter, energy_keV: float, theta_rad: np.ndarray, region: Region, cone_rad: float) -> np.ndarray:
-    """Probability (K,) that an electron of incidence ``theta_rad`` (K, 2), once scattered, arrives in a region."""
-    there = region.directions(cone_rad, count=60)
-    low, high = region.bounds_rad()
+def arrival(
+    matter: Matter, energy_keV: float, theta_rad: np.ndarray, regions: Sequence[Region], cone_rad: float
+) -> np.ndarray:
+    """Probability (V, K) that an electron of incidence ``theta_rad`` (K, 2), once scattered, arrives in each region.
+
+    The regions lie about one centre.
+    """
+    there = directions_of(regions, cone_rad, count=60)
+    low, high = max(regions, key=lambda region: region.outer_rad).bounds_rad()
     cell = float(np.prod(high - low)) / 60**2
     turned = np.linalg.norm(theta_rad[:, None] - there[None], axis=2)
-    return cell * angular_density(matter, energy_keV, turned).sum(axis=1)
+    density = cell * angular_density(matter, energy_keV, turned)
+    return np.array([density @ region.contains(there) for region in regions])
 
 
 def _factor(atom: str, s_per_angstrom: np.ndarray) -> np.ndarray:

@@ -58,7 +58,7 @@ def test_film_image(benchmark, imaged):
         return film.region_image(region, recipe.microscope, recipe.scan.pixel_nm, recipe.scan.shape)
 
     assert benchmark.pedantic(image, rounds=3).min() > 0
-    rays = len(film.rays(region, recipe.microscope, recipe.scan.pixel_nm)[0].share)
+    rays = len(film.rays([region], recipe.microscope, recipe.scan.pixel_nm)[0][0].share)
     told(benchmark, rays * len(film.particles.radii_nm))
 
 
