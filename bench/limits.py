@@ -12,7 +12,7 @@ from veristem.datasets.specimens import Particles
 from veristem.datasets.truth import ParticleTruth
 from veristem.sim.contrast.mass_thickness import fisher_information
 from veristem.sim.film import film_of
-from veristem.sim.noise import response_variance
+from veristem.sim.noise import mean_and_variance
 from veristem.sim.optics import landing_nm
 
 
@@ -42,10 +42,8 @@ def point_limits(truth: ParticleTruth) -> np.ndarray:
         (rays,), _ = film.rays([region], microscope, pixel, tilt, [shift])
         to_image = None if truth.to_image is None else truth.to_image[view]
         places = film.seen_nm(truth.particles.centers_nm, tilt, to_image)
-        gain, variance = response_variance(expected, microscope.response)
-        found = fisher_information(
-            places, truth.particles.radii_nm, rays, truth.focus_nm, pixel, gain * expected, variance
-        )
+        signal = mean_and_variance(expected, microscope.response)
+        found = fisher_information(places, truth.particles.radii_nm, rays, truth.focus_nm, pixel, *signal)
         # of the places in the image to those in the specimen
         corners = film.seen_nm(np.vstack([np.zeros(3), np.eye(3)]), tilt, to_image)
         linear = (corners[1:] - corners[0]).T

@@ -13,7 +13,6 @@ import numpy as np
 
 from veristem.datasets.errors import InputError
 
-
 _BORDER_RAD = 1e-9  # of azimuth: so that rounding gives what lies on a border to one of the sectors beside it
 
 

@@ -1,8 +1,10 @@
-"""Counting noise."""
+"""What a detector makes of the electrons that fall on it."""
 
 from __future__ import annotations
 
 import numpy as np
+
+from veristem.datasets.microscope import Response
 
 ELEMENTARY_CHARGE_C = 1.602176634e-19
 
@@ -12,23 +14,51 @@ def electrons_per_pixel(current_nA: float, dwell_us: float) -> float:
     return current_nA * 1e-9 * dwell_us * 1e-6 / ELEMENTARY_CHARGE_C
 
 
-def count(expected: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Poisson counts (V, Y, X) of the expected ones, each scan row of each view from its own stream.
+def detect(expected: np.ndarray, response: Response, rng: np.random.Generator) -> np.ndarray:
+    """Signal (V, Y, X) float32 of the expected electrons, each scan row of each view from its own stream.
 
-    A row's counts depend on nothing but the generator, the view and the row: not on chunks, threads or other rows.
+    A row's signal depends on nothing but the generator, the view and the row: not on chunks, threads or other rows. A
+    counting detector gives whole counts, of which there are ``dqe`` an electron; an integrating one gives electrons,
+    below 0 where readout noise brings it there and no converter of so many bits cuts it.
+
+    Parameters
+    ----------
+    expected : (V, Y, X) float
+        Expected electrons.
+    response : Response
+        Of the detector.
+    rng : numpy.random.Generator
+        Of all noise.
     """
-    counts = np.empty(expected.shape, np.float32)
+    signal = np.empty(expected.shape, np.float32)
     for view, view_rng in enumerate(rng.spawn(expected.shape[0])):
         for row, row_rng in enumerate(view_rng.spawn(expected.shape[1])):
-            counts[view, row] = row_rng.poisson(expected[view, row])
-    return counts
+            signal[view, row] = _read(expected[view, row], response, row_rng)
+    return signal
 
 
-def detect(expected: np.ndarray, response, rng: np.random.Generator) -> np.ndarray:
-    """stand-in"""
-    return count(expected, rng)
+def _read(expected: np.ndarray, response: Response, rng: np.random.Generator) -> np.ndarray:
+    counting = response.mode == "counting"
+    # of Poisson's events with a probability each, what remains is Poisson's again
+    signal = rng.poisson(expected * response.dqe if counting else expected).astype(float)
+    if not counting and response.dqe < 1:  # n pulses whose heights vary have a variance of n (1 / dqe - 1) more
+        signal += np.sqrt(signal * (1 / response.dqe - 1)) * rng.normal(size=signal.shape)
+    if response.readout_electrons:
+        signal += response.readout_electrons * rng.normal(size=signal.shape)
+    highest = np.inf if response.saturation_electrons is None else response.saturation_electrons
+    if counting:
+        if response.bits is not None:
+            highest = min(highest, 2.0**response.bits - 1)
+        return np.clip(np.rint(signal), 0, np.floor(highest) if np.isfinite(highest) else None)
+    if response.bits is None:
+        return np.minimum(signal, highest)
+    step = highest / (2**response.bits - 1)
+    return step * np.rint(np.clip(signal, 0, highest) / step)
 
 
-def response_variance(expected: np.ndarray, response) -> tuple[float, np.ndarray]:
-    """stand-in"""
-    return 1.0, expected
+def mean_and_variance(expected: np.ndarray, response: Response) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of the signal of expected electrons, saturation and the steps of a converter left out."""
+    readout = response.readout_electrons**2
+    if response.mode == "counting":
+        return response.dqe * expected, response.dqe * expected + readout
+    return expected, expected / response.dqe + readout

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from veristem.datasets import InputError
+from veristem.datasets.microscope import Response
 from veristem.datasets.recipe import Recipe
 from veristem.sim.acquire import acquire
-from veristem.sim.noise import count, electrons_per_pixel
+from veristem.sim.noise import detect, electrons_per_pixel
 from veristem.sim.specimen import make_specimen
 
 SMALL = {
@@ -82,7 +83,7 @@ def test_a_row_has_its_own_noise():
     changed = expected.copy()
     changed[0, :5] = 3.0
     changed[1] = 7.0
-    first, second = (count(e, np.random.default_rng(5)) for e in (expected, changed))
+    first, second = (detect(e, Response(), np.random.default_rng(5)) for e in (expected, changed))
     assert np.array_equal(first[0, 5:], second[0, 5:])
     assert not np.array_equal(first[0], first[1])
     assert not np.array_equal(first[0, 0], first[0, 1])
