@@ -17,13 +17,14 @@ import numpy as np
 
 from veristem.bench.key import cell_key
 from veristem.bench.limits import point_limits
+from veristem.bench.line_contrast import line_contrast
 from veristem.bench.scoring import score
 from veristem.bench.store import Store
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import pair_angle_rad, widest_pair
 from veristem.datasets.recipe import Recipe
-from veristem.datasets.truth import ParticleTruth, Truth
+from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 from veristem.recon.methods import run_method
 from veristem.sim.acquire import acquire
 from veristem.sim.film import Film
@@ -78,6 +79,7 @@ class Made:
     specimen_key: str = ""
     pair: tuple[Truth, Acquisition] | None = None
     limits: np.ndarray | None = None
+    contrast: tuple[float | None, float | None] | None = None
     recipe_key: str = ""
     seconds: float = 0.0
     failed: Exception | None = None
@@ -110,6 +112,7 @@ def run_cell(cell: Cell, made: Made) -> tuple[dict[str, Any], str | None]:
         "electrons_per_pixel": float(acquisition.electrons_per_pixel.mean()),
         "counts_per_pixel": float(acquisition.views.mean()),
         "depth_limit_nm": _depth_limit_nm(truth, made),
+        **dict(zip(("line_contrast", "line_cnr"), (None, None) if made.contrast is None else made.contrast)),
         "simulate_s": made.seconds,
     }
     given, start = deepcopy(acquisition), time.perf_counter()  # a copy: a method may write into what it gets
@@ -171,6 +174,7 @@ def _pair(recipe: Recipe, made: Made) -> tuple[Truth, Acquisition]:
         except Exception as error:
             made.failed = error
             raise
+        made.contrast = line_contrast(truth) if isinstance(truth, LineTruth) else None
         made.pair, made.seconds = (truth, acquisition), time.perf_counter() - start
     if made.failed is not None:
         raise made.failed

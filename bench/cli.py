@@ -297,7 +297,8 @@ def convert(
 ) -> None:
     """Convert between file formats.
 
-    A network: my.data my.vtp. Particles: my.csv my.xyz. An acquisition: acquisition.h5 acquisition.hspy.
+    A network: my.data my.vtp. Particles: my.csv my.xyz. An acquisition: acquisition.h5 acquisition.hspy;
+    of a tilt series also series.mrc, with series.rawtlt beside it.
     A real stereo pair: left.tif right.tif pair.h5 --pair-angle-deg 8 --pixel-nm 1.5
     """
     from veristem.bench.convert import convert_files

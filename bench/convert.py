@@ -18,7 +18,7 @@ def convert_files(
     pixel_nm: float | None = None,
     material: str | None = None,
 ) -> str:
-    """Convert by suffix: networks, particles, an acquisition to .hspy, two images to an acquisition.
+    """Convert by suffix: networks, particles, an acquisition to .hspy or .mrc, two images to an acquisition.
 
     Returns what should be said of it.
 
@@ -41,6 +41,11 @@ def convert_files(
         from veristem.datasets.formats.hspy import write_hspy
 
         write_hspy(target, read_acquisition(sources[0]))
+    elif kinds == [".h5"] and wanted == ".mrc":
+        from veristem.datasets.formats.acquisition_h5 import read_acquisition
+        from veristem.datasets.formats.mrc import write_tilt_series
+
+        return f"angles in {write_tilt_series(target, read_acquisition(sources[0]))}"
     elif len(kinds) == 1 and kinds[0] in _PARTICLES and wanted in _PARTICLES:
         from veristem.datasets.formats import read_particles, write_particles
 
@@ -71,6 +76,6 @@ def convert_files(
         found = " ".join(kinds)
         raise InputError(
             f"convert: {found} to {wanted} found, allowed are a network (.data .ca .vtp) to .data or .vtp, particles "
-            "(.csv .xyz) to .csv or .xyz, an acquisition .h5 to .hspy, two images to .h5"
+            "(.csv .xyz) to .csv or .xyz, an acquisition .h5 to .hspy or, of a tilt series, to .mrc, two images to .h5"
         )
     return ""

@@ -16,7 +16,7 @@ from veristem.recon.methods import is_program, load_method, split_method, target
 
 _CODE = (".py", ".so", ".pyd", ".toml", ".json", ".yaml")
 _WEIGHTS = (".safetensors", ".npz", ".npy", ".onnx", ".pt", ".pth", ".h5")
-_SCORES = ("bench.cell", "bench.scoring", "bench.limits", "bench.metrics")
+_SCORES = ("bench.cell", "bench.scoring", "bench.limits", "bench.line_contrast", "bench.metrics")
 
 
 def cell_key(recipe: Recipe, method: str, tolerance_nm: float | None, method_version: str = "") -> str:

@@ -45,7 +45,9 @@ TIMES = ("simulate_s", "reconstruct_s", "score_s")  # all else in a row is the s
 _TEXT = ("study", "cell", "recipe", "method", "method_version", "conditions", "failure", "error", "version")
 _WHOLE = ("seed",)
 # depth_limit_nm: RMS over the particles of the smallest depth error any unbiased method can have; null for lines
-_NUMBER = ("tolerance_nm", "pair_angle_deg", "electrons_per_pixel", "counts_per_pixel", "depth_limit_nm", *TIMES)
+# line_contrast, line_cnr: of visible lines in the expected images, see bench/line_contrast.py; null for particles
+_NUMBER = ("tolerance_nm", "pair_angle_deg", "electrons_per_pixel", "counts_per_pixel", "depth_limit_nm",
+           "line_contrast", "line_cnr", *TIMES)  # fmt: skip
 
 
 def score_columns() -> list[str]:

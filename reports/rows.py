@@ -27,8 +27,8 @@ class StudyResult:
         Name of the study.
     rows : DataFrame
         One row a run: ``cell``, ``method``, ``seed``, ``error``, ``failure``, ``condition`` (JSON), ``depth_limit_nm``,
-        one column a varied axis and one a score of ``SCORES``. A method that failed has found nothing: F and
-        recall 0, no other score. A failure of the simulation or the machine says nothing of the method: no score.
+        ``line_cnr``, one column a varied axis and one a score of ``SCORES``. A method that failed has found nothing:
+        F and recall 0, no other score. A failure of the simulation or the machine says nothing of the method: no score.
     axes : tuple of str
         Dotted recipe paths that take more than one value.
     suffix : str
@@ -73,7 +73,8 @@ def split(table: pd.DataFrame | None) -> list[StudyResult]:
     for name, part in table.groupby("study", sort=False, dropna=False):
         conditions = pd.DataFrame([_hashable(json.loads(c or "{}")) for c in part["conditions"]], index=part.index)
         suffix = "_visible" if has(part, "f_score_visible") or has(part, "depth_rmse_nm_visible") else ""
-        plain = part.reindex(columns=["cell", "method", "seed", "error", "failure", "conditions", "depth_limit_nm"])
+        told = ["cell", "method", "seed", "error", "failure", "conditions", "depth_limit_nm", "line_cnr"]
+        plain = part.reindex(columns=told)
         plain = plain.rename(columns={"conditions": "condition"})
         columns = [score + suffix if score in CURVE_SCORES else score for score in SCORES]
         scores = score_values(part, columns).set_axis(list(SCORES), axis=1)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 F_ENOUGH = 0.8
-CHIEF = ("f_score", "precision", "recall", "depth_rmse_nm", "lateral_rmse_nm")
+CHIEF = ("f_score", "precision", "recall", "depth_rmse_nm", "lateral_rmse_nm", "line_cnr")
 OTHERS = tuple(score for score in SCORES if score not in CHIEF)
 
 

@@ -17,6 +17,8 @@ _NAMES = {
     "generator": "arrangement", "diameter": "particle diameter", "spread": "relative spread of diameters",
     "shell": "shell thickness", "wedge": "wedge angle", "range": "range of attraction", "shortest": "shortest chain",
     "longest": "longest chain", "bend": "largest bend",
+    "line_cnr": "contrast-to-noise of lines", "camera_length": "camera length", "tilts": "tilts",
+    "tilt_off_bragg": "tilt off the Bragg angle", "drift_nm_per_s": "drift (nm/s)", "C10": "defocus C1",
     "f_score": "F", "depth_rmse": "depth RMSE", "lateral_rmse": "lateral RMSE", "hausdorff95": "Hausdorff 95 %",
     "apls": "APLS", "betti0_error": "Betti-0 error", "betti1_error": "Betti-1 error", "chamfer": "Chamfer distance",
     "count_truth": "number of true particles", "count_found": "number found",

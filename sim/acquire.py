@@ -65,6 +65,8 @@ def acquire(specimen: Specimen | Film, recipe: Recipe, rng: np.random.Generator)
     microscope, scan, stage, table = recipe.microscope, recipe.scan, recipe.stage, recipe.specimen
     alpha = 1e-3 * microscope.convergence_mrad
     regions = microscope.detector.regions(recipe.kikuchi_azimuth_rad)
+    tilts = [Tilt(angle, recipe.tilt_axis_rad) for angle in np.radians(stage.angles_deg)]
+    nominal_rad = np.array([region.mean_direction_rad(alpha, tilt) for tilt in tilts for region in regions])
     counting = deepcopy(rng)  # counts do not depend on whether there are other errors
     shots = take(specimen, recipe, regions, rng.spawn(len(stage.angles_deg) * len(regions) + 1)[-1])
     dose = electrons_per_pixel(microscope.current_nA, scan.dwell_us)
@@ -87,7 +89,6 @@ def acquire(specimen: Specimen | Film, recipe: Recipe, rng: np.random.Generator)
             "g_azimuth_rad": np.radians(table.g_azimuth_deg),
             "tilt_off_bragg_rad": np.radians(table.tilt_off_bragg_deg),
         }
-    tilts = [Tilt(angle, recipe.tilt_axis_rad) for angle in np.radians(stage.angles_deg)]
     if any(tilt.angle_rad for tilt in tilts):
         crystal |= {
             "tilts_rad": np.repeat([tilt.angle_rad for tilt in tilts], len(regions)),
@@ -95,7 +96,7 @@ def acquire(specimen: Specimen | Film, recipe: Recipe, rng: np.random.Generator)
         }
     acquisition = Acquisition(
         views=detect(expected, microscope.response, counting),
-        directions_rad=np.array([region.mean_direction_rad(alpha, tilt) for tilt in tilts for region in regions]),
+        directions_rad=nominal_rad,
         pixel_nm=scan.pixel_nm,
         focus_nm=table.thickness_nm / 2,
         thickness_nm=truth.thickness_nm,
