@@ -179,8 +179,8 @@ class Region:
         if not len(theta):
             away = 1e3 * (np.hypot(*self.center_rad) or self.inner_rad)
             raise InputError(
-                f"detector: region at {away:.1f} mrad found, outside the cone of {1e3 * convergence_rad:.1f} mrad, where "
-                "no electrons are; choose a smaller angle or a larger convergence semi-angle"
+                f"detector: region at {away:.1f} mrad found, outside the cone of {1e3 * convergence_rad:.1f} mrad, "
+                "where no electrons are; choose a smaller angle or a larger convergence semi-angle"
             )
         if tilt is None or not tilt.angle_rad:
             return theta.mean(axis=0)
