@@ -116,9 +116,12 @@ def test_acquisition_holds_nothing_of_the_truth(tmp_path, acquisition, truth):
 def test_documentation_lists_what_is_written(tmp_path, acquisition, truth, particle_truth):
     """docs/files.md against files with every optional part: Matlab and C++ users have nothing else."""
     text = (Path(__file__).parents[1] / "docs/files.md").read_text(encoding="utf-8")
-    write_acquisition(tmp_path / "acquisition.h5", replace(acquisition, regions=REGIONS))
+    tilted = replace(acquisition, regions=REGIONS, tilts_rad=np.array([-0.1, 0.1]), tilt_axis_rad=0.5)
+    write_acquisition(tmp_path / "acquisition.h5", tilted)
     full = replace(truth.network, box_nm=[[0, 0, 0], [9, 9, 9]], plane_normals=np.eye(3))
-    write_truth(tmp_path / "truth.h5", replace(truth, network=full))
+    maps = np.zeros((len(truth.expected), 2, 3)) + np.eye(2, 3)
+    optional = {"to_image": maps, "contrast_directions_rad": truth.directions_rad}
+    write_truth(tmp_path / "truth.h5", replace(truth, network=full, **optional))
     write_truth(tmp_path / "particles.h5", particle_truth)
     with h5py.File(tmp_path / "particles.h5") as particles, h5py.File(tmp_path / "truth.h5", "a") as lines:
         particles.copy("particles", lines)
