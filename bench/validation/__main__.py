@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-STUDIES = ("modes", "faces", "beams")  # modules with a write_study(folder)
+STUDIES = ("modes", "faces", "beams", "angles")  # modules with a write_study(folder)
 
 
 def main() -> int:
