@@ -9,7 +9,7 @@ import numpy as np
 from veristem.datasets.results import FAILURES
 from veristem.reports.comparison import compare, mean_interval
 from veristem.reports.rows import SCORES, StudyResult, split
-from veristem.reports.words import conditions_text, counted, with_interval
+from veristem.reports.words import conditions_text, counted, fixed, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,9 +57,9 @@ def summary_lines(table: pd.DataFrame) -> list[str]:
 
 
 def findings(result: StudyResult) -> list[str]:
-    """The best condition and how the methods compare, in sentences."""
+    """The best condition, how the methods compare, and where lines stand out most, in sentences."""
     compared = [c.sentence() for score in ("f_score", "depth_rmse_nm") for c in compare(result, score) if c.seeds]
-    return [text for text in (best_sentence(result), *compared) if text]
+    return [text for text in (best_sentence(result), *compared, contrast_sentence(result)) if text]
 
 
 def seed_mean(rows: pd.DataFrame, score: str) -> tuple[float, float, float]:
@@ -82,7 +82,7 @@ def best_sentence(study: StudyResult) -> str:
     what = "conditions" if keys[0] != "method" else "pairs of method and condition"
     enough = (f_mean >= F_ENOUGH) & np.isfinite(depth[:, 0])
     if not enough.any():
-        if not np.isfinite(f_mean).any():
+        if not np.isfinite(f_mean).any() or (np.nanmax(f_mean) == 0 and study.knows("line_cnr")):
             return ""
         top = int(np.nanargmax(f_mean))
         return (
@@ -107,6 +107,32 @@ def best_sentence(study: StudyResult) -> str:
     alike = int((enough & (depth[:, 0] <= high)).sum()) - 1 if np.isfinite(high) else 0
     if alike > 0:
         text += f" {alike} other{'s' if alike > 1 else ''} lie{'' if alike > 1 else 's'} within that interval."
+    return text
+
+
+def contrast_sentence(study: StudyResult) -> str:
+    """Where lines stand out of their images most, whatever method is to find them, and what cannot be told from it."""
+    if not study.axes or not study.knows("line_cnr"):
+        return ""
+    table = study.rows.pivot_table("line_cnr", index="seed", columns=list(study.axes), aggfunc="mean", sort=False)
+    means = table.mean().to_numpy()
+    best, worst = int(means.argmax()), int(means.argmin())
+    if not means[best] > means[worst]:
+        return ""
+
+    def words(i: int) -> str:
+        values = table.columns[i]
+        return conditions_text(dict(zip(study.axes, values if isinstance(values, tuple) else (values,))))
+
+    behind = [mean_interval((table.iloc[:, best] - table.iloc[:, i]).to_numpy()) for i in range(len(means))]
+    alike = sum(not low > 0 for i, (_, low, _) in enumerate(behind) if i != best)
+    text = (
+        f"Lines stand out most at {words(best)}: contrast-to-noise of 20 nm of line "
+        f"{with_interval(*mean_interval(table.iloc[:, best].to_numpy()), 'line_cnr')}; least at {words(worst)}, "
+        f"{fixed(means[worst], 'line_cnr')}."
+    )
+    if alike and len(table) > 1:
+        text += f" {alike} of {len(means) - 1} other conditions cannot be told from it (paired by seed)."
     return text
 
 

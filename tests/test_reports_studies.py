@@ -194,3 +194,17 @@ def test_failures_are_counted_by_message():
     assert found["count"] == 71
     assert found["groups"] == [("a", "method", "E: often", 70), ("b", "machine", "E: once", 1)]
     assert len(found["first"]) == 50
+
+
+def test_where_lines_stand_out_most():
+    """Seeds differ by more than conditions do, yet each seed has the same order: paired, 10 and 20 µs are alike."""
+    shift = [0.2, -0.2, 0.1, -0.1]
+    rows = [
+        row("constant", s, 0.0, None, dwell, line_cnr=5.0 * s + cnr + (shift[s] if dwell == 20 else 0.0))
+        for s in range(4)
+        for dwell, cnr in ((10, 8.0), (20, 7.99), (40, 3.0))
+    ]
+    (text,) = findings(study(rows))
+    assert text.startswith("Lines stand out most at dwell time 10 µs: contrast-to-noise of 20 nm of line 15.5")
+    assert "least at dwell time 40 µs, 10.50. 1 of 2 other conditions cannot be told from it" in text
+    assert findings(study([row(seed=s, dwell=d) for d in (1, 2) for s in (0, 1)]))[-1].startswith("None of 2 conditions")
