@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -233,7 +234,7 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
     if numeric and is_geometric(at):
         ax.set_xscale("log")
     if len(at) <= 6 or not numeric:
-        ax.set_xticks(at, list(map(value_text, values)))
+        ax.set_xticks(at, [fill(value_text(value), 18) for value in values])
         ax.minorticks_off()
     if not numeric:
         ax.set_xlim(-0.4, len(at) - 0.6)
@@ -283,7 +284,7 @@ def _map(ax, score: str, pair, across, down, table, limits):
     shown = ax.imshow(table, cmap=colours, vmin=limits[0], vmax=limits[1], origin="lower", aspect="auto")
     for values, ticks in ((across, ax.set_xticks), (down, ax.set_yticks)):
         step = -(-len(values) // 8)
-        ticks(range(0, len(values), step), list(map(value_text, values[::step])))
+        ticks(range(0, len(values), step), [fill(value_text(value), 18) for value in values[::step]])
     ax.tick_params(length=0)
     ax.set_xlabel(label(pair[0]))
     ax.set_ylabel(_wrapped(label(pair[1])))

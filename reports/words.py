@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 
 _UNITS = {
     "deg": "deg", "us": "µs", "nm": "nm", "mrad": "mrad", "nA": "nA", "keV": "keV", "per_m2": "m⁻²",
-    "mg_per_ml": "mg/ml", "kT": "kT",
+    "mg_per_ml": "mg/ml", "kT": "kT", "mm": "mm", "nm_per_s": "nm/s",
 }  # fmt: skip
 _NAMES = {
     "pair_angle": "stereo angle", "radius": "detector radius", "dwell": "dwell time", "pixel": "pixel size",
@@ -18,7 +19,7 @@ _NAMES = {
     "shell": "shell thickness", "wedge": "wedge angle", "range": "range of attraction", "shortest": "shortest chain",
     "longest": "longest chain", "bend": "largest bend",
     "line_cnr": "contrast-to-noise of lines", "camera_length": "camera length", "tilts": "tilts",
-    "tilt_off_bragg": "tilt off the Bragg angle", "drift_nm_per_s": "drift (nm/s)", "C10": "defocus C1",
+    "tilt_off_bragg": "tilt off the Bragg angle", "C10": "defocus C1",
     "f_score": "F", "depth_rmse": "depth RMSE", "lateral_rmse": "lateral RMSE", "hausdorff95": "Hausdorff 95 %",
     "apls": "APLS", "betti0_error": "Betti-0 error", "betti1_error": "Betti-1 error", "chamfer": "Chamfer distance",
     "count_truth": "number of true particles", "count_found": "number found",
@@ -43,7 +44,12 @@ def parts(path: str) -> tuple[str, str]:
 
 
 def value_text(value: Any) -> str:
-    """A value of a condition: numbers without needless digits."""
+    """A value of a condition: numbers without needless digits, a table (as JSON) by its kind and its keys."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        given = json.loads(value)
+        if isinstance(given, list):
+            return " ".join(value_text(one) for one in given)
+        return ", ".join(filter(None, (given.pop("kind", None) or given.pop("preset", None), conditions_text(given))))
     return f"{value:g}" if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) else str(value)
 
 

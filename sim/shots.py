@@ -14,6 +14,9 @@ from veristem.sim.optics import Image, landing_nm, source_blurred
 from veristem.sim.scan import displacement_nm, relative_current, sampled
 from veristem.sim.specimen import Specimen
 
+_KEPT = 4  # most tilts whose images are kept for other doses and errors of the scan
+_RIM_STEP = 8  # pixels: rims are multiples of it, so that images serve errors of several sizes
+
 
 class Shot(NamedTuple):
     """One view before anything is counted.
@@ -85,6 +88,7 @@ def take(specimen: Specimen | Film, recipe: Recipe, regions: list[Region], rng: 
     spread = max(float(np.abs(far - mean).max() if scan.registered else far.max()) for mean, far in landings)
     blur = spread + 2 * microscope.source_size_nm
     rim += int(np.ceil(blur / scan.pixel_nm)) + 3 if blur else 0
+    rim = -(-rim // _RIM_STEP) * _RIM_STEP
     steepest = alpha + np.radians(stage.steepest_deg)
     groups = around_one_centre(regions)
     shots: list[Shot] = []
@@ -104,8 +108,8 @@ def take(specimen: Specimen | Film, recipe: Recipe, regions: list[Region], rng: 
             shots.append(
                 Shot(image if current is None else image * current, found[n].mean_rad, found[n].contrast_rad, to_image)
             )
-        if len(plans) > len(regions):
-            specimen.images.clear()  # of no use for other tilts
+        if count > _KEPT:
+            specimen.images.clear()
     return shots
 
 

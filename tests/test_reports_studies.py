@@ -207,4 +207,5 @@ def test_where_lines_stand_out_most():
     (text,) = findings(study(rows))
     assert text.startswith("Lines stand out most at dwell time 10 µs: contrast-to-noise of 20 nm of line 15.5")
     assert "least at dwell time 40 µs, 10.50. 1 of 2 other conditions cannot be told from it" in text
-    assert findings(study([row(seed=s, dwell=d) for d in (1, 2) for s in (0, 1)]))[-1].startswith("None of 2 conditions")
+    plain = study([row(seed=s, dwell=d) for d in (1, 2) for s in (0, 1)])
+    assert findings(plain)[-1].startswith("None of 2 conditions")

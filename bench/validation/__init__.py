@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from veristem.bench.validation import elasticity, images, propagation
+from veristem.bench.validation import elasticity, images, microscope, propagation
 from veristem.bench.validation.check import Check
 
 
@@ -12,5 +12,5 @@ def _order(number: str) -> tuple[int, str]:
     return int(number.rstrip("abc")), number
 
 
-_ALL = propagation.CHECKS | elasticity.CHECKS | images.CHECKS
+_ALL = propagation.CHECKS | elasticity.CHECKS | images.CHECKS | microscope.CHECKS
 CHECKS: dict[str, Callable[[], Check]] = {number: _ALL[number] for number in sorted(_ALL, key=_order)}

@@ -29,6 +29,8 @@ CONE_MRAD = 28.0
 INNER_MRAD = (0.0, 3.5, 7.5, 10.5, 14.0, 17.5, 21.0)
 THESIS_DEG = 3.0  # taken for the particles of the thesis, whose inner radius was near 14 mrad
 ASSUMED_DEG, _THESIS_NM = (2.0, 2.2, 2.8, 3.0), (6.0, 5.9, 5.6, 5.5)  # its table of first peaks
+# spheres that only keep apart have no peak to speak of at this concentration
+_ATTRACTIVE = {"generator": "attractive", "attraction_kT": 3.0, "range_nm": 0.4}
 NOMINAL = -1.0  # stands for the angle of the mean directions
 KIKUCHI, ALONG_G = "along the Kikuchi line", "along g"
 _PAIRS = {KIKUCHI: (0, (0, 2)), ALONG_G: (1, (1, 3))}  # axis, and A and C, B and D
@@ -175,9 +177,7 @@ def first_peaks(assumed_deg=ASSUMED_DEG) -> tuple[float, float, dict[float, floa
     edges = np.arange(0.0, 12.0, 0.3)
     curves: dict[float, list[np.ndarray]] = {angle: [] for angle in (0.0, NOMINAL, *assumed_deg)}
     for seed in range(_SEEDS):
-        recipe = recipe_with(
-            "particles", 14.0, recipe__seed=seed, specimen__dispersion__generator="attractive"
-        )  # spheres that only keep apart have no peak to speak of at this concentration
+        recipe = recipe_with("particles", 14.0, recipe__seed=seed, specimen__dispersion=_ATTRACTIVE)
         truth, acquisition, _ = simulate(recipe)
         assert isinstance(truth, ParticleTruth)
         points = run_method("points-matched", acquisition)
@@ -212,8 +212,8 @@ def figure(scales: list[Scale]):
             (taken,) = (s for s in of if s.inner_mrad == 14.0)
             ax.plot(14.0, taken.scale(THESIS_DEG), "*", ms=9, color=METHODS[6], label=f"{THESIS_DEG:g}°, the thesis")
         ax.axhline(1, color="0.5", lw=0.8, ls=(0, (4, 3)), zorder=0)
-        ax.set(xlabel="inner radius of the quadrants (mrad)", ylim=(0.4, 1.2), title=f"{letter}  {what}")
-        ax.title.set_position((0, 1))
+        ax.set(xlabel="inner radius of the quadrants (mrad)", ylim=(0.4, 1.2))
+        ax.set_title(f"{letter}  {what}", loc="left")
     axes[0].set_ylabel("depth found / true depth")
     axes[0].legend(loc="lower right")
     return drawing
@@ -286,8 +286,8 @@ depths come out at {share:.3f} of the truth, {lost:.0f} % too small.
 along the Kikuchi line by at least {low:.2f}; medians over the line): one quadrant sees it far from the Bragg condition.
 No depth scale exists.
 
-**First peak of g(r)** (question T20; recipe `particles` with attractive spheres, `points-matched`, mean of
-{seeds} seeds, bins of 0.3 nm). Truth {true:.2f} nm; with the mean direction {nominal:.2f} nm.
+**First peak of g(r)** (question T20; recipe `particles` with spheres that attract each other by 3 kT over 0.4
+nm, `points-matched`, mean of {seeds} seeds, bins of 0.3 nm). Truth {true:.2f} nm; with the mean direction {nominal:.2f} nm.
 
 | assumed angle | {head} |
 | --- | {dashes} |
