@@ -287,7 +287,8 @@ along the Kikuchi line by at least {low:.2f}; medians over the line): one quadra
 No depth scale exists.
 
 **First peak of g(r)** (question T20; recipe `particles` with spheres that attract each other by 3 kT over 0.4
-nm, `points-matched`, mean of {seeds} seeds, bins of 0.3 nm). Truth {true:.2f} nm; with the mean direction {nominal:.2f} nm.
+nm, `points-matched`, mean of {seeds} seeds, bins of 0.3 nm). Truth {true:.2f} nm; with the mean direction
+{nominal:.2f} nm.
 
 | assumed angle | {head} |
 | --- | {dashes} |
