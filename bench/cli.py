@@ -83,7 +83,8 @@ def simulate(
 ) -> None:
     """Make a specimen and image it.
 
-    Writes acquisition.h5 for a method, and truth.h5 and truth.vtp (truth.csv of particles) apart from it.
+    Writes acquisition.h5 for a method, and truth.h5 and truth.vtp (truth.csv of particles) apart from it, and says
+    where the views look and how far the widest pair is apart.
 
     Example: veristem simulate cantor-stereo -o run --set recipe.seed=3
     """
@@ -91,11 +92,12 @@ def simulate(
     from veristem.bench.files import save_simulation
     from veristem.bench.store import make_folder
     from veristem.datasets.recipe import load_recipe
+    from veristem.reports.words import views_text
 
     loaded = load_recipe(recipe).with_values(_values(sets))
     make_folder(out)
     truth, acquisition, specimen = run(loaded)
-    for note in specimen.notes:
+    for note in (*specimen.notes, views_text(acquisition.directions_rad)):
         typer.echo(note, err=True)
     for path in save_simulation(out, truth, acquisition):
         typer.echo(path)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from veristem.datasets.geometry import pair_angle_rad, widest_pair
+
 _UNITS = {
     "deg": "deg", "us": "µs", "nm": "nm", "mrad": "mrad", "nA": "nA", "keV": "keV", "per_m2": "m⁻²",
     "mg_per_ml": "mg/ml", "kT": "kT", "mm": "mm", "nm_per_s": "nm/s",
@@ -61,6 +63,19 @@ def conditions_text(conditions: dict[str, Any]) -> str:
         text = value_text(value)
         texts.append(f"{words} {text}°" if unit == "deg" else f"{words} {text} {unit}".rstrip())
     return ", ".join(texts)
+
+
+def views_text(directions_rad: np.ndarray) -> str:
+    """Mean directions (V, 2) [rad] of the views and the angle of the widest pair, in one line."""
+    places = [f"({x:.1f}, {y:.1f})".replace("-0.0", "0.0") for x, y in 1e3 * np.asarray(directions_rad)]
+    if len(places) > 16:
+        places = [places[0], "…", places[-1]]
+    text = f"{counted(len(directions_rad), 'view')}, nominal mean direction {' '.join(places)} mrad"
+    if len(directions_rad) < 2:
+        return text
+    i, j = widest_pair(directions_rad)
+    angle = np.degrees(pair_angle_rad(directions_rad[i], directions_rad[j]))
+    return f"{text}; widest pair: {i} and {j}, {angle:.2f}°"
 
 
 def number(value: float | None) -> str:

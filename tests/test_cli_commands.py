@@ -14,6 +14,7 @@ from veristem.datasets.formats.paradis import write_data
 from veristem.datasets.formats.truth_h5 import read_truth
 from veristem.datasets.formats.vtp import write_vtp
 from veristem.datasets.recipe import Recipe, load_recipe
+from veristem.reports.words import views_text
 from veristem.sim.specimen import orientation
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -63,6 +64,18 @@ def test_simulate_writes_three_files_and_the_same_again(done, simulated, small, 
     truth = read_truth(tmp_path / "truth.h5")
     assert truth.recipe["recipe"]["seed"] == 0
     assert len(read_network(tmp_path / "truth.vtp").segments) == len(truth.network.segments)
+
+
+def test_simulate_says_where_the_views_look():
+    """Quadrants of 14 to 28 mrad are 2.25 degrees apart; a long series is shortened, one view has no pair."""
+    quadrants = load_recipe("particles-small").microscope.detector.regions(0.0)
+    text = views_text(np.array([region.mean_direction_rad(0.028) for region in quadrants]))
+    assert text.startswith("4 views, nominal mean direction (19.6, 0.0) (0.0, 19.6) (-19.6, 0.0) (0.0, -19.6) mrad")
+    assert text.endswith("widest pair: 0 and 2, 2.25°")
+    tilts = np.radians(np.arange(-44.0, 45, 2))
+    assert "45 views" in (text := views_text(np.stack([tilts, 0 * tilts], axis=1)))
+    assert text.endswith("… (767.9, 0.0) mrad; widest pair: 0 and 44, 88.00°")
+    assert views_text(np.zeros((1, 2))) == "1 view, nominal mean direction (0.0, 0.0) mrad"
 
 
 def test_simulate_reads_its_own_recipe_back(done, simulated, tmp_path):
