@@ -26,7 +26,7 @@ class Detector(BaseModel):
     @model_validator(mode="after")
     def _inner_below_outer(self):
         if self.inner_mrad >= self.outer_mrad:
-            raise ValueError(f"inner_mrad below outer_mrad = {self.outer_mrad} allowed")
+            raise ValueError(f"inner_mrad = {self.inner_mrad:g} found, below outer_mrad = {self.outer_mrad:g} allowed")
         return self
 
     def regions(self, kikuchi_azimuth_rad: float) -> list[Region]:

@@ -16,6 +16,7 @@ from veristem.datasets.intermediate import Detections, PointMatches
 
 _MISSED = 6.0  # log-odds against a detection that belongs to no particle
 _PARTICLE = 6.0  # and against one particle more: else two pairs would always explain four detections better
+_FEW = 4  # views of which any may be left out of a match to let another have them; of more (16 have 65 000 parts) one
 _GATE = 5.0  # farthest that a detection may be from where it is expected, in standard deviations
 
 
@@ -58,7 +59,7 @@ def match_points(
     whole = _complete(detections, tangents, depths_nm, slack_nm)
     whole = _sound(whole, detections, tangents, depths_nm, fewest_views, slack_nm)[0]
     parts = [whole]
-    for kept in range(fewest_views, views):
+    for kept in range(fewest_views if views <= _FEW else max(fewest_views, views - 1), views):
         for chosen in combinations(range(views), kept):
             part = np.full_like(whole, -1)
             part[:, chosen] = whole[:, chosen]
