@@ -28,6 +28,7 @@ from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 from veristem.recon.methods import run_method
 from veristem.sim.acquire import acquire
 from veristem.sim.film import Film
+from veristem.sim.shots import Progress
 from veristem.sim.specimen import Specimen, make_specimen
 
 _MACHINE_ERRNO = {
@@ -91,12 +92,14 @@ def streams(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
     return np.random.default_rng(specimen), np.random.default_rng(noise)
 
 
-def simulate(recipe: Recipe, specimen: Specimen | Film | None = None) -> tuple[Truth, Acquisition, Specimen | Film]:
+def simulate(
+    recipe: Recipe, specimen: Specimen | Film | None = None, progress: Progress = lambda tilts, _: tilts
+) -> tuple[Truth, Acquisition, Specimen | Film]:
     """Truth, acquisition and specimen of a recipe; a specimen already made is used again."""
     specimen_rng, noise_rng = streams(recipe.recipe.seed)
     if specimen is None:
         specimen = make_specimen(recipe, specimen_rng)
-    return *acquire(specimen, recipe, noise_rng), specimen
+    return *acquire(specimen, recipe, noise_rng, progress), specimen
 
 
 def run_cell(cell: Cell, made: Made) -> tuple[dict[str, Any], str | None]:

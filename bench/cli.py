@@ -96,7 +96,9 @@ def simulate(
 
     loaded = load_recipe(recipe).with_values(_values(sets))
     make_folder(out)
-    truth, acquisition, specimen = run(loaded)
+    truth, acquisition, specimen = run(
+        loaded, progress=lambda tilts, total: progress(tilts, total, "tilts") if total > 1 else tilts
+    )
     for note in (*specimen.notes, views_text(acquisition.directions_rad)):
         typer.echo(note, err=True)
     for path in save_simulation(out, truth, acquisition):

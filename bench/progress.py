@@ -6,14 +6,14 @@ import sys
 import time
 
 
-def progress(items, total: int):
+def progress(items, total: int, things: str = "cells"):
     """Go through the items with a bar and the time left on a terminal, with plain lines otherwise."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import MofNCompleteColumn, Progress, TextColumn
 
         # the last of the default ones is the time left
-        columns = (*Progress.get_default_columns(), TextColumn("left,"), MofNCompleteColumn(), TextColumn("cells"))
+        columns = (*Progress.get_default_columns(), TextColumn("left,"), MofNCompleteColumn(), TextColumn(things))
         with Progress(*columns, console=Console(stderr=True)) as bar:
             yield from bar.track(items, total=total, description="")
         return
@@ -23,5 +23,5 @@ def progress(items, total: int):
         now = time.monotonic()
         if now - shown > 10 or done == total:
             left = (now - start) / done * (total - done)
-            print(f"{done} of {total} cells, {left:.0f} s left", file=sys.stderr, flush=True)
+            print(f"{done} of {total} {things}, {left:.0f} s left", file=sys.stderr, flush=True)
             shown = now

@@ -14,7 +14,7 @@ from veristem.datasets.specimens import Dislocations
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 from veristem.sim.film import Film, overlaps
 from veristem.sim.noise import detect, electrons_per_pixel
-from veristem.sim.shots import take
+from veristem.sim.shots import Progress, take
 from veristem.sim.specimen import Specimen
 from veristem.sim.visibility import visibility
 
@@ -40,7 +40,12 @@ def label_maps(
     return labels
 
 
-def acquire(specimen: Specimen | Film, recipe: Recipe, rng: np.random.Generator) -> tuple[Truth, Acquisition]:
+def acquire(
+    specimen: Specimen | Film,
+    recipe: Recipe,
+    rng: np.random.Generator,
+    progress: Progress = lambda tilts, _: tilts,
+) -> tuple[Truth, Acquisition]:
     """Image a specimen as the recipe's microscope, scan and stage say.
 
     Parameters
@@ -51,6 +56,8 @@ def acquire(specimen: Specimen | Film, recipe: Recipe, rng: np.random.Generator)
         Its microscope, scan and stage are used; it is kept with the truth.
     rng : numpy.random.Generator
         Of the counting noise, of the errors of the scan and of the stage.
+    progress : callable
+        Wraps the loop over (tilts, number of tilts).
 
     Returns
     -------
@@ -68,7 +75,7 @@ def acquire(specimen: Specimen | Film, recipe: Recipe, rng: np.random.Generator)
     tilts = [Tilt(angle, recipe.tilt_axis_rad) for angle in np.radians(stage.angles_deg)]
     nominal_rad = np.array([region.mean_direction_rad(alpha, tilt) for tilt in tilts for region in regions])
     counting = deepcopy(rng)  # counts do not depend on whether there are other errors
-    shots = take(specimen, recipe, regions, rng.spawn(len(stage.angles_deg) * len(regions) + 1)[-1])
+    shots = take(specimen, recipe, regions, rng.spawn(len(stage.angles_deg) * len(regions) + 1)[-1], progress)
     dose = electrons_per_pixel(microscope.current_nA, scan.dwell_us)
     expected = np.stack([dose * shot.share for shot in shots]).astype(np.float32)
     level = [np.array_equal(shot.to_image, np.eye(2, 3)) for shot in shots]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from veristem.sim.optics import Image, landing_nm, source_blurred
 from veristem.sim.scan import displacement_nm, relative_current, sampled
 from veristem.sim.specimen import Specimen
 
+Progress = Callable[[Iterable, int], Iterable]
 _KEPT = 4  # most tilts whose images are kept for other doses and errors of the scan
 _RIM_STEP = 8  # pixels: rims are multiples of it, so that images serve errors of several sizes
 
@@ -32,7 +34,9 @@ class Shot(NamedTuple):
     to_image: np.ndarray
 
 
-def take(specimen: Specimen | Film, recipe: Recipe, regions: list[Region], rng: np.random.Generator) -> list[Shot]:
+def take(
+    specimen: Specimen | Film, recipe: Recipe, regions: list[Region], rng: np.random.Generator, progress: Progress
+) -> list[Shot]:
     """All views, those of one tilt together in the order of the regions.
 
     Parameters
@@ -45,6 +49,8 @@ def take(specimen: Specimen | Film, recipe: Recipe, regions: list[Region], rng: 
         Of the detector.
     rng : numpy.random.Generator
         Of the errors of stage and scan.
+    progress : callable
+        Wraps the loop over (tilts, number of tilts).
     """
     microscope, scan, stage = recipe.microscope, recipe.scan, recipe.stage
     field = np.array(recipe.specimen.field_nm)
@@ -92,7 +98,7 @@ def take(specimen: Specimen | Film, recipe: Recipe, regions: list[Region], rng: 
     steepest = alpha + np.radians(stage.steepest_deg)
     groups = around_one_centre(regions)
     shots: list[Shot] = []
-    for start in range(0, len(plans), len(regions)):
+    for start in progress(range(0, len(plans), len(regions)), count):
         tilt, found = plans[start][1], {}
         for group in groups:
             some = ([regions[n] for n in group], rim, tilt, steepest, [moved[n] for n in group])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -168,7 +168,7 @@ def shift_nm(left: np.ndarray, right: np.ndarray, pixel_nm: float) -> tuple[floa
 
     coarse = np.arange(-12.0, 12.5, 0.5)
     start = coarse[np.argmin([unlike(shift) for shift in coarse])]
-    best = minimize_scalar(unlike, bounds=(start - 0.6, start + 0.6), method="bounded")
+    best: Any = minimize_scalar(unlike, bounds=(start - 0.6, start + 0.6), method="bounded")
     return float(best.x), -float(best.fun)
 
 

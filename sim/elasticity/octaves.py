@@ -237,7 +237,7 @@ def check_memory(needed: float, grid: str) -> None:
         raise InputError(
             f"{grid}: {needed / 1e9:.1f} GB of memory needed, {available / 1e9:.1f} GB available; choose a smaller "
             "field or larger voxels"
-        )
+        ) from MemoryError(grid)  # of the machine: a study tries again
 
 
 def bytes_needed(level: Level, volumes: int) -> float:
