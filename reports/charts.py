@@ -67,12 +67,12 @@ def curve_charts(result: StudyResult) -> Iterator[Chart]:
     seeds = len(set(result.rows["seed"]))
     bars = f"Means over {counted(seeds, 'seed')}" + (", bars: 95 % bootstrap intervals over seeds" if seeds > 1 else "")
     bars += " (of so few they are too narrow)" if 1 < seeds < 6 else ""
-    bars += "; axes that are not shown are averaged over." if len(result.axes) > 1 else "."
+    bars += "; axes that are not shown are averaged over." if len(result.free_axes) > 1 else "."
     if result.suffix:
         bars += f" Scores are over {result.things}."
     for fold, scores in (("", CHIEF), ("All other scores", OTHERS)):
         known = [score for score in scores if result.knows(score)]
-        for axes in _portions(result.axes, 3):
+        for axes in _portions(result.free_axes, 3):
             for part in _portions(known, 6):
                 text = bars + _chief_caption(result, part) if not fold else bars
                 name = f"curves-{'other' if fold else 'chief'}-{part[0]}-{_key(axes[0])}"
@@ -92,7 +92,7 @@ def score_curves(result: StudyResult, scores: Sequence[str] = CHIEF, axes: Seque
     InputError
         When no axis takes more than one value.
     """
-    axes = tuple(axes) or result.axes
+    axes = tuple(axes) or result.free_axes
     if not axes:
         raise InputError("score curves: no axis with more than one value found, at least one allowed")
     if len(axes) == 1:
@@ -113,8 +113,12 @@ def score_curves(result: StudyResult, scores: Sequence[str] = CHIEF, axes: Seque
                 ax.set_xlabel(label(axis))
             else:
                 ax.tick_params(labelbottom=False)
-            if last and lines_are not in (None, "method"):
-                ax.legend(title=label(lines_are), loc="upper center", bbox_to_anchor=(0.5, -0.42), ncols=3)
+            if row == 0 and lines_are not in (None, "method"):
+                names = [fill(name, 30) for name in ax.get_legend_handles_labels()[1]]
+                columns_of = max(1, 28 // (max(map(len, names)) + 4))
+                ax.legend(
+                    labels=names, title=label(lines_are), loc="lower center", bbox_to_anchor=(0.5, 1), ncols=columns_of
+                )
         for ax, (score, _) in zip(grid[row], line):
             _dress(ax, score)  # after all are drawn: limits are shared along a row
         for ax in grid[row][len(line) :]:
@@ -149,14 +153,13 @@ def heat_maps(result: StudyResult, method: str, pairs) -> Figure:
 
 
 def axis_pairs(result: StudyResult) -> list[tuple[str, str]]:
-    """Pairs of axes that change independently, the one with more values first; zipped ones have no map."""
-    pairs = []
-    for pair in combinations(result.axes, 2):
-        together = len(result.rows[list(pair)].drop_duplicates())
+    """Pairs of axes that change independently, the one with more values first."""
+
+    def most_first(pair) -> tuple[str, str]:
         a, b = sorted(pair, key=lambda axis: -len(_values(result.rows, axis)))
-        if together > len(_values(result.rows, a)):
-            pairs.append((a, b))
-    return pairs
+        return a, b
+
+    return [most_first(pair) for pair in combinations(result.free_axes, 2)]
 
 
 def map_charts(result: StudyResult) -> Iterator[Chart]:
@@ -208,6 +211,7 @@ def _failure_text(result: StudyResult) -> str:
 
 
 def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: str) -> None:
+    from matplotlib.ticker import LogLocator
     from matplotlib.transforms import ScaledTranslation
 
     values = _values(result.rows, axis)
@@ -233,6 +237,9 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
             _limit(ax, rows if not of_methods else result.rows, axis, values, at, colour if not of_methods else "0.2")
     if numeric and is_geometric(at):
         ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.minorticks_off()
     if len(at) <= 6 or not numeric:
         ax.set_xticks(at, [fill(value_text(value), 18) for value in values])
         ax.minorticks_off()
@@ -304,7 +311,7 @@ def _map(ax, score: str, pair, across, down, table, limits):
 def _line_axis(result: StudyResult, axis: str) -> str | None:
     if len(set(result.rows["method"])) > 1:
         return "method"
-    counts = {a: len(_values(result.rows, a)) for a in result.axes if a != axis}
+    counts = {a: len(_values(result.rows, a)) for a in result.free_axes if a != axis}
     return min((a for a in counts if counts[a] <= 5), key=counts.__getitem__, default=None)
 
 

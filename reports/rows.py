@@ -48,6 +48,16 @@ class StudyResult:
         return "the visible lines" if self.suffix else "all lines"
 
     @property
+    def free_axes(self) -> tuple[str, ...]:
+        """Axes that change independently: of those zipped together the one with the most values."""
+        free: list[str] = []
+        for axis in sorted(self.axes, key=lambda axis: -self.rows[axis].nunique()):
+            pairs = (self.rows[[axis, other]].drop_duplicates() for other in free)
+            if all(len(pair) > pair.iloc[:, 1].nunique() for pair in pairs):
+                free.append(axis)
+        return tuple(axis for axis in self.axes if axis in free)
+
+    @property
     def failed(self) -> int:
         """Number of runs that failed."""
         return count_failed(self.rows)
