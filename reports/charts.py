@@ -241,7 +241,7 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
         ax.xaxis.set_major_formatter("{x:g}")
         ax.minorticks_off()
     if len(at) <= 6 or not numeric:
-        ax.set_xticks(at, [fill(value_text(value), 18) for value in values])
+        ax.set_xticks(at, [fill(value_text(value), 14) for value in values])
         ax.minorticks_off()
     if not numeric:
         ax.set_xlim(-0.4, len(at) - 0.6)
@@ -331,7 +331,7 @@ def _key(axis: str) -> str:
 
 
 def _wrapped(text: str) -> str:
-    return text.replace(" (", "\n(") if len(text) > 14 else text
+    return "\n".join(fill(line, 18) for line in text.replace(" (", "\n(").split("\n")) if len(text) > 14 else text
 
 
 def file_name(text: str) -> str:

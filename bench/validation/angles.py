@@ -215,7 +215,7 @@ def figure(scales: list[Scale]):
         ax.set(xlabel="inner radius of the quadrants (mrad)", ylim=(0.4, 1.2))
         ax.set_title(f"{letter}  {what}", loc="left")
     axes[0].set_ylabel("depth found / true depth")
-    axes[0].legend(loc="lower right")
+    axes[0].legend(loc="upper left", bbox_to_anchor=(0.0, 0.74))
     return drawing
 
 
