@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from veristem.bench.validation import beams, faces
+from veristem.bench.validation import angles, beams, faces
 from veristem.datasets.recipe import load_recipe
 from veristem.sim.specimen import Specimen, make_specimen
 
@@ -43,3 +43,31 @@ def test_parts_of_an_image_of_free_faces():
     assert parts[2][row, column]
     image = np.random.default_rng(0).normal(1, 0.1, (512, 512))
     assert len(faces.figure(image, np.roll(image, 1), tips).axes) == 8  # six pictures, two scales
+
+
+def test_profiles_are_shifted_to_agree():
+    """A profile and itself moved to the right, over a background that is not."""
+    x = np.arange(128.0)
+    left, right = (100 - 8 * np.exp(-((x - at) ** 2) / 30) + 5 * np.exp(-((x - at - 9) ** 2) / 50) for at in (55, 58.3))
+    shift, alike = angles.shift_nm(left, right, 2.0)
+    assert shift == pytest.approx(6.6, abs=0.02)
+    assert alike > 0.999
+
+
+def test_angle_of_exact_disparities():
+    """Where depths are wrong by a known amount, that is what is left."""
+    depth = np.linspace(20, 180, 9)
+    wrong = np.tile([2.0, -4.0, 2.0], 3)  # no slope, no mean
+    disparity = 2 * np.tan(np.radians(2.25) / 2) * (depth + wrong) + 3.0
+    angle, left = angles.angle_deg(depth, disparity)
+    assert angle == pytest.approx(2.25, rel=1e-6)
+    assert left == pytest.approx(np.sqrt(np.mean(wrong**2)), rel=1e-6)
+
+
+def test_particles_measure_the_mean_direction():
+    """Centroids of particles move by the angle between the mean directions, 2.25 degrees, not between the rims."""
+    found = angles.particles(14.0)
+    assert found.measured == pytest.approx(2.25, abs=0.01)
+    assert found.scale(found.mean) == pytest.approx(1, abs=0.003)
+    assert found.scale(found.rim) < 0.75
+    assert found.scale(angles.THESIS_DEG) == pytest.approx(2.25 / 3, abs=0.01)
