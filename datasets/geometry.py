@@ -130,6 +130,11 @@ class Region:
         Radii [rad].
     start_rad, width_rad : float
         Azimuth at which the sector begins, from x towards y, and its opening [rad].
+    pixel_rad : float
+        Side of the pixels of a pixelated detector, of which the region has those whole whose centres lie in it [rad];
+        0 without pixels.
+    corner_rad : (float, float)
+        A corner of any of these pixels [rad].
     """
 
     center_rad: tuple[float, float]
@@ -137,10 +142,15 @@ class Region:
     inner_rad: float = 0.0
     start_rad: float = 0.0
     width_rad: float = 2 * np.pi
+    pixel_rad: float = 0.0
+    corner_rad: tuple[float, float] = (0.0, 0.0)
 
     def contains(self, theta_rad: np.ndarray) -> np.ndarray:
         """Which of the directions (..., 2) lie in the region."""
         d = np.asarray(theta_rad) - self.center_rad
+        if self.pixel_rad:
+            from_corner = np.asarray(self.corner_rad) - self.center_rad
+            d = from_corner + (np.floor((d - from_corner) / self.pixel_rad) + 0.5) * self.pixel_rad
         r = np.hypot(d[..., 0], d[..., 1])
         inside = (r >= self.inner_rad) & (r < self.outer_rad)
         if self.width_rad < 2 * np.pi:
@@ -150,8 +160,8 @@ class Region:
 
     def bounds_rad(self) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper corner (2,) of a square around the region [rad]."""
-        center = np.asarray(self.center_rad)
-        return center - self.outer_rad, center + self.outer_rad
+        center, half = np.asarray(self.center_rad), self.outer_rad + self.pixel_rad
+        return center - half, center + half
 
     def directions(self, convergence_rad: float, count: int = 400) -> np.ndarray:
         """Directions (N, 2) on a fine uniform grid over the region, clipped by the rim of the cone [rad]."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
+from typing import NamedTuple
 
 import numpy as np
 
 from veristem.datasets.crystal import electron_wavelength_nm
+from veristem.datasets.detectors.pixelated import Detector as Pixelated
 from veristem.datasets.geometry import Region, Tilt
 from veristem.datasets.microscope import Microscope
 from veristem.sim.contrast import Extinction, Fault, Row, systematic_row, two_beam
+from veristem.sim.elasticity.voxels import Strain
 from veristem.sim.optics import Image, Landing
+from veristem.sim.pattern import pattern_of
 from veristem.sim.rays import Bundle, Scratch, bundles, margin_pixels, ray_beta, row_orders
 from veristem.sim.specimen import Specimen
 
@@ -82,76 +87,161 @@ def foil_images(
         When the material has no extinction distances for such a row.
     """
     moved_nm = moved_nm or [(0.0, 0.0)] * len(regions)
+    pixelated = microscope.detector if isinstance(microscope.detector, Pixelated) and regions[0].pixel_rad else None
     optics = microscope.model_dump_json(
         include={"energy_keV", "convergence_mrad", "loss_collected_fraction", "aberrations"}
+        | ({"detector"} if pixelated else set())
     )
     key = (tuple(regions), optics, pixel_nm, shape, beams, rim, tilt, tuple(moved_nm))
     if key in specimen.images:  # dose, dwell and detector pairs share the images of a region
         return specimen.images[key]
-    energy = microscope.energy_keV
     alpha = 1e-3 * microscope.convergence_mrad
-    wavelength = electron_wavelength_nm(energy)
-    g = specimen.g_per_nm
+    cone = (alpha, specimen.g_per_nm[:2], electron_wavelength_nm(microscope.energy_keV), specimen.s0_per_nm)
+    cone = (*cone, specimen.thickness_nm / np.cos(tilt.angle_rad) ** 2, beams)
+    background = np.zeros(len(regions))
+    if pixelated is None:
+        parts = bundles(regions, *cone)
+    else:
+        pattern = pattern_of(pixelated, *cone)
+        parts, background = pattern.seen_by(regions, pixelated)
+        alpha = pattern.steepest_rad
     steepest_rad = max(steepest_rad, alpha + abs(tilt.angle_rad))
-    depth = max(specimen.focus_nm, specimen.thickness_nm - specimen.focus_nm)
-    margin = margin_pixels(steepest_rad, depth, pixel_nm)
-    strain, dz = specimen.strain(pixel_nm, shape, margin + rim)
-    whole = (shape[0] + 2 * rim, shape[1] + 2 * rim)
-    extinction = specimen.extinction(energy, microscope.loss_collected_fraction)
-    row = None
-    if beams > 2:
-        row = Row.of_material(specimen.material, specimen.g_hkl, energy, tuple(int(n) for n in row_orders(beams)))
-        row = row._replace(xi_0_abs=extinction.xi_0_abs)
-    crystal = row or extinction
-    grid = (margin, dz, pixel_nm, specimen.focus_nm, Scratch())
-    cosine = np.cos(tilt.angle_rad)
-    steps = (regions, alpha, g[:2], wavelength, specimen.s0_per_nm, specimen.thickness_nm / cosine**2, beams)
-    share = np.zeros((len(regions), *whole))
-    turned = np.zeros((len(regions), 2, *whole))  # shares times the tangents of their directions
-    landings = [Landing(whole, pixel_nm) for _ in regions] if microscope.aberrations.coefficients_nm() else None
-    for part in bundles(*steps):
-        theta = tilt.into_specimen(part.theta_rad)
-        beta, pixels, close = ray_beta(strain, theta, *grid)
-        along = part.sign / np.sqrt(1 + (np.tan(theta) ** 2).sum()) if tilt.angle_rad else part.sign
-        if along != 1:  # of the reflection -g, and per length of the ray
-            for change in (beta, close):
-                np.multiply(change, np.float32(along), out=change)
-        step = dz / abs(along)
-        exits = specimen.shape.exit_slices(theta, pixel_nm, whole, dz, specimen.focus_nm, rim)
-        faults = specimen.faults(theta, part.sign, pixel_nm, whole, dz, rim)
-        layer = specimen.shape.transmitted(theta, pixel_nm, whole, specimen.focus_nm, rim)
-        if exits is not None:
-            layer = np.where(exits > 0, layer, 1.0)  # nothing lies over the hole
-        near, ends = [], None
-        if close.size:  # rays of one pixel leave and cross boundaries at one depth
-            rays = close.shape[1:]
-            near = [f._replace(depth_slices=np.broadcast_to(f.depth_slices[pixels][:, None], rays)) for f in faults]
-            ends = None if exits is None else np.broadcast_to(exits[pixels][:, None], rays)
+    foil = Foil(specimen, microscope, pixel_nm, shape, beams, steepest_rad, rim, tilt)
+    share = np.zeros((len(regions), *foil.whole))
+    turned = np.zeros((len(regions), 2, *foil.whole))  # shares times the tangents of their directions
+    landings = [Landing(foil.whole, pixel_nm) for _ in regions] if microscope.aberrations.coefficients_nm() else None
+    for part in parts:
+        way = foil.way(part)
         if landings is None:
-            counts = counted(part, beta, step, crystal, exits, faults)
-            if close.size:
-                counts[:, pixels] = counted(part, close, step, crystal, ends, near).mean(axis=2)
+            counts = counted(part, *way.rays)
+            if way.fine:
+                counts[:, way.pixels] = counted(part, *way.fine).mean(axis=2)
         else:
             counts = np.zeros(share.shape)
-            fine = _single(part, close, step, crystal, ends, near) if close.size else None
-            for beam, k, weights, image in _single(part, beta, step, crystal, exits, faults):
+            fine = _single(part, *way.fine) if way.fine else None
+            for beam, k, weights, image in _single(part, *way.rays):
                 image = image.astype(float)
                 if fine is not None:
-                    image[pixels] = next(fine)[3].mean(axis=1)
+                    image[way.pixels] = next(fine)[3].mean(axis=1)
                 for v, weight in enumerate(weights):
                     if weight:
                         counts[v] += weight * image
                         delta = microscope.aberrations.displacement_nm(part.rays[v][beam][k]) - moved_nm[v]
-                        landings[v].add(image * layer, delta, weight / len(delta))
-        counts *= layer
+                        landings[v].add(image * way.layer, delta, weight / len(delta))
+        counts *= way.layer
         share += counts
-        turned += np.tan(theta)[:, None, None] * counts[:, None]
+        turned += np.tan(way.theta_rad)[:, None, None] * counts[:, None]
     found = []
     for v in range(len(regions)):
         directions = (np.arctan(tangent) for tangent in _tangents(share[v], turned[v], pixel_nm))
         found.append(Image(share[v] if landings is None else landings[v].image(), *directions))
+    if background.any():  # it comes from everywhere: no part in the directions
+        found = [image._replace(share=image.share + b * foil.lost()) for image, b in zip(found, background)]
     specimen.images[key] = found
     return found
+
+
+class Way(NamedTuple):
+    """The way of the rays of one direction.
+
+    theta_rad (2,): in the frame of the specimen. layer: what contamination lets through, (rows, columns) or 1. rays:
+    beta, slice, crystal, exits and faults, as `counted` takes them, of one ray a pixel. pixels (rows, columns): those
+    that hold cores; fine: the same as rays of several rays each of these, or nothing.
+    """
+
+    theta_rad: np.ndarray
+    layer: np.ndarray | float
+    rays: tuple
+    pixels: np.ndarray
+    fine: tuple
+
+
+class Foil:
+    """A foil as rays pass it; parameters as of `foil_images`, and the largest angle to z of any ray."""
+
+    def __init__(
+        self,
+        specimen: Specimen,
+        microscope: Microscope,
+        pixel_nm: float,
+        shape: tuple[int, int],
+        beams: int,
+        steepest_rad: float,
+        rim: int = 0,
+        tilt: Tilt = _LEVEL,
+    ):
+        depth = max(specimen.focus_nm, specimen.thickness_nm - specimen.focus_nm)
+        self.margin = margin_pixels(steepest_rad, depth, pixel_nm)
+        self.specimen, self.pixel_nm, self.rim, self.tilt = specimen, pixel_nm, rim, tilt
+        self.whole = (shape[0] + 2 * rim, shape[1] + 2 * rim)
+        self.strain, self.dz_nm = specimen.strain(pixel_nm, shape, self.margin + rim)
+        self.crystal: Extinction | Row = specimen.extinction(microscope.energy_keV, microscope.loss_collected_fraction)
+        if beams > 2:
+            orders = tuple(int(n) for n in row_orders(beams))
+            row = Row.of_material(specimen.material, specimen.g_hkl, microscope.energy_keV, orders)
+            self.crystal = row._replace(xi_0_abs=self.crystal.xi_0_abs)
+        self.rows = slice(0, self.whole[0])
+        self._scratch = Scratch()
+
+    def part(self, rows: slice) -> Foil:
+        """Some rows of it, which pass the same to the last digit."""
+        found = copy(self)
+        strain, stop = self.strain, rows.stop + 2 * self.margin
+        near = (strain.places[:, 1] >= rows.start) & (strain.places[:, 1] < stop)
+        found.strain = Strain(
+            np.ascontiguousarray(strain.voxels[:, :, rows.start : stop]),
+            strain.places[near] - [0, rows.start, 0],
+            strain.parts[near],
+        )
+        found.rows, found._scratch = rows, Scratch()
+        return found
+
+    def way(self, part: Bundle) -> Way:
+        """The way of the rays of a bundle; it lies where the next one will."""
+        specimen, whole, rows = self.specimen, self.whole, self.rows
+        theta = self.tilt.into_specimen(part.theta_rad)
+        beta, pixels, close = ray_beta(
+            self.strain, theta, self.margin, self.dz_nm, self.pixel_nm, specimen.focus_nm, self._scratch
+        )
+        along = part.sign / np.sqrt(1 + (np.tan(theta) ** 2).sum()) if self.tilt.angle_rad else part.sign
+        if along != 1:  # of the reflection -g, and per length of the ray
+            for change in (beta, close):
+                np.multiply(change, np.float32(along), out=change)
+        step, shape = self.dz_nm / abs(along), specimen.shape
+        exits = shape.exit_slices(theta, self.pixel_nm, whole, self.dz_nm, specimen.focus_nm, self.rim)
+        faults = specimen.faults(theta, part.sign, self.pixel_nm, whole, self.dz_nm, self.rim)
+        layer = shape.transmitted(theta, self.pixel_nm, whole, specimen.focus_nm, self.rim)
+        faults = [fault._replace(depth_slices=fault.depth_slices[rows]) for fault in faults]
+        layer = layer[rows] if isinstance(layer, np.ndarray) else layer
+        if exits is not None:
+            exits = exits[rows]
+            layer = np.where(exits > 0, layer, 1.0)  # nothing lies over the hole
+        fine = ()
+        if close.size:  # rays of one pixel leave and cross boundaries at one depth
+            shape = close.shape[1:]
+            near = [f._replace(depth_slices=np.broadcast_to(f.depth_slices[pixels][:, None], shape)) for f in faults]
+            ends = None if exits is None else np.broadcast_to(exits[pixels][:, None], shape)
+            fine = (close, step, self.crystal, ends, near)
+        return Way(theta, layer, (beta, step, self.crystal, exits, faults), pixels, fine)
+
+    def lost(self) -> np.ndarray:
+        """(rows, columns) share of the electrons that mean absorption takes from all beams, defects left out."""
+        specimen = self.specimen
+        across = (np.zeros(2), self.pixel_nm, self.whole)
+        slices = specimen.shape.exit_slices(*across, self.dz_nm, specimen.focus_nm, self.rim)
+        depth = specimen.thickness_nm if slices is None else self.dz_nm * slices
+        kept = specimen.shape.transmitted(*across, specimen.focus_nm, self.rim) * np.exp(
+            -2 * np.pi * depth / self.crystal.xi_0_abs
+        )
+        return 1 - np.broadcast_to(kept, self.whole)[self.rows]
+
+    def intensities(self, part: Bundle) -> np.ndarray:
+        """(beams, k, rows, columns) float32: intensities of the beams of a bundle behind the foil."""
+        way = self.way(part)
+        found = np.asarray(_intensities(part, *way.rays))
+        if way.fine:
+            found[:, :, way.pixels] = np.asarray(_intensities(part, *way.fine)).mean(axis=3)
+        return found if isinstance(way.layer, float) and way.layer == 1 else (found * way.layer).astype(np.float32)
 
 
 def _tangents(share: np.ndarray, turned: np.ndarray, pixel_nm: float) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -77,7 +77,7 @@ def bundles(
     theta, sign, beam, share, member = _transfers(regions, convergence_rad, g, wavelength_nm, s0, beams)
     if not len(theta):
         return []
-    s = _excitation(theta, sign, g, wavelength_nm, s0)
+    s = excitation(theta, sign, g, wavelength_nm, s0)
     spread = 2 * min(max(region.outer_rad for region in regions), convergence_rad) * np.hypot(*g)
     s_step = min(1 / (_PER_FRINGE * thickness_nm), spread / _LEAST)
     # along g the shear goes with s: a bundle is a run of whole steps of s, which a wide cone then sums evenly
@@ -112,14 +112,13 @@ def bundles(
     return parts
 
 
-def _excitation(theta, sign, g, wavelength_nm: float, s0: float) -> np.ndarray:
+def excitation(theta, sign, g, wavelength_nm: float, s0: float) -> np.ndarray:
     """Excitation error of the reflection sign g at incidence theta [1/nm]: s_n for n = 1 and -1."""
     return sign * (s0 - theta @ g) - np.where(np.asarray(sign) < 0, wavelength_nm * (g @ g), 0.0)
 
 
 def _transfers(regions: Sequence[Region], convergence_rad: float, g, wavelength_nm: float, s0: float, beams: int):
     """Incidence (N, 2), sign of the reflection (N,), index of the beam (N,), share of the cone, and regions (V, N)."""
-    turn = wavelength_nm * g
     outer = max(region.outer_rad for region in regions)
     by_detector = outer <= convergence_rad  # the smaller of regions and cone is laid out in points
     if by_detector:
@@ -128,6 +127,44 @@ def _transfers(regions: Sequence[Region], convergence_rad: float, g, wavelength_
     else:
         points = Region((0.0, 0.0), convergence_rad).directions(convergence_rad, _GRID)
         share = 1 / len(points)
+    found = []
+    for incidence, detector, sign, beam in transfers(points, convergence_rad, g, wavelength_nm, s0, beams, by_detector):
+        member = np.array([region.contains(detector) for region in regions])
+        keep = member.any(axis=0)
+        found.append((incidence[keep], sign[keep], np.full(keep.sum(), beam), member[:, keep].T))
+    theta, sign, beam, member = (np.concatenate(part) for part in zip(*found))
+    return theta, sign, beam, share, member.T
+
+
+def transfers(
+    points_rad: np.ndarray,
+    convergence_rad: float,
+    g_xy_per_nm,
+    wavelength_nm: float,
+    s0: float,
+    beams: int,
+    by_detector: bool = False,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]]:
+    """From where in the cone each beam brings electrons, and to where (docs/conventions.md).
+
+    Parameters
+    ----------
+    points_rad : (N, 2) float
+        Directions of incidence or, with ``by_detector``, on the detector [rad].
+    convergence_rad, g_xy_per_nm, wavelength_nm, s0, beams
+        As of `bundles`.
+
+    Yields
+    ------
+    incidence, detector : (M, 2) float
+        Directions of rays of the cone, and on the detector [rad].
+    sign : (M,) int
+        The reflection is sign g.
+    beam : int
+        Index of the beam, as in `Bundle.weight`.
+    """
+    g = np.asarray(g_xy_per_nm, float)
+    turn = wavelength_nm * g
 
     def in_cone(theta):
         return np.hypot(theta[:, 0], theta[:, 1]) <= convergence_rad
@@ -135,21 +172,18 @@ def _transfers(regions: Sequence[Region], convergence_rad: float, g, wavelength_
     def nearer(theta):  # of the Bragg lines of g and -g
         return np.where(s0 - theta @ g >= -(turn @ g) / 2, 1, -1)
 
-    found = []
     for n in (-1, 0, 1) if beams == 2 else row_orders(beams):
-        incidence, detector = (points - n * turn, points) if by_detector else (points, points + n * turn)
-        member = np.array([region.contains(detector) for region in regions])
-        keep = in_cone(incidence) & member.any(axis=0)
+        incidence = points_rad - n * turn if by_detector else points_rad
+        detector = points_rad if by_detector else points_rad + n * turn
+        keep = in_cone(incidence)
         if beams > 2:
-            sign, beam = np.ones(len(points), int), n - row_orders(beams)[0]
+            sign, beam = np.ones(len(keep), int), n - row_orders(beams)[0]
         elif n == 0:
             sign, beam = nearer(incidence), 0
         else:
-            sign, beam = np.full(len(points), n), 1
+            sign, beam = np.full(len(keep), n), 1
             keep &= np.where(in_cone(detector), nearer(detector) == -n, nearer(incidence) == n)
-        found.append((incidence[keep], sign[keep], np.full(keep.sum(), beam), member[:, keep].T))
-    theta, sign, beam, member = (np.concatenate(part) for part in zip(*found))
-    return theta, sign, beam, share, member.T
+        yield incidence[keep], detector[keep], sign[keep], int(beam)
 
 
 @numba.njit(cache=True)
