@@ -42,6 +42,12 @@ class Pattern(NamedTuple):
         """Largest angle to z of the rays [rad]."""
         return max(float(np.hypot(*part.theta_rad)) for part in self.parts)
 
+    @property
+    def columns(self) -> int:
+        """Of the matrix: beams of all rays."""
+        _, beams, _ = self.parts[0].weight.shape
+        return beams * int(self.first[-1])
+
     def seen_by(self, regions: Sequence[Region], detector: Detector) -> tuple[list[Bundle], np.ndarray]:
         """The rays with the shares that regions of whole pixels receive of them, and of the background (V,)."""
         directions = detector.directions_rad()

@@ -18,7 +18,7 @@ class Detector(virtual.Detector):
 
     kind: Literal["pixelated"] = "pixelated"
     shape: tuple[Side, Side] = Field(default=(256, 256), description="rows, columns of the detector")
-    pixel_mrad: Annotated[float, Field(gt=0, le=20)] = Field(default=0.6, description="angle that a pixel spans")
+    pixel_mrad: Annotated[float, Field(gt=0, le=20)] = Field(default=0.8, description="angle that a pixel spans")
     center_px: tuple[Pixels, Pixels] = Field(
         default=(0.0, 0.0), description="where the optic axis meets the detector, from its middle, along x and y"
     )
