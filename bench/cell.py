@@ -9,13 +9,14 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import chdir
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from veristem.bench.key import cell_key
+from veristem.bench.key import cell_key, scan_key
 from veristem.bench.limits import point_limits
 from veristem.bench.line_contrast import line_contrast
 from veristem.bench.scoring import score
@@ -28,6 +29,7 @@ from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 from veristem.recon.methods import run_method
 from veristem.sim.acquire import acquire
 from veristem.sim.film import Film
+from veristem.sim.scan4d import check_pixelated, simulate_scan
 from veristem.sim.shots import Progress
 from veristem.sim.specimen import Specimen, make_specimen
 
@@ -100,6 +102,17 @@ def simulate(
     if specimen is None:
         specimen = make_specimen(recipe, specimen_rng)
     return *acquire(specimen, recipe, noise_rng, progress), specimen
+
+
+def simulate_4d(recipe: Recipe, folder: Path, progress: Progress) -> tuple[Truth, Specimen | Film, list[Path]]:
+    """Write the 4D scan of a recipe and that of the vacuum; truth, that of the views of its detector, and specimen."""
+    specimen_rng, noise_rng = streams(recipe.recipe.seed)
+    check_pixelated(recipe)
+    specimen = make_specimen(recipe, specimen_rng)
+    paths = simulate_scan(specimen, recipe, noise_rng, folder, scan_key(recipe), progress)
+    unlimited = {"microscope.response.bits": None, "microscope.response.saturation_electrons": None}
+    truth, _ = acquire(specimen, recipe.with_values(unlimited), noise_rng)
+    return replace(truth, recipe=recipe.model_dump(mode="json")), specimen, paths
 
 
 def run_cell(cell: Cell, made: Made) -> tuple[dict[str, Any], str | None]:

@@ -17,14 +17,18 @@ LAST_WRITTEN = ("truth.vtp", "truth.csv")
 
 def save_simulation(folder: Path, truth: Truth, acquisition: Acquisition) -> list[Path]:
     """Write acquisition.h5, truth.h5 and, for people, truth.vtp or truth.csv into an existing folder."""
-    paths = [folder / "acquisition.h5", folder / "truth.h5"]
-    write_acquisition(paths[0], acquisition)
-    write_truth(paths[1], truth)
+    write_acquisition(folder / "acquisition.h5", acquisition)
+    return [folder / "acquisition.h5", *save_truth(folder, truth)]
+
+
+def save_truth(folder: Path, truth: Truth) -> list[Path]:
+    """Write truth.h5 and, for people, truth.vtp or truth.csv into an existing folder."""
+    write_truth(folder / "truth.h5", truth)
     if isinstance(truth, ParticleTruth):
         write_particles(folder / "truth.csv", truth.particles.where(truth.inside))  # the file holds no field
-        return [*paths, folder / "truth.csv"]
+        return [folder / "truth.h5", folder / "truth.csv"]
     write_vtp(folder / "truth.vtp", truth.network, truth.per_segment())
-    return [*paths, folder / "truth.vtp"]
+    return [folder / "truth.h5", folder / "truth.vtp"]
 
 
 def save_reconstruction(folder: Path, found: Reconstruction) -> Path:

@@ -29,9 +29,7 @@ def cell_key(recipe: Recipe, method: str, tolerance_nm: float | None, method_ver
     """
     name, parameters = split_method(method)
     digest = hashlib.sha256(f"{recipe.model_dump_json()} {method} {tolerance_nm} {method_version}".encode())
-    source = recipe.specimen.network if isinstance(recipe.specimen, Dislocations) else recipe.specimen.dispersion
-    if isinstance(source, (FromFile, Centres)):
-        digest.update(_files(source.file) + _files(str(Path(source.file).with_suffix(".ctrl"))))
+    digest.update(_specimen_files(recipe))
     digest.update(_files(list(parameters.values())))
     for package in ("datasets", "sim", *_SCORES):
         digest.update(_source(f"veristem.{package}")[0])
@@ -42,6 +40,21 @@ def cell_key(recipe: Recipe, method: str, tolerance_nm: float | None, method_ver
         if uses_recon:
             digest.update(_source("veristem.recon")[0] + _source("veristem.bench.oracles")[0])
     return digest.hexdigest()[:24]
+
+
+def scan_key(recipe: Recipe) -> str:
+    """SHA-256 of everything the counts of a 4D scan depend on: recipe, network file, sources of datasets and sim."""
+    digest = hashlib.sha256(recipe.model_dump_json().encode() + _specimen_files(recipe))
+    for package in ("datasets", "sim"):
+        digest.update(_source(f"veristem.{package}")[0])
+    return digest.hexdigest()[:24]
+
+
+def _specimen_files(recipe: Recipe) -> bytes:
+    source = recipe.specimen.network if isinstance(recipe.specimen, Dislocations) else recipe.specimen.dispersion
+    if isinstance(source, (FromFile, Centres)):
+        return _files(source.file) + _files(str(Path(source.file).with_suffix(".ctrl")))
+    return b""
 
 
 def is_outside(method: str) -> bool:

@@ -203,6 +203,63 @@ class Region:
         return float(len(self.directions(convergence_rad)) * cell / (np.pi * convergence_rad**2))
 
 
+@dataclass(frozen=True)
+class Part(Region):
+    """What some regions of whole pixels have in common and others have not, within the circle around all of them."""
+
+    within: tuple[Region, ...] = ()
+    without: tuple[Region, ...] = ()
+
+    def contains(self, theta_rad: np.ndarray) -> np.ndarray:
+        """Which of the directions (..., 2) lie in it."""
+        theta = np.asarray(theta_rad)
+        inside = np.ones(theta.shape[:-1], bool)
+        for region in self.within:
+            inside &= region.contains(theta)
+        for region in self.without:
+            inside &= ~region.contains(theta)
+        return inside
+
+
+def disjoint(regions: Sequence[Region], pixels_rad: np.ndarray) -> tuple[list[Region], np.ndarray]:
+    """Parts that share no pixel, and which of them each region is made of.
+
+    Regions that overlap count the same electrons twice; the counts of parts are independent.
+
+    Parameters
+    ----------
+    regions : sequence of Region
+        V of them, of whole pixels.
+    pixels_rad : (..., 2) float
+        Directions of all pixels [rad].
+
+    Returns
+    -------
+    parts : list of Region
+        P of them; the regions themselves if none overlap.
+    member : (V, P) bool
+        Which parts make up each region.
+    """
+    inside = np.array([region.contains(pixels_rad).ravel() for region in regions])
+    if inside.sum(axis=0).max() <= 1:
+        return list(regions), np.eye(len(regions), dtype=bool)
+    member = np.unique(inside[:, inside.any(axis=0)], axis=1)
+    outer = max(float(np.hypot(*region.center_rad)) + region.outer_rad for region in regions)
+    one = regions[0]
+    parts: list[Region] = [
+        Part(
+            (0.0, 0.0),
+            outer,
+            pixel_rad=one.pixel_rad,
+            corner_rad=one.corner_rad,
+            within=tuple(region for region, has in zip(regions, of) if has),
+            without=tuple(region for region, has in zip(regions, of) if not has),
+        )
+        for of in member.T
+    ]
+    return parts, member
+
+
 def directions_of(regions: Sequence[Region], convergence_rad: float, count: int = 400) -> np.ndarray:
     """Directions (N, 2) in any of some regions about one centre, on a uniform grid over the largest [rad].
 

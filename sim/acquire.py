@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 
 from veristem.datasets.acquisition import Acquisition
-from veristem.datasets.geometry import Tilt, project
+from veristem.datasets.detectors.pixelated import Detector as Pixelated
+from veristem.datasets.errors import InputError
+from veristem.datasets.geometry import Tilt, disjoint, project
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Dislocations
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 from veristem.sim.film import Film, overlaps
 from veristem.sim.noise import detect, electrons_per_pixel
+from veristem.sim.scan4d import check_pixelated, counter
 from veristem.sim.shots import Progress, take
 from veristem.sim.specimen import Specimen
 from veristem.sim.visibility import visibility
+
+_BRIGHTEST = 1.5 / np.pi  # times the share of the cone in a pixel: where an excess line crosses the disc
+_LOST = 1e-6  # of the electrons on the brightest pixel, that a counter may miss in sums of pixels
 
 
 def label_maps(
@@ -75,9 +82,14 @@ def acquire(
     tilts = [Tilt(angle, recipe.tilt_axis_rad) for angle in np.radians(stage.angles_deg)]
     nominal_rad = np.array([region.mean_direction_rad(alpha, tilt) for tilt in tilts for region in regions])
     counting = deepcopy(rng)  # counts do not depend on whether there are other errors
-    shots = take(specimen, recipe, regions, rng.spawn(len(stage.angles_deg) * len(regions) + 1)[-1], progress)
+    errors = rng.spawn(len(stage.angles_deg) * len(regions) + 1)[-1]
     dose = electrons_per_pixel(microscope.current_nA, scan.dwell_us)
-    expected = np.stack([dose * shot.share for shot in shots]).astype(np.float32)
+    if isinstance(microscope.detector, Pixelated):
+        shots, expected, views = _of_pixels(specimen, recipe, regions, errors, counting, progress, dose)
+    else:
+        shots = take(specimen, recipe, regions, errors, progress)
+        expected = np.stack([dose * shot.share for shot in shots]).astype(np.float32)
+        views = detect(expected, microscope.response, counting)
     level = [np.array_equal(shot.to_image, np.eye(2, 3)) for shot in shots]
     imaging = {
         "expected": expected,
@@ -102,7 +114,7 @@ def acquire(
             "tilt_axis_rad": recipe.tilt_axis_rad,
         }
     acquisition = Acquisition(
-        views=detect(expected, microscope.response, counting),
+        views=views,
         directions_rad=nominal_rad,
         pixel_nm=scan.pixel_nm,
         focus_nm=table.thickness_nm / 2,
@@ -110,11 +122,37 @@ def acquire(
         electrons_per_pixel=np.tile([dose * region.fraction(alpha) for region in regions], len(tilts)),
         energy_keV=microscope.energy_keV,
         convergence_rad=alpha,
-        regions=tuple(regions) * len(tilts),
+        regions=tuple(replace(region, pixel_rad=0.0, corner_rad=(0.0, 0.0)) for region in regions) * len(tilts),
         kind=table.kind,
         **crystal,
     )
     return truth, acquisition
+
+
+def _of_pixels(specimen, recipe: Recipe, regions, errors, counting, progress: Progress, dose: float):
+    """Shots, expected counts and counts of regions of whole pixels, without the 4D data they would be summed from.
+
+    Expectation and covariance are those of sums over the pixels of a 4D scan.
+    """
+    from scipy.stats import poisson
+
+    detector, response = check_pixelated(recipe), recipe.microscope.response
+    brightest = dose * response.dqe * _BRIGHTEST * (detector.pixel_mrad / recipe.microscope.convergence_mrad) ** 2
+    limit, _ = counter(recipe, brightest)
+    beyond = np.arange(limit, limit + 20 + int(20 * np.sqrt(brightest) + 2 * brightest))
+    if poisson.sf(beyond, brightest).sum() > _LOST * brightest:
+        raise InputError(
+            f"microscope.response: a counter that holds {limit} found where {brightest:.3g} electrons may fall on a "
+            "pixel, one that loses none allowed for sums of pixels; simulate the 4D scan, which counts pixel by pixel"
+        )
+    parts, member = disjoint(regions, detector.directions_rad())
+    overlap = len(parts) != len(regions) or not np.array_equal(member, np.eye(len(regions)))
+    shots = take(specimen, recipe, [*regions, *parts] if overlap else regions, errors, progress)
+    every = np.stack([dose * shot.share for shot in shots]).astype(np.float32)
+    each = response.model_copy(update={"bits": None, "saturation_electrons": None})  # a counter a pixel, not a view
+    counts = detect(every[-len(parts) :], each, counting)
+    views = np.tensordot(member.astype(np.float32), counts, 1)
+    return shots[: len(regions)], every[: len(regions)], views
 
 
 def line_truth(

@@ -13,7 +13,7 @@ import numpy as np
 from veristem.datasets.crystal import electron_wavelength_nm
 from veristem.datasets.detectors.pixelated import Detector
 from veristem.datasets.errors import InputError
-from veristem.datasets.formats.zspy import ScanWriter
+from veristem.datasets.formats.zspy import ScanWriter, bytes_in
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Dislocations
 from veristem.sim.counts import draw_counts, sum_rays
@@ -220,11 +220,11 @@ def simulate_scan(
     vacuum_rng, rng = rng.spawn(2)
     paths = [folder / "scan.zspy", folder / _VACUUM]
     vacuum = Patterns(recipe, None)
-    limit, dtype = counter(recipe, 1.5 * vacuum.dose * float(vacuum.pattern.matrix.sum(axis=1).max()))
+    limit, dtype = counter(recipe, 2 * vacuum.dose * float(vacuum.pattern.matrix.sum(axis=1).max()))
     common = (limit, dtype, key, threads)
     list(_written(vacuum, recipe, vacuum_rng, paths[1], *common, vacuum.shape[0], columns))
-    frame = sum(f.stat().st_size for f in paths[1].rglob("*") if f.is_file()) / np.prod(vacuum.shape)
-    _check_space(paths[0], frame * np.prod(recipe.scan.shape))
+    frames = np.prod(recipe.scan.shape) / np.prod(vacuum.shape)
+    _check_space(paths[0], bytes_in(paths[1]) * float(frames))  # a frame of the vacuum is the fullest there is
     patterns = Patterns(recipe, specimen)
     rows = _written(patterns, recipe, rng, paths[0], *common, slab_rows or patterns.slab_rows, columns)
     for _ in progress(rows, recipe.scan.shape[0]):
@@ -233,15 +233,15 @@ def simulate_scan(
 
 
 def _check_space(path: Path, needed: float) -> None:
-    """Refuse to begin what the disk cannot hold, by the size of a frame of the vacuum, the fullest there is."""
-    stored = path.with_name(path.name + ".partial")
-    held = sum(f.stat().st_size for f in stored.rglob("*") if f.is_file()) if stored.is_dir() else 0
-    free = shutil.disk_usage(path.parent).free
-    if needed - held > free:
-        raise InputError(
-            f"{path}: {(needed - held) / 1e9:.2g} GB needed, {free / 1e9:.2g} GB free found; make space or choose "
-            "another folder"
-        )
+    """Refuse to begin what the disk cannot hold."""
+    if not path.exists():
+        needed -= bytes_in(path.with_name(path.name + ".partial"))
+        free = shutil.disk_usage(path.parent).free
+        if needed > free:
+            raise InputError(
+                f"{path}: {needed / 1e9:.2g} GB needed, {free / 1e9:.2g} GB free found; make space or choose another "
+                "folder"
+            )
 
 
 def _written(

@@ -96,7 +96,8 @@ def take(
     rim += int(np.ceil(blur / scan.pixel_nm)) + 3 if blur else 0
     rim = -(-rim // _RIM_STEP) * _RIM_STEP
     steepest = alpha + np.radians(stage.steepest_deg)
-    groups = around_one_centre(regions)
+    # what is made of whole pixels is summed from the same rays, wherever it lies
+    groups = [list(range(len(regions)))] if regions[0].pixel_rad else around_one_centre(regions)
     shots: list[Shot] = []
     for start in progress(range(0, len(plans), len(regions)), count):
         tilt, found = plans[start][1], {}

@@ -14,7 +14,7 @@ import numpy as np
 
 from veristem.datasets.errors import InputError
 
-_NOTE = "resume.json"  # beside the data while they are incomplete: whose they are
+_NOTE = "made-by.json"  # beside the data: the key of what made them
 _SIGNAL = {
     "original_metadata": {},
     "attributes": {"_lazy": False, "ragged": False},
@@ -41,7 +41,8 @@ class ScanWriter:
     metadata : dict
         HyperSpy's.
     key : str
-        Of what makes the counts: chunks that stand there under another key are discarded.
+        Of what makes the counts: chunks that stand there under another key are discarded, a whole scan under this one
+        is left as it is.
     columns : int
         Scan pixels of a chunk.
 
@@ -66,9 +67,12 @@ class ScanWriter:
 
         self.path, self.partial = path, path.with_name(path.name + ".partial")
         self.columns = min(columns, shape[1])
+        self.complete = _key(path) == key
         compressor = Blosc(cname="lz4", clevel=1, shuffle=Blosc.BITSHUFFLE)
         try:
-            if self._key() != key:
+            if self.complete:
+                self.partial = path
+            elif _key(self.partial) != key:
                 shutil.rmtree(self.partial, ignore_errors=True)
                 signal = {"data": None, "axes": axes, "metadata": metadata, **_SIGNAL}
                 with warnings.catch_warnings():  # of a store that only the next version of zarr will do without
@@ -100,12 +104,6 @@ class ScanWriter:
         ((_, group),) = experiments.groups()
         return group
 
-    def _key(self) -> str | None:
-        try:
-            return json.loads((self.partial / _NOTE).read_text())["key"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
     def failed(self, error: OSError) -> InputError:
         """What to say when the disk refuses."""
         reason = os.strerror(error.errno) if error.errno else str(error).splitlines()[0]
@@ -116,6 +114,8 @@ class ScanWriter:
 
     def parts(self) -> Iterator[tuple[int, slice]]:
         """Row and columns of every chunk that is not there yet."""
+        if self.complete:
+            return
         rows, columns = map(int, self.data.shape[:2])
         for row in range(rows):
             for number, start in enumerate(range(0, columns, self.columns)):
@@ -129,11 +129,6 @@ class ScanWriter:
         except OSError as error:
             raise self.failed(error) from None
 
-    @property
-    def bytes_stored(self) -> int:
-        """Size of what is written."""
-        return sum(path.stat().st_size for path in self.partial.rglob("*") if path.is_file())
-
     def finish(self) -> None:
         """Give the file its name; nothing has it before.
 
@@ -144,16 +139,29 @@ class ScanWriter:
         """
         import zarr
 
+        if self.complete:
+            return
         if (part := next(self.parts(), None)) is not None:
             raise InputError(f"{self.partial}: no counts of scan row {part[0]} found, all allowed; run the same again")
         try:
             zarr.consolidate_metadata(zarr.DirectoryStore(str(self.partial)))
-            (self.partial / _NOTE).unlink()
             if self.path.is_dir():
                 shutil.rmtree(self.path)
             os.replace(self.partial, self.path)
         except OSError as error:
             raise self.failed(error) from None
+
+
+def bytes_in(folder: Path) -> int:
+    """Size of all files in a folder; 0 where there is none."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _key(folder: Path) -> str | None:
+    try:
+        return json.loads((folder / _NOTE).read_text())["key"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def chunk_exists(data, index: tuple[int, ...]) -> bool:
