@@ -1,0 +1,183 @@
+"""Where the bright-field disc lies in a pattern, and in which direction its Kikuchi lines run."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from veristem.datasets.errors import InputError
+
+_AZIMUTHS = 720
+_STEP = 0.05  # of a pixel, along the radius
+_INNER, _OUTER = 0.7, 1.3  # of the radius, between which the rim is sought
+_ALONG_RIM = 4.0  # azimuths over which lines across the rim are averaged
+_SHARP = 0.02  # largest uncertainty of a rim over its radius
+_SMOOTH = 1.5  # pixels, so that no direction is favoured by the raster
+_WITHIN = 0.93  # of the radius, in which Kikuchi lines are sought
+_CLEAR = 4.0  # how far the variance along the best direction stands out of the median one
+
+
+class Disc(NamedTuple):
+    """The rim: centre (2,) x, y and radius [pixels], pixel (i, j) centred at (i, j), and the radius's uncertainty."""
+
+    center_px: np.ndarray
+    radius_px: float
+    sigma_px: float
+
+    def coverage(self, shape: tuple[int, int], side: int = 8) -> np.ndarray:
+        """(rows, columns) share of each pixel that lies within the rim."""
+        at = [(np.arange(n * side) + 0.5) / side - 0.5 - c for n, c in zip(shape[::-1], self.center_px)]
+        inside = at[0] ** 2 + at[1][:, None] ** 2 <= self.radius_px**2
+        return inside.reshape(shape[0], side, shape[1], side).mean(axis=(1, 3))
+
+
+class Lines(NamedTuple):
+    """Direction of Kikuchi lines from x towards y, -pi/2 to pi/2, and its uncertainty [rad]."""
+
+    azimuth_rad: float
+    sigma_rad: float
+
+
+def find_disc(pattern: np.ndarray, where: str = "pattern") -> Disc:
+    """The rim of the disc in a mean pattern: where the level along each radius falls to half, and a circle through it.
+
+    Parameters
+    ----------
+    pattern : (rows, columns) float
+        Best of the vacuum. The disc may be cut by the edge of the detector.
+    where : str
+        For messages.
+
+    Raises
+    ------
+    InputError
+        When no disc stands out.
+    """
+    from scipy.ndimage import binary_fill_holes, gaussian_filter, label
+    from skimage.filters import threshold_multiotsu, threshold_otsu
+
+    image = np.asarray(pattern, float)
+    smooth = gaussian_filter(image, 1.0)
+    found = []
+    if np.isfinite(smooth).all() and len(np.unique(smooth)) > 16:
+        # the lowest threshold may take in what scatters about the disc, the highest may lose what is dark in it
+        for threshold in {float(threshold_otsu(smooth)), *map(float, threshold_multiotsu(smooth))}:
+            bright, count = label(smooth > threshold)
+            if count:
+                y, x = np.nonzero(binary_fill_holes(bright == np.bincount(bright.ravel())[1:].argmax() + 1))
+                found.append(_circle(image, np.array([x.mean(), y.mean(), np.sqrt(len(x) / np.pi)])))
+    sharp = [disc for disc in found if disc is not None and disc.sigma_px < _SHARP * disc.radius_px]
+    if not sharp:
+        raise InputError(
+            f"{where}: no bright-field disc found; give a scan of the vacuum, or --center-px X Y and --mrad-per-pixel"
+        )
+    return min(sharp, key=lambda disc: disc.sigma_px)
+
+
+def _circle(image: np.ndarray, fit: np.ndarray) -> Disc | None:
+    """The rim near a circle (x, y, radius); None if there is none."""
+    from scipy.ndimage import gaussian_filter1d, map_coordinates
+    from scipy.optimize import least_squares
+
+    azimuth = (np.arange(_AZIMUTHS) + 0.5) * 2 * np.pi / _AZIMUTHS
+    towards = np.stack([np.cos(azimuth), np.sin(azimuth)])
+    sigma = np.inf
+    for _ in range(8):
+        if not 2 < fit[2] < 4 * max(image.shape):
+            return None
+        radii = np.arange(_INNER * fit[2], _OUTER * fit[2], _STEP)
+        at = fit[:2, None, None] + towards[:, :, None] * radii
+        lines = map_coordinates(image, at[::-1], order=1, cval=np.nan)
+        on = np.isfinite(lines)
+        sums, weights = (
+            gaussian_filter1d(part, _ALONG_RIM, axis=0, mode="wrap") for part in (np.where(on, lines, 0.0), 1.0 * on)
+        )
+        lines = np.where(on, sums / np.maximum(weights, 1e-9), np.nan)
+        inside, outside = (lines[:, r].mean(axis=1) for r in (radii < 0.93 * fit[2], radii > 1.07 * fit[2]))
+        seen = np.isfinite(inside + outside) & (inside > 1.5 * outside)
+        if seen.sum() < _AZIMUTHS // 8:
+            return None
+        level = (inside + outside)[seen, None] / 2
+        # a step stands where as much of the line is above half as lies before it: noise moves that least
+        rim = radii[0] - _STEP / 2 + (lines[seen] >= level).sum(axis=1) * _STEP
+        points = fit[:2, None] + towards[:, seen] * rim
+
+        def off(circle, points=points):
+            return np.hypot(points[0] - circle[0], points[1] - circle[1]) - circle[2]
+
+        robust = least_squares(off, fit, loss="soft_l1", f_scale=0.5).x
+        close = np.abs(off(robust)) < max(1.5, 3 * float(np.median(np.abs(off(robust)))))
+        points = points[:, close]
+        solved = least_squares(off, robust, kwargs={"points": points})
+        sigma = float(np.sqrt((solved.fun**2).mean() / max(1, close.sum() / _ALONG_RIM - 3)))
+        done, fit = np.abs(solved.x - fit).max() < 1e-3, solved.x
+        if done:
+            break
+    return Disc(fit[:2], float(fit[2]), sigma) if np.isfinite(fit).all() else None
+
+
+def kikuchi_lines(pattern: np.ndarray, disc: Disc, where: str = "pattern") -> Lines:
+    """The direction along which a disc is most alike: its Kikuchi lines, of constant excitation error.
+
+    The profile across them has the largest variance. The uncertainty is that between four interleaved quarters of
+    the pixels.
+
+    Raises
+    ------
+    InputError
+        When no direction stands out.
+    """
+    image = np.asarray(pattern, float)
+    found = _direction(image, disc, np.ones(image.shape, bool))
+    if found is None:
+        raise InputError(f"{where}: no Kikuchi line found in the disc; give --azimuth-deg, the direction of the pair")
+    quarters = []
+    j, i = np.indices(image.shape)
+    for v in range(2):
+        for u in range(2):
+            part = _direction(image, disc, (j % 2 == v) & (i % 2 == u), found)
+            quarters.append(found if part is None else part)
+    apart = (np.array(quarters) - found + np.pi / 2) % np.pi - np.pi / 2
+    azimuth = (found + np.pi / 2) % np.pi - np.pi / 2
+    return Lines(float(azimuth), float(np.sqrt((apart**2).mean()) / 2))
+
+
+def _direction(image: np.ndarray, disc: Disc, used: np.ndarray, near: float | None = None) -> float | None:
+    """Direction of the lines in the used pixels [rad]; None if none stands out."""
+    from scipy.ndimage import gaussian_filter
+
+    y, x = np.indices(image.shape)
+    x, y = x - disc.center_px[0], y - disc.center_px[1]
+    within = np.hypot(x, y) < _WITHIN * disc.radius_px
+    kept = (within & used).astype(float)
+    weight = gaussian_filter(kept, _SMOOTH)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        smooth = gaussian_filter(image * kept, _SMOOTH) / weight
+    values, x, y = smooth[within], x[within], y[within]
+    values = values - values.mean()
+    bins = int(np.ceil(disc.radius_px)) + 1
+
+    def variance(azimuth: float) -> float:
+        at = -np.sin(azimuth) * x + np.cos(azimuth) * y + bins
+        low = np.floor(at).astype(int)
+        f = at - low
+        size = 2 * bins + 2
+        count = np.bincount(low, 1 - f, size) + np.bincount(low + 1, f, size)
+        total = np.bincount(low, (1 - f) * values, size) + np.bincount(low + 1, f * values, size)
+        full = count > 4
+        return float((total[full] ** 2 / count[full]).sum())
+
+    if near is None:
+        coarse = np.radians(np.arange(180.0))
+        heights = np.array([variance(a) for a in coarse])
+        if heights.max() < _CLEAR * np.median(heights):
+            return None
+        near = float(coarse[heights.argmax()])
+    for step in (0.25, 0.05):
+        around = near + np.radians(step) * np.arange(-5, 6)
+        heights = np.array([variance(a) for a in around])
+        near = float(around[heights.argmax()])
+    around = near + np.radians(0.2) * np.arange(-5, 6)
+    a, b, _ = np.polyfit(around - near, [variance(at) for at in around], 2)
+    return near if a >= 0 else near - b / (2 * a)

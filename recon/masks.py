@@ -1,0 +1,117 @@
+"""Sums of the pixels in many masks, in one pass over a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numba
+import numpy as np
+
+from veristem.datasets.scan4d import Scan4D
+
+
+def virtual_images(
+    scan: Scan4D,
+    masks: np.ndarray,
+    shifts_px: np.ndarray | None = None,
+    progress: Callable[[Iterable, int], Iterable] = lambda rows, _: rows,
+    threads: int = 2,
+) -> np.ndarray:
+    """Image (V, Y, X) of each mask, float64: the exact sum of its pixels, of counts up to 2^53.
+
+    Pixels of no mask are not touched, those that masks share are summed once.
+
+    Parameters
+    ----------
+    scan : Scan4D
+        Read once, in parts.
+    masks : (V, rows, columns) bool
+        Pixels of the detector.
+    shifts_px : (Y, X, 2) int, optional
+        How far the masks are moved at each scan pixel, x and y, with a pattern that is not still; what leaves the
+        detector is lost.
+    progress : callable
+        Wraps the loop over (rows, number of rows).
+    threads : int
+        That read and sum.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be read.
+    """
+    images = np.zeros((len(masks), *scan.scan_shape))
+    moves = np.zeros((1, 2), int) if shifts_px is None else np.unique(shifts_px.reshape(-1, 2), axis=0)
+    runs = {tuple(move): _runs(moved(masks, move)) for move in moves.tolist()}
+
+    def work(patterns: np.ndarray, row: int, columns: slice) -> None:
+        frames = patterns.reshape(len(patterns), -1)
+        if patterns.dtype.kind == "f" or patterns.dtype.itemsize > 4:
+            frames = frames.astype(np.float64)
+        if shifts_px is None:
+            images[:, row, columns] = _summed(frames, *runs[0, 0])
+            return
+        here = shifts_px[row, columns]
+        for move in np.unique(here, axis=0):
+            same = (here == move).all(axis=1)
+            images[:, row, columns][:, same] = _summed(frames[same], *runs[tuple(move.tolist())])
+
+    for _ in progress(scan.each(work, threads=threads), scan.scan_shape[0]):
+        pass
+    return images
+
+
+def mean_pattern(scan: Scan4D, every: int = 1, shifts_px: np.ndarray | None = None) -> np.ndarray:
+    """Mean (rows, columns) of the patterns of every n-th scan row, each moved back by its shift."""
+    sums: dict[int, np.ndarray] = {}
+
+    def work(patterns: np.ndarray, row: int, columns: slice) -> None:
+        if shifts_px is None:
+            part = patterns.sum(axis=0, dtype=float)
+        else:
+            back = -shifts_px[row, columns]
+            part = sum(np.roll(one, (y, x), axis=(0, 1)).astype(float) for one, (x, y) in zip(patterns, back))
+        sums[row * scan.scan_shape[1] + columns.start] = part
+
+    count = len(list(scan.each(work, every))) * scan.scan_shape[1]
+    return np.sum([sums[key] for key in sorted(sums)], axis=0) / count
+
+
+def moved(masks: np.ndarray, shift_px) -> np.ndarray:
+    """Masks (V, rows, columns) moved by whole pixels, x and y; nothing comes in from the other side."""
+    x, y = (int(n) for n in shift_px)
+    rows, columns = masks.shape[1:]
+    found = np.zeros_like(masks)
+    found[:, max(y, 0) : rows + min(y, 0), max(x, 0) : columns + min(x, 0)] = masks[
+        :, max(-y, 0) : rows - max(y, 0), max(-x, 0) : columns - max(x, 0)
+    ]
+    return found
+
+
+def _runs(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Runs (N, 3) of pixels in the same masks: first, last + 1 and their set; and which sets each mask has (V, S)."""
+    flat = masks.reshape(len(masks), -1)
+    sets, which = np.unique(flat, axis=1, return_inverse=True)
+    which = which.ravel()
+    edges = np.flatnonzero(np.diff(which)) + 1
+    first = np.concatenate([[0], edges])
+    runs = np.column_stack([first, np.append(edges, len(which)), which[first]])
+    return runs[sets[:, runs[:, 2]].any(axis=0)], sets
+
+
+def _summed(frames: np.ndarray, runs: np.ndarray, sets: np.ndarray) -> np.ndarray:
+    sums = np.zeros((len(frames), sets.shape[1]))
+    _sum_runs(frames, runs, sums)
+    return sets.astype(float) @ sums.T
+
+
+@numba.njit(cache=True, nogil=True)
+def _sum_runs(frames, runs, sums):
+    """Add the runs of each frame (F, pixels) to the sums (F, S) of their sets."""
+    for f in range(frames.shape[0]):
+        frame = frames[f]
+        for n in range(len(runs)):
+            total = frame[0] * 0  # of a type that holds a run: numba widens integers
+            for p in range(runs[n, 0], runs[n, 1]):
+                total += frame[p]
+            sums[f, runs[n, 2]] += total
