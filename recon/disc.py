@@ -54,8 +54,9 @@ def find_disc(pattern: np.ndarray, where: str = "pattern") -> Disc:
     InputError
         When no disc stands out.
     """
-    from scipy.ndimage import binary_fill_holes, gaussian_filter, label
+    from scipy.ndimage import binary_fill_holes, gaussian_filter
     from skimage.filters import threshold_multiotsu, threshold_otsu
+    from skimage.measure import label as connected
 
     image = np.asarray(pattern, float)
     smooth = gaussian_filter(image, 1.0)
@@ -63,9 +64,10 @@ def find_disc(pattern: np.ndarray, where: str = "pattern") -> Disc:
     if np.isfinite(smooth).all() and len(np.unique(smooth)) > 16:
         # the lowest threshold may take in what scatters about the disc, the highest may lose what is dark in it
         for threshold in {float(threshold_otsu(smooth)), *map(float, threshold_multiotsu(smooth))}:
-            bright, count = label(smooth > threshold)
-            if count:
-                y, x = np.nonzero(binary_fill_holes(bright == np.bincount(bright.ravel())[1:].argmax() + 1))
+            bright = np.asarray(connected(smooth > threshold))
+            if bright.any():
+                largest = bright == np.bincount(bright.ravel())[1:].argmax() + 1
+                y, x = np.nonzero(np.asarray(binary_fill_holes(largest)))
                 found.append(_circle(image, np.array([x.mean(), y.mean(), np.sqrt(len(x) / np.pi)])))
     sharp = [disc for disc in found if disc is not None and disc.sigma_px < _SHARP * disc.radius_px]
     if not sharp:

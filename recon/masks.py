@@ -70,7 +70,9 @@ def mean_pattern(scan: Scan4D, every: int = 1, shifts_px: np.ndarray | None = No
             part = patterns.sum(axis=0, dtype=float)
         else:
             back = -shifts_px[row, columns]
-            part = sum(np.roll(one, (y, x), axis=(0, 1)).astype(float) for one, (x, y) in zip(patterns, back))
+            part = np.zeros(scan.shape)
+            for one, (x, y) in zip(patterns, back):
+                part += np.roll(one, (y, x), axis=(0, 1))
         sums[row * scan.scan_shape[1] + columns.start] = part
 
     count = len(list(scan.each(work, every))) * scan.scan_shape[1]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from veristem.bench.validation import elasticity, images, microscope, propagation
+from veristem.bench.validation import elasticity, images, microscope, patterns, propagation
 from veristem.bench.validation.check import Check
 
 
 def _order(number: str) -> tuple[int, str]:
-    return int(number.rstrip("abc")), number
+    return int(number.rstrip("abcd")), number
 
 
-_ALL = propagation.CHECKS | elasticity.CHECKS | images.CHECKS | microscope.CHECKS
+_ALL = propagation.CHECKS | elasticity.CHECKS | images.CHECKS | microscope.CHECKS | patterns.CHECKS
 CHECKS: dict[str, Callable[[], Check]] = {number: _ALL[number] for number in sorted(_ALL, key=_order)}

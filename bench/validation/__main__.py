@@ -26,7 +26,7 @@ def main() -> int:
     from veristem.bench.validation import CHECKS
     from veristem.bench.validation.page import write_page
 
-    chosen = [n for n in CHECKS if not options.only or {n, n.rstrip("abc")} & set(options.only)]
+    chosen = [n for n in CHECKS if not options.only or {n, n.rstrip("abcd")} & set(options.only)]
     if not chosen:
         print(f"--only: {' '.join(options.only)} found, allowed are {' '.join(CHECKS)}", file=sys.stderr)
         return 2
