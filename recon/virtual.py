@@ -178,11 +178,15 @@ def view_masks(
 
 
 def mean_directions_rad(calibration: Calibration, masks: np.ndarray) -> np.ndarray:
-    """Mean direction (V, 2) of what masks receive within the rim, weighted by the mean pattern [rad]."""
-    weight = masks * (calibration.disc.coverage(calibration.pattern.shape) * calibration.pattern)
+    """Mean direction (V, 2) of the part of masks within the rim [rad].
+
+    Not weighted by the mean pattern: along Kikuchi lines the elastic part of that is even, and the rest, densest near
+    the axis, is smooth and shows no parallax.
+    """
+    weight = masks * calibration.disc.coverage(calibration.pattern.shape)
     total = weight.sum(axis=(1, 2))
     if not (total > 0).all():
-        raise InputError("virtual: no counts in a disc found; choose a smaller angle or a larger radius")
+        raise InputError("virtual: a disc that only touches the cone found; choose a smaller angle or larger radius")
     return np.einsum("vji,jik->vk", weight, calibration.directions_rad()) / total[:, None]
 
 
