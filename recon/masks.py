@@ -84,6 +84,8 @@ def moved(masks: np.ndarray, shift_px) -> np.ndarray:
     x, y = (int(n) for n in shift_px)
     rows, columns = masks.shape[1:]
     found = np.zeros_like(masks)
+    if abs(x) >= columns or abs(y) >= rows:
+        return found
     found[:, max(y, 0) : rows + min(y, 0), max(x, 0) : columns + min(x, 0)] = masks[
         :, max(-y, 0) : rows - max(y, 0), max(-x, 0) : columns - max(x, 0)
     ]

@@ -86,6 +86,11 @@ def calibrate(
     InputError
         When neither files nor arguments say one of these, or the detectors differ.
     """
+    if center_px is not None and not all(0 <= c < n for c, n in zip(center_px, scan.shape[::-1])):
+        raise InputError(
+            f"--center-px: {center_px[0]:g} {center_px[1]:g} found, a pixel X Y of the detector of {scan.shape[1]} x "
+            f"{scan.shape[0]} allowed"
+        )
     descan = np.zeros((2, 2))
     bare = None
     if vacuum is not None:

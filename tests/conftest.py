@@ -159,3 +159,53 @@ def foil_with_line():
         return Specimen(network, material, (0, 0, 2), g, 0.0, (side_nm, side_nm), 100.0, 50.0)
 
     return make
+
+
+SMALL_4D = {
+    "specimen.field_nm": [64, 64],
+    "specimen.thickness_nm": 100.0,
+    "specimen.relaxed_faces": False,
+    "specimen.network.density_per_m2": 5e14,
+    "scan.shape": [16, 16],
+    "scan.pixel_nm": 4.0,
+    "microscope.convergence_mrad": 24.0,
+    "microscope.detector.shape": [48, 40],
+    "microscope.detector.pixel_mrad": 1.5,
+    "microscope.detector.pair_angle_deg": 1.5,
+    "microscope.detector.radius_mrad": 6.0,
+    "microscope.detector.vacuum_shape": [4, 4],
+}
+
+
+def small_4d(**values):
+    """The named 4D scan, small."""
+    from veristem.datasets.recipe import load_recipe
+
+    return load_recipe("tial-4d").with_values(
+        SMALL_4D | {key.replace("__", "."): value for key, value in values.items()}
+    )
+
+
+def write_4d(recipe, folder, **options) -> np.ndarray:
+    """Counts of a scan that was written and read again."""
+    from veristem.bench.cell import streams
+    from veristem.datasets.formats.scans import read_scan
+    from veristem.sim.scan4d import simulate_scan
+    from veristem.sim.specimen import make_specimen
+
+    specimen_rng, noise = streams(recipe.recipe.seed)
+    folder.mkdir(exist_ok=True)
+    simulate_scan(make_specimen(recipe, specimen_rng), recipe, noise, folder, "key", **options)
+    return read_scan(folder / "scan.zspy").data[...]
+
+
+@pytest.fixture(scope="session")
+def recipe_4d():
+    """The named 4D scan, small: recipe_4d(scan__dwell_us=20.0)."""
+    return small_4d
+
+
+@pytest.fixture(scope="session")
+def written():
+    """Counts of a scan of a recipe that was written into a folder and read again: written(recipe, folder)."""
+    return write_4d

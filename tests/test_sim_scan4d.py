@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import namedtuple
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,48 +16,18 @@ from scipy import stats
 
 from veristem.bench.cell import streams
 from veristem.datasets import InputError
-from veristem.datasets.formats.scans import read_scan
 from veristem.datasets.geometry import disjoint
-from veristem.datasets.recipe import Recipe, load_recipe
 from veristem.sim.acquire import acquire
 from veristem.sim.counts import draw_counts
 from veristem.sim.scan4d import Patterns, simulate_scan
 from veristem.sim.specimen import make_specimen
 
-SMALL = {
-    "specimen.field_nm": [64, 64],
-    "specimen.thickness_nm": 40.0,
-    "specimen.relaxed_faces": False,
-    "specimen.network.density_per_m2": 5e14,
-    "scan.shape": [16, 16],
-    "scan.pixel_nm": 4.0,
-    "microscope.convergence_mrad": 24.0,
-    "microscope.detector.shape": [48, 40],
-    "microscope.detector.pixel_mrad": 1.5,
-    "microscope.detector.pair_angle_deg": 1.5,
-    "microscope.detector.radius_mrad": 6.0,
-    "microscope.detector.vacuum_shape": [4, 4],
-}
-
-
-def recipe_with(**values) -> Recipe:
-    """The named 4D scan, small."""
-    return load_recipe("tial-4d").with_values(SMALL | {key.replace("__", "."): value for key, value in values.items()})
-
-
-def written(recipe: Recipe, folder, **options) -> np.ndarray:
-    """Counts of a scan that was written and read again."""
-    specimen_rng, noise = streams(recipe.recipe.seed)
-    folder.mkdir(exist_ok=True)
-    simulate_scan(make_specimen(recipe, specimen_rng), recipe, noise, folder, "key", **options)
-    return read_scan(folder / "scan.zspy").data[...]
-
 
 @pytest.fixture(scope="module")
-def scan(tmp_path_factory):
+def scan(tmp_path_factory, recipe_4d, written):
     """Folder of a small scan, not to be written to, and its counts."""
     folder = tmp_path_factory.mktemp("scan")
-    return folder, written(recipe_with(), folder)
+    return folder, written(recipe_4d(), folder)
 
 
 def drawn(mean: float, frames: int = 8, **changes) -> np.ndarray:
@@ -106,14 +77,14 @@ def test_a_moved_pattern_keeps_its_electrons_and_moves_by_that():
 
 
 @pytest.mark.parametrize("options", [{"threads": 1, "slab_rows": 3, "columns": 5}, {"threads": 3, "slab_rows": 16}])
-def test_counts_do_not_depend_on_how_the_scan_is_divided(scan, tmp_path, options):
+def test_counts_do_not_depend_on_how_the_scan_is_divided(scan, tmp_path, options, recipe_4d, written):
     """To the last electron."""
-    np.testing.assert_array_equal(written(recipe_with(), tmp_path, **options), scan[1])
+    np.testing.assert_array_equal(written(recipe_4d(), tmp_path, **options), scan[1])
 
 
-def test_electrons_of_the_vacuum_fill_the_cone():
+def test_electrons_of_the_vacuum_fill_the_cone(recipe_4d):
     """All electrons on the detector, evenly over the disc; discs of beams overlap in the crystal and none are made."""
-    recipe = recipe_with(microscope__detector__background=0.0)
+    recipe = recipe_4d(microscope__detector__background=0.0)
     vacuum = Patterns(recipe, None)
     slab = vacuum.slab(slice(0, 1))
     pattern = vacuum.expected(slab, 0, slice(0, 1))[0]
@@ -129,9 +100,9 @@ def test_electrons_of_the_vacuum_fill_the_cone():
     assert behind[:, away > 0.0255].sum() > 0.01 * behind.sum()  # discs of g and -g beyond that of the direct beam
 
 
-def test_background_brings_back_a_share_of_what_is_lost():
+def test_background_brings_back_a_share_of_what_is_lost(recipe_4d):
     """The part of its kernel that falls on the detector, times the share lost to all beams."""
-    dark, bright = (recipe_with(microscope__detector__background=share) for share in (0.0, 0.5))
+    dark, bright = (recipe_4d(microscope__detector__background=share) for share in (0.0, 0.5))
     specimen = make_specimen(dark, streams(0)[0])
     sums = []
     for recipe in (dark, bright):
@@ -144,17 +115,17 @@ def test_background_brings_back_a_share_of_what_is_lost():
 
 
 @pytest.mark.parametrize(("bits", "dtype"), [(1, "uint8"), (6, "uint8"), (12, "uint16"), (24, "uint32")])
-def test_a_counter_holds_what_its_depth_allows(tmp_path, bits, dtype):
+def test_a_counter_holds_what_its_depth_allows(tmp_path, bits, dtype, recipe_4d, written):
     """Largest count and type; what a full counter misses is lost."""
-    counts = written(recipe_with(microscope__response__bits=bits, scan__dwell_us=2e3), tmp_path)
+    counts = written(recipe_4d(microscope__response__bits=bits, scan__dwell_us=2e3), tmp_path)
     assert counts.dtype == dtype
     assert counts.max() <= 2**bits - 1
     assert (counts.max() == 2**bits - 1) == (bits <= 6)
 
 
-def test_views_without_the_4d_data_share_electrons_where_discs_overlap(tmp_path):
+def test_views_without_the_4d_data_share_electrons_where_discs_overlap(tmp_path, recipe_4d):
     """The covariance of overlapping views is what the common pixels receive, both ways; no correlation without."""
-    recipe = recipe_with(
+    recipe = recipe_4d(
         microscope__detector__radius_mrad=16.0,
         microscope__detector__pair_angle_deg=0.9,
         specimen__network__density_per_m2=1e14,
@@ -163,7 +134,7 @@ def test_views_without_the_4d_data_share_electrons_where_discs_overlap(tmp_path)
     detector = recipe.microscope.detector
     regions = detector.regions(recipe.kikuchi_azimuth_rad)
     masks = np.array([region.contains(detector.directions_rad()) for region in regions])
-    parts, member = disjoint(regions, detector.directions_rad())
+    parts, _ = disjoint(regions, detector.directions_rad())
     assert len(parts) == 3
     np.testing.assert_array_equal(sum(part.contains(detector.directions_rad()) for part in parts), masks.any(axis=0))
     specimen = make_specimen(recipe, streams(0)[0])
@@ -183,7 +154,7 @@ def test_views_without_the_4d_data_share_electrons_where_discs_overlap(tmp_path)
     error = runs.std(axis=0) / np.sqrt(len(runs))
     assert (np.abs(runs.mean(axis=0) - 1) < 4 * error).all()
     assert error.max() < 0.05
-    apart = disjoint(recipe_with().microscope.detector.regions(0.0), detector.directions_rad())
+    apart = disjoint(recipe_4d().microscope.detector.regions(0.0), detector.directions_rad())
     np.testing.assert_array_equal(apart[1], np.eye(2))
 
 
@@ -198,40 +169,40 @@ def test_views_without_the_4d_data_share_electrons_where_discs_overlap(tmp_path)
         ({"microscope__response__bits": 1, "scan__dwell_us": 1e5}, "a counter that holds 1 found"),
     ],
 )
-def test_what_patterns_are_not_made_of_is_refused(values, told):
+def test_what_patterns_are_not_made_of_is_refused(values, told, recipe_4d):
     """Also without the 4D data, which would be wrong in silence."""
-    recipe = recipe_with(**values)
+    recipe = recipe_4d(**values)
     with pytest.raises(InputError, match=told):
         acquire(make_specimen(recipe, streams(0)[0]), recipe, streams(0)[1])
 
 
-def test_killed_it_goes_on_where_it_was(scan, tmp_path):
+def test_killed_it_goes_on_where_it_was(scan, tmp_path, recipe_4d, written):
     """Kill -9 after some rows: no scan to be seen, and the same command makes the same counts of the missing rows."""
     code = f"""
 import os, signal, sys
-sys.path[:0] = [{str(__file__).rsplit("/", 1)[0]!r}]
+sys.path[:0] = [{str(Path(__file__).parent)!r}]
 from pathlib import Path
-from test_sim_scan4d import recipe_with, written
+from conftest import small_4d, write_4d
 def rows(found, _):
     for row in found:
         if row == 6:
             os.kill(os.getpid(), signal.SIGKILL)
         yield row
-written(recipe_with(), Path({str(tmp_path)!r}), progress=rows, slab_rows=4)
+write_4d(small_4d(), Path({str(tmp_path)!r}), progress=rows, slab_rows=4)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
     assert not (tmp_path / "scan.zspy").exists()
     data = zarr.open(str(tmp_path / "scan.zspy.partial"), mode="r")["Experiments/__unnamed__/data"]
     assert 6 <= data.nchunks_initialized < 16
     before = (tmp_path / "scan.zspy.partial/Experiments/__unnamed__/data/0.0.0.0").stat().st_mtime_ns
-    np.testing.assert_array_equal(written(recipe_with(), tmp_path), scan[1])
+    np.testing.assert_array_equal(written(recipe_4d(), tmp_path), scan[1])
     assert (tmp_path / "scan.zspy/Experiments/__unnamed__/data/0.0.0.0").stat().st_mtime_ns == before
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_another_recipe_does_not_go_on(tmp_path):
+def test_another_recipe_does_not_go_on(tmp_path, recipe_4d):
     """Rows of another key are made again; a whole scan of the same key is left as it is."""
-    recipe = recipe_with()
+    recipe = recipe_4d()
     specimen = make_specimen(recipe, streams(0)[0])
     made = []
     for key in ("one", "two", "two"):
@@ -240,13 +211,13 @@ def test_another_recipe_does_not_go_on(tmp_path):
     assert made[0] != made[1] == made[2]
 
 
-def test_a_full_disk_is_told_before_and_during(scan, tmp_path, monkeypatch):
+def test_a_full_disk_is_told_before_and_during(scan, tmp_path, monkeypatch, recipe_4d, written):
     """Before, with what is needed and free; during, with what is kept; and then it goes on."""
     usage = namedtuple("usage", "free")
     with monkeypatch.context() as small:
         small.setattr(shutil, "disk_usage", lambda _: usage(1000))
         with pytest.raises(InputError, match=r"GB needed, 1e-06 GB free found"):
-            written(recipe_with(), tmp_path)
+            written(recipe_4d(), tmp_path)
     assert not (tmp_path / "scan.zspy.partial").exists()
     put, left = zarr.storage.DirectoryStore.__setitem__, [12]
 
@@ -259,9 +230,9 @@ def test_a_full_disk_is_told_before_and_during(scan, tmp_path, monkeypatch):
     with monkeypatch.context() as disk:
         disk.setattr(zarr.storage.DirectoryStore, "__setitem__", full)
         with pytest.raises(InputError, match=r"No space left on device; finished chunks are kept in scan.zspy.partial"):
-            written(recipe_with(), tmp_path)
+            written(recipe_4d(), tmp_path)
     assert not (tmp_path / "scan.zspy").exists()
-    np.testing.assert_array_equal(written(recipe_with(), tmp_path), scan[1])
+    np.testing.assert_array_equal(written(recipe_4d(), tmp_path), scan[1])
 
 
 def test_the_scan_holds_no_truth(scan):
