@@ -124,26 +124,32 @@ def calibrate(
 
 def _descan(vacuum: Scan4D, disc: Disc) -> np.ndarray:
     """How far the disc moves over a field (2, 2): x, y for columns and for rows; 0 where noise explains it."""
-    places = np.zeros((*vacuum.scan_shape, 2))
-    y, x = (np.arange(n, dtype=float) - c for n, c in zip(vacuum.shape, disc.center_px[::-1]))
-    near = np.hypot(x, y[:, None]) < _NEAR * disc.radius_px
-
-    def work(patterns: np.ndarray, row: int, columns: slice) -> None:
-        counts = patterns * near
-        total = np.maximum(counts.sum(axis=(1, 2), dtype=float), 1.0)
-        places[row, columns, 0] = counts.sum(axis=1, dtype=float) @ x / total
-        places[row, columns, 1] = counts.sum(axis=2, dtype=float) @ y / total
-
-    for _ in vacuum.each(work):
-        pass
     if min(vacuum.scan_shape) < 2:
         return np.zeros((2, 2))
+    places = np.zeros((*vacuum.scan_shape, 2))
+    y, x = (np.arange(n, dtype=float) - c for n, c in zip(vacuum.shape, disc.center_px[::-1]))
+    moves = np.zeros((*vacuum.scan_shape, 2))
+
+    def work(patterns: np.ndarray, row: int, columns: slice) -> None:
+        for column, pattern in enumerate(patterns, columns.start):
+            here_x, here_y = x - moves[row, column, 0], y - moves[row, column, 1]
+            counts = pattern * (np.hypot(here_x, here_y[:, None]) < _NEAR * disc.radius_px)
+            total = max(float(counts.sum(dtype=float)), 1.0)
+            places[row, column] = (
+                counts.sum(axis=0, dtype=float) @ x / total,
+                counts.sum(axis=1, dtype=float) @ y / total,
+            )
+
     v, u = (np.linspace(-0.5, 0.5, n) for n in vacuum.scan_shape)
     terms = np.stack([a.ravel() for a in np.broadcast_arrays(u, v[:, None], 1.0)], axis=1)
-    fit, *_ = np.linalg.lstsq(terms, places.reshape(-1, 2), rcond=None)
+    fit = np.zeros((3, 2))
+    for _ in range(3):  # the window follows what was found
+        for _ in vacuum.each(work):
+            pass
+        fit, *_ = np.linalg.lstsq(terms, places.reshape(-1, 2), rcond=None)
+        moves = (terms @ fit).reshape(places.shape)
     noise = (places.reshape(-1, 2) - terms @ fit).std(axis=0) / np.sqrt((terms[:, :2] ** 2).sum(axis=0))[:, None]
-    moves = np.abs(fit[:2]) > np.maximum(_STILL_PX, 4 * noise)
-    return np.where(moves, fit[:2], 0.0)
+    return np.where(np.abs(fit[:2]) > np.maximum(_STILL_PX, 4 * noise), fit[:2], 0.0)
 
 
 def _moves(descan_px: np.ndarray, scan_shape: tuple[int, int]) -> np.ndarray:
