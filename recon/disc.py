@@ -13,9 +13,8 @@ _STEP = 0.05  # of a pixel, along the radius
 _INNER, _OUTER = 0.7, 1.3  # of the radius, between which the rim is sought
 _ALONG_RIM = 4.0  # azimuths over which lines across the rim are averaged
 _SHARP = 0.02  # largest uncertainty of a rim over its radius
-_SMOOTH = 1.5  # pixels, so that no direction is favoured by the raster
-_WITHIN = 0.93  # of the radius, in which Kikuchi lines are sought
-_CLEAR = 4.0  # how far the variance along the best direction stands out of the median one
+_SMOOTH = 2.0  # pixels, so that no direction is favoured by the raster
+_CLEAR = 0.4  # of the gradients that must agree on a direction
 
 
 class Disc(NamedTuple):
@@ -120,66 +119,30 @@ def _circle(image: np.ndarray, fit: np.ndarray) -> Disc | None:
 
 
 def kikuchi_lines(pattern: np.ndarray, disc: Disc, where: str = "pattern") -> Lines:
-    """The direction along which a disc is most alike: its Kikuchi lines, of constant excitation error.
+    """The direction of the Kikuchi lines in a disc, along which excitation errors are constant.
 
-    The profile across them has the largest variance. The uncertainty is that between four interleaved quarters of
-    the pixels.
+    It is perpendicular to the principal axis of the structure tensor, the sum of products of gradients within the rim:
+    what is smooth and round about the axis adds alike to both axes. The uncertainty is that between rings of the disc.
 
     Raises
     ------
     InputError
         When no direction stands out.
     """
+    from scipy.ndimage import gaussian_filter1d
+
     image = np.asarray(pattern, float)
-    found = _direction(image, disc, np.ones(image.shape, bool))
-    if found is None:
-        raise InputError(f"{where}: no Kikuchi line found in the disc; give --azimuth-deg, the direction of the pair")
-    quarters = []
-    j, i = np.indices(image.shape)
-    for v in range(2):
-        for u in range(2):
-            part = _direction(image, disc, (j % 2 == v) & (i % 2 == u), found)
-            quarters.append(found if part is None else part)
-    apart = (np.array(quarters) - found + np.pi / 2) % np.pi - np.pi / 2
-    azimuth = (found + np.pi / 2) % np.pi - np.pi / 2
-    return Lines(float(azimuth), float(np.sqrt((apart**2).mean()) / 2))
-
-
-def _direction(image: np.ndarray, disc: Disc, used: np.ndarray, near: float | None = None) -> float | None:
-    """Direction of the lines in the used pixels [rad]; None if none stands out."""
-    from scipy.ndimage import gaussian_filter
-
+    sigma = min(_SMOOTH, disc.radius_px / 12)
+    across = [gaussian_filter1d(gaussian_filter1d(image, sigma, i, order=0), sigma, 1 - i, order=1) for i in (0, 1)]
     y, x = np.indices(image.shape)
     x, y = x - disc.center_px[0], y - disc.center_px[1]
-    within = np.hypot(x, y) < _WITHIN * disc.radius_px
-    kept = (within & used).astype(float)
-    weight = gaussian_filter(kept, _SMOOTH)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        smooth = gaussian_filter(image * kept, _SMOOTH) / weight
-    values, x, y = smooth[within], x[within], y[within]
-    values = values - values.mean()
-    bins = int(np.ceil(disc.radius_px)) + 1
-
-    def variance(azimuth: float) -> float:
-        at = -np.sin(azimuth) * x + np.cos(azimuth) * y + bins
-        low = np.floor(at).astype(int)
-        f = at - low
-        size = 2 * bins + 2
-        count = np.bincount(low, 1 - f, size) + np.bincount(low + 1, f, size)
-        total = np.bincount(low, (1 - f) * values, size) + np.bincount(low + 1, f * values, size)
-        full = count > 4
-        return float((total[full] ** 2 / count[full]).sum())
-
-    if near is None:
-        coarse = np.radians(np.arange(180.0))
-        heights = np.array([variance(a) for a in coarse])
-        if heights.max() < _CLEAR * np.median(heights):
-            return None
-        near = float(coarse[heights.argmax()])
-    for step in (0.25, 0.05):
-        around = near + np.radians(step) * np.arange(-5, 6)
-        heights = np.array([variance(a) for a in around])
-        near = float(around[heights.argmax()])
-    around = near + np.radians(0.2) * np.arange(-5, 6)
-    a, b, _ = np.polyfit(around - near, [variance(at) for at in around], 2)
-    return near if a >= 0 else near - b / (2 * a)
+    rings = np.floor(4 * (x**2 + y**2) / (disc.radius_px - 3 * sigma - 1) ** 2)  # four of one area
+    products = across[0] ** 2 - across[1] ** 2, 2 * across[0] * across[1], across[0] ** 2 + across[1] ** 2
+    sums = np.array([[product[rings == ring].sum() for product in products] for ring in range(4)])
+    c, s, total = sums.sum(axis=0)
+    if not np.hypot(c, s) > _CLEAR * total:
+        raise InputError(f"{where}: no Kikuchi line found in the disc; give --azimuth-deg, the direction of the pair")
+    azimuth = np.arctan2(s, c) / 2 + np.pi / 2
+    # each ring turns the whole by its share
+    turns = ((sums[:, 1] - s / 4) * c - (sums[:, 0] - c / 4) * s) / (2 * (c**2 + s**2))
+    return Lines(float((azimuth + np.pi / 2) % np.pi - np.pi / 2), float(np.sqrt(4 / 3 * (turns**2).sum())))
