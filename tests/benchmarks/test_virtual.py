@@ -1,6 +1,6 @@
 """How fast views come from a 4D scan: `pytest tests/benchmarks --benchmark-only`. Rates are told, none is asserted.
 
-One HDF5 file of (64, 256, 256, 256) counts of 16 bits, 2.1 GB, read once from the cache of the disk: by h5py alone, summed
+One HDF5 file of (64, 256, 256, 256) counts of 16 bits, 2.1 GB, read once from the cache of the disk: by h5py, summed
 over eight discs of 20 pixels here and, where it is installed, by LiberTEM. The floor is memory: what is not in a mask
 need not be read. On two cores of an EPYC (Zen 3) 8.6 GB were read at 9.6 GB/s, eight discs came at 16.5 GB/s,
 1.7 times that, as they hold a seventh of the pixels; eight masks that fill the detector at 7.6 GB/s; LiberTEM 0.16
