@@ -68,8 +68,8 @@ class Scan4D:
         """Size of a pattern."""
         return int(np.prod(self.shape)) * np.dtype(self.data.dtype).itemsize
 
-    def read(self, row: int, columns: slice) -> np.ndarray:
-        """Patterns (columns, detector rows, detector columns) of a part of a scan row, in the machine's byte order.
+    def read(self, rows: slice, columns: slice) -> np.ndarray:
+        """Patterns (rows, columns, detector rows, detector columns) of a part, in the machine's byte order.
 
         Raises
         ------
@@ -77,26 +77,27 @@ class Scan4D:
             Where the file cannot be read.
         """
         try:
-            part = self.data[row, columns]
+            part = self.data[rows, columns]
             part = np.asarray(part.compute(scheduler="synchronous") if hasattr(part, "compute") else part)
         except (OSError, RuntimeError, ValueError) as error:  # of whatever library holds the data
             raise InputError(
-                f"{self.path}: scan row {row} cannot be read ({' '.join(str(error).split())[:100]}); copy the file "
-                "again"
+                f"{self.path}: scan row {rows.start} cannot be read ({' '.join(str(error).split())[:100]}); copy the "
+                "file again"
             ) from None
         return np.ascontiguousarray(part, part.dtype.newbyteorder("="))
 
-    def parts(self, every: int = 1) -> list[tuple[int, slice]]:
-        """Rows, or every n-th of them, in parts of a size that memory bears and that files are chunked by."""
-        chunks = getattr(self.data, "chunks", None)
-        width = chunks[1] if chunks is not None else 0
-        width = max(width) if isinstance(width, tuple) else int(width or 0)
-        width = max(1, min(width or self.scan_shape[1], int(_BLOCK_BYTES / self.frame_bytes) or 1))
-        starts = range(0, self.scan_shape[1], width)
-        return [(row, slice(s, s + width)) for row in range(0, self.scan_shape[0], every) for s in starts]
+    def parts(self) -> list[tuple[slice, slice]]:
+        """The scan in parts of rows and columns: whole chunks of what is stored in chunks, else of 32 MB."""
+        chunks, steps = getattr(self.data, "chunks", None), (1, max(1, int(_BLOCK_BYTES / self.frame_bytes)))
+        if chunks is not None and not isinstance(chunks[0], tuple):  # those of dask cost nothing to divide
+            steps = chunks[:2]
+        rows, columns = (
+            [slice(s, s + step) for s in range(0, size, step)] for size, step in zip(self.scan_shape, steps)
+        )
+        return [(row, column) for row in rows for column in columns]
 
     def each(self, work: Callable[[np.ndarray, int, slice], Any], every: int = 1, threads: int = 2) -> Iterator[int]:
-        """Read once, call ``work`` (patterns, row, columns) on each part from any thread, and name each finished row.
+        """Read every n-th row once, call ``work`` (patterns, row, columns) from any thread, and name finished rows.
 
         Raises
         ------
@@ -106,24 +107,27 @@ class Scan4D:
         from collections import deque
         from concurrent.futures import ThreadPoolExecutor
 
-        def one(row: int, columns: slice) -> int:
-            work(self.read(row, columns), row, columns)
-            return row
+        def wanted(rows: slice) -> list[int]:
+            return [row for row in range(rows.start, min(rows.stop, self.scan_shape[0])) if row % every == 0]
 
-        parts = iter(self.parts(every))
+        def one(rows: slice, columns: slice) -> None:
+            read = self.read(rows, columns)
+            for row in wanted(rows):
+                work(read[row - rows.start], row, columns)
+
+        parts = [part for part in self.parts() if wanted(part[0])]
         with ThreadPoolExecutor(threads) as pool:
-            waiting = deque(pool.submit(one, *part) for _, part in zip(range(2 * threads), parts))
-            last = -1
+            waiting = deque((part[0], pool.submit(one, *part)) for part in parts[: 2 * threads])
             try:
-                while waiting:
-                    row = waiting.popleft().result()
-                    if last not in (-1, row):
-                        yield last
-                    last = row
-                    if (part := next(parts, None)) is not None:
-                        waiting.append(pool.submit(one, *part))
+                for ahead in range(2 * threads, len(parts) + 2 * threads):
+                    if not waiting:
+                        break
+                    rows, job = waiting.popleft()
+                    job.result()
+                    if not (waiting and waiting[0][0] == rows):
+                        yield from wanted(rows)
+                    if ahead < len(parts):
+                        waiting.append((parts[ahead][0], pool.submit(one, *parts[ahead])))
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-            if last >= 0:
-                yield last

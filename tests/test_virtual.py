@@ -54,6 +54,52 @@ def test_images_are_sums_of_pixels(dtype, shape, count, seed):
         np.testing.assert_array_equal(found[:, row, column], (there * data[row, column].astype(float)).sum(axis=(1, 2)))
 
 
+@pytest.mark.parametrize("suffix", [".hspy", ".zspy", ".h5", ".blo"])
+def test_scans_of_other_programs(tmp_path, suffix):
+    """In chunks of their own or in one piece, each part is read once and gives the same images."""
+    from importlib import import_module
+
+    import h5py
+
+    data = np.random.default_rng(0).integers(0, 200, (7, 10, 16, 16)).astype(np.uint8)
+    path = tmp_path / f"scan{suffix}"
+    if suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            file["anything/patterns"] = data
+    else:
+        units = ["nm", "nm", "1/nm", "1/nm"]
+        axes = [
+            {
+                "name": n,
+                "size": size,
+                "scale": 3.0,
+                "offset": 0.0,
+                "units": unit,
+                "navigate": i < 2,
+                "index_in_array": i,
+            }
+            for i, (n, size, unit) in enumerate(zip(("y", "x", "ky", "kx"), data.shape, units))
+        ]
+        signal = {"data": data, "axes": axes, "metadata": {"General": {"title": ""}, "Signal": {"signal_type": ""}}}
+        signal |= {key: {} for key in ("original_metadata", "learning_results", "models", "package_info")}
+        signal |= {"attributes": {"_lazy": False, "ragged": False}, "tmp_parameters": {}}
+        options = {} if suffix == ".blo" else {"chunks": (4, 3, 8, 16)}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import_module(f"rsciio.{'blockfile' if suffix == '.blo' else suffix[1:]}").file_writer(
+                str(path), signal, show_progressbar=False, **options
+            )
+    scan = read_scan(path)
+    assert (scan.scan_shape, scan.shape) == ((7, 10), (16, 16))
+    assert scan.pixel_nm == (None if suffix == ".h5" else pytest.approx(3.0))
+    masks = np.random.default_rng(1).random((3, 16, 16)) < 0.3
+    seen = []
+    images = virtual_images(scan, masks, progress=lambda rows, _: map(seen.append, rows))
+    np.testing.assert_array_equal(images, np.einsum("ijkl,vkl->vij", data.astype(float), masks.astype(float)))
+    assert seen == list(range(7))
+    np.testing.assert_allclose(mean_pattern(scan, 3), data[::3].mean(axis=(0, 1)))
+
+
 def test_large_counts_do_not_overflow():
     """A whole frame of the largest counts of 32 bits."""
     data = np.full((1, 2, 64, 64), 2**32 - 1, np.uint32)

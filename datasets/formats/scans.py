@@ -46,7 +46,9 @@ def read_scan(path: str | Path, scan_shape: tuple[int, int] | None = None) -> Sc
         if suffix == ".mib":
             _check_merlin(path)
         signal = _signal(path, suffix, scan_shape)
-        data = _hdf5(path) if suffix == ".hspy" else _zarr(path) if suffix == ".zspy" else signal["data"]
+        data = (
+            _hdf5(path) if suffix == ".hspy" else _zarr(path) if suffix == ".zspy" and path.is_dir() else signal["data"]
+        )
     if scan_shape is not None and tuple(data.shape[:-2]) != tuple(scan_shape):
         frames = int(np.prod(data.shape[:-2]))
         if frames != scan_shape[0] * scan_shape[1]:
