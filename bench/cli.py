@@ -156,48 +156,17 @@ def virtual(
 
     Example: veristem virtual run/scan.zspy --vacuum run/vacuum.zspy --pair-angle-deg 5 --radius-mrad 12 -o run/views.h5
     """
-    from veristem.datasets.formats.acquisition_h5 import write_acquisition
-    from veristem.datasets.formats.scans import read_scan
-    from veristem.recon.virtual import calibrate, report_lines, virtual_acquisition
+    from veristem.bench.views import write_views
 
     _check_suffix(out, ".h5")
-    sizes = {"--pair-angle-deg": pair_angle_deg, "--radius-mrad": radius_mrad, "--convergence-mrad": convergence_mrad,
-             "--mrad-per-pixel": mrad_per_pixel, "--pixel-nm": pixel_nm, "--energy-keV": energy_kev,
-             "--thickness-nm": thickness_nm}  # fmt: skip
-    for name, value in sizes.items():
-        if value is not None and not 0 < value < float("inf"):
-            raise InputError(f"{name}: {value} found, a positive number allowed")
-
-    def rad(degrees):
-        return None if degrees is None else degrees * 3.141592653589793 / 180
-
-    def mrad(value):
-        return None if value is None else 1e-3 * value
-
-    loaded = read_scan(scan, scan_shape)
-    found = calibrate(
-        loaded,
-        None if vacuum is None else read_scan(vacuum),
-        convergence_rad=mrad(convergence_mrad),
-        rad_per_px=mrad(mrad_per_pixel),
-        center_px=center_px,
-        azimuth_rad=rad(azimuth_deg),
-    )
-    made = virtual_acquisition(
-        loaded,
-        found,
-        pair_angle_rad=rad(pair_angle_deg),
-        radius_rad=mrad(radius_mrad),
-        views=views,
-        offset_rad=1e-3 * offset_mrad,
-        rotation_rad=rad(rotation_deg) or 0.0,
-        pixel_nm=pixel_nm,
-        energy_keV=energy_kev,
-        thickness_nm=thickness_nm,
-        progress=lambda rows, total: progress(rows, total, "rows"),
-    )
-    write_acquisition(out, made)
-    for line in report_lines(found, made):
+    lines = write_views(
+        scan, vacuum, out, lambda rows, total: progress(rows, total, "rows"),
+        pair_angle_deg=pair_angle_deg, radius_mrad=radius_mrad, views=views, offset_mrad=offset_mrad,
+        azimuth_deg=azimuth_deg, rotation_deg=rotation_deg, convergence_mrad=convergence_mrad,
+        mrad_per_pixel=mrad_per_pixel, center_px=center_px, pixel_nm=pixel_nm, energy_keV=energy_kev,
+        thickness_nm=thickness_nm, scan_shape=scan_shape,
+    )  # fmt: skip
+    for line in lines:
         typer.echo(line, err=True)
     typer.echo(out)
 
@@ -415,38 +384,10 @@ def list_(
     kind: Annotated[str, typer.Argument(help="recipes, studies, methods, metrics, materials, detectors or specimens")],
 ) -> None:
     """List what there is by name."""
-    for line in _listing(kind):
+    from veristem.bench.listing import listing
+
+    for line in listing(kind):
         typer.echo(line)
-
-
-def _listing(kind: str) -> list[str]:
-    if kind in ("recipes", "studies"):
-        from veristem.datasets.recipe import recipe_names
-
-        return recipe_names("recipe" if kind == "recipes" else "study")
-    if kind == "methods":
-        from veristem.recon.methods import method_names
-
-        return method_names()
-    if kind == "metrics":
-        from veristem.bench.scoring import metrics
-
-        return [f"{m.name:26s} {m.unit or '-':4s} {m.better:7s} {'+'.join(m.of):14s} {m.meaning}" for m in metrics()]
-    if kind == "materials":
-        from veristem.datasets.crystal import material_names
-
-        return material_names()
-    if kind == "detectors":
-        from veristem.datasets.detectors import DETECTORS
-
-        return sorted(DETECTORS)
-    if kind == "specimens":
-        from veristem.sim.dispersions import GENERATORS as DISPERSIONS
-        from veristem.sim.networks import GENERATORS as NETWORKS
-
-        return [*(f"dislocations {name}" for name in NETWORKS), *(f"particles {name}" for name in DISPERSIONS)]
-    allowed = "recipes, studies, methods, metrics, materials, detectors, specimens"
-    raise InputError(f"list: {kind!r} found, allowed are {allowed}")
 
 
 def _check_suffix(path: Path | None, suffix: str) -> None:

@@ -1,0 +1,42 @@
+"""What there is by name."""
+
+from __future__ import annotations
+
+from veristem.datasets.errors import InputError
+
+
+def listing(kind: str) -> list[str]:
+    """Lines that name all of a kind.
+
+    Raises
+    ------
+    InputError
+        For an unknown kind.
+    """
+    if kind in ("recipes", "studies"):
+        from veristem.datasets.recipe import recipe_names
+
+        return recipe_names("recipe" if kind == "recipes" else "study")
+    if kind == "methods":
+        from veristem.recon.methods import method_names
+
+        return method_names()
+    if kind == "metrics":
+        from veristem.bench.scoring import metrics
+
+        return [f"{m.name:26s} {m.unit or '-':4s} {m.better:7s} {'+'.join(m.of):14s} {m.meaning}" for m in metrics()]
+    if kind == "materials":
+        from veristem.datasets.crystal import material_names
+
+        return material_names()
+    if kind == "detectors":
+        from veristem.datasets.detectors import DETECTORS
+
+        return sorted(DETECTORS)
+    if kind == "specimens":
+        from veristem.sim.dispersions import GENERATORS as DISPERSIONS
+        from veristem.sim.networks import GENERATORS as NETWORKS
+
+        return [*(f"dislocations {name}" for name in NETWORKS), *(f"particles {name}" for name in DISPERSIONS)]
+    allowed = "recipes, studies, methods, metrics, materials, detectors, specimens"
+    raise InputError(f"list: {kind!r} found, allowed are {allowed}")
