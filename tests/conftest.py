@@ -77,12 +77,12 @@ def tiny() -> str:
 def simulated(tmp_path_factory) -> Path:
     """Folder with the three files of a small simulation with seed SEED; not to be written to."""
     from veristem.bench.cell import simulate
-    from veristem.bench.cli import _values
+    from veristem.bench.commands.options import values_of
     from veristem.bench.files import save_simulation
     from veristem.datasets.recipe import load_recipe
 
     folder = tmp_path_factory.mktemp("simulated")
-    recipe = load_recipe("cantor-stereo").with_values(_values([*SMALL, f"recipe.seed={SEED}"]))
+    recipe = load_recipe("cantor-stereo").with_values(values_of([*SMALL, f"recipe.seed={SEED}"]))
     save_simulation(folder, *simulate(recipe)[:2])
     return folder
 

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from veristem.datasets.errors import InputError
+
+
+def list_(
+    kind: Annotated[str, typer.Argument(help="recipes, studies, methods, metrics, materials, detectors or specimens")],
+) -> None:
+    """List what there is by name."""
+    for line in listing(kind):
+        typer.echo(line)
 
 
 def listing(kind: str) -> list[str]:

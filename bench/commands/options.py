@@ -1,0 +1,36 @@
+"""What several commands take, and how they read it."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from veristem.datasets.errors import InputError
+
+Out = Annotated[Path, typer.Option("-o", "--out", help="folder to write; made when it does not exist")]
+Sets = Annotated[
+    Optional[list[str]],  # noqa: UP045  (typer reads the annotation itself)
+    typer.Option("--set", help="KEY=VALUE, a dotted path into the recipe, e.g. scan.dwell_us=100; repeatable"),
+]
+
+
+def check_suffix(path: Path | None, suffix: str) -> None:
+    """Refuse, with InputError, a file to write whose name does not end as its format's."""
+    if path is not None and path.suffix.lower() != suffix:
+        raise InputError(f"{path}: suffix {path.suffix!r} found, {suffix} allowed")
+
+
+def values_of(sets: list[str] | None) -> dict[str, Any]:
+    """Values by dotted path, of texts KEY=VALUE; InputError if one is none."""
+    from veristem.datasets.recipe import key_value
+
+    return dict(key_value(text) for text in sets or [])
+
+
+def command_line() -> str:
+    """Return the command as it was typed, for the record."""
+    return shlex.join(["veristem", *sys.argv[1:]])

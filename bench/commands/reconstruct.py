@@ -1,0 +1,51 @@
+"""Curves or points from images."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from veristem.bench.commands.options import check_suffix
+from veristem.datasets.errors import InputError
+
+
+def reconstruct(
+    acquisition: Annotated[Path, typer.Argument(help="acquisition.h5")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="file to write: .vtp for curves, .csv for points")],
+    method: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="registered name, module:function, or the path of an executable; our own if not given"),
+    ] = None,
+) -> None:
+    """Reconstruct curves or points in 3D from the images alone.
+
+    Example: veristem reconstruct run/acquisition.h5 --method my_package:reconstruct -o run/mine.vtp
+    """
+    from veristem.datasets.formats import write_points
+    from veristem.datasets.formats.acquisition_h5 import read_acquisition
+    from veristem.datasets.formats.vtp import write_vtp
+    from veristem.datasets.reconstruction import PointSet
+    from veristem.recon.methods import DEFAULT, load_method, run_method
+
+    loaded = read_acquisition(acquisition)
+    check_suffix(out, ".csv" if loaded.kind == "particles" else ".vtp")
+    method = DEFAULT[loaded.kind] if method is None else method
+    load_method(method)
+    try:
+        found = run_method(method, loaded)
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        if "--debug" in sys.argv:
+            raise
+        text = (str(error).splitlines() or ["no message"])[0]
+        raise InputError(f"method {method}: {type(error).__name__}: {text}; --debug shows where") from None
+    if isinstance(found, PointSet):
+        write_points(out, found)
+        typer.echo(f"{len(found.points_nm)} particles: {out}")
+    else:
+        write_vtp(out, found)
+        typer.echo(f"{len(found.curves_nm)} curves, {found.length_nm:.0f} nm: {out}")

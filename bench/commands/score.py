@@ -1,0 +1,43 @@
+"""A reconstruction against the truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from veristem.datasets.errors import InputError
+
+
+def score(
+    truth: Annotated[
+        Path, typer.Argument(help="truth.h5, a network or curves as .vtp, .data or .ca, or particles as .csv or .xyz")
+    ],
+    reconstruction: Annotated[Path, typer.Argument(help="curves, .vtp, or points, .csv")],
+    acquisition: Annotated[Path | None, typer.Option(help="for the epipolar direction, if the truth is no .h5")] = None,
+    tolerance_nm: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="a point within this distance is matched; 10 nm, or a particle's radius, if not given"),
+    ] = None,
+    burgers_magnitude_nm: Annotated[Optional[float], typer.Option(help="unit of length of a .data truth")] = None,  # noqa: UP045
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object and nothing else")] = False,
+) -> None:
+    """Compare a reconstruction with the truth."""
+    from veristem.bench.pages import read_truth_file
+    from veristem.bench.scoring import score as run
+    from veristem.datasets.formats import read_curves, read_points
+    from veristem.datasets.formats.acquisition_h5 import read_acquisition
+
+    if tolerance_nm is not None and not 0 < tolerance_nm < float("inf"):
+        raise InputError(f"--tolerance-nm: {tolerance_nm} found, a positive length allowed")
+    loaded = read_truth_file(truth, burgers_magnitude_nm)
+    directions = read_acquisition(acquisition).directions_rad if acquisition else None
+    found = read_points(reconstruction) if reconstruction.suffix.lower() == ".csv" else read_curves(reconstruction)
+    scores = run(loaded, found, tolerance_nm=tolerance_nm, directions_rad=directions)
+    if as_json:
+        typer.echo(json.dumps(scores))
+        return
+    for key, value in scores.items():
+        typer.echo(f"{key:32s} {'–' if value is None else f'{value:.4g}'}")

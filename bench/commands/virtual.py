@@ -1,0 +1,66 @@
+"""Views from a 4D scan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from veristem.bench.commands.options import check_suffix
+from veristem.bench.progress import progress
+
+
+def virtual(
+    scan: Annotated[Path, typer.Argument(help="a 4D scan: .zspy, .hspy, .mib, .blo, .emd, .dm4, .h5, ...")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="acquisition to write, .h5")],
+    vacuum: Annotated[Optional[Path], typer.Option(help="scan of the same detector without a specimen")] = None,  # noqa: UP045
+    pair_angle_deg: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="between the outermost discs; what the file says, or 1.2 convergence semi-angles"),
+    ] = None,
+    radius_mrad: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="of each disc; what the file says, or a fifth of the convergence semi-angle"),
+    ] = None,
+    views: Annotated[int, typer.Option(min=1, max=256, help="discs at equal distances along the Kikuchi line")] = 2,
+    offset_mrad: Annotated[float, typer.Option(help="of the discs from the axis, across the Kikuchi line")] = 0.0,
+    azimuth_deg: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="direction of the pair on the detector, from x towards y, instead of the Kikuchi line's"),
+    ] = None,
+    rotation_deg: Annotated[float, typer.Option(help="azimuth of the detector's x axis in the image")] = 0.0,
+    convergence_mrad: Annotated[Optional[float], typer.Option(help="convergence semi-angle")] = None,  # noqa: UP045
+    mrad_per_pixel: Annotated[Optional[float], typer.Option(help="instead of what the rim gives")] = None,  # noqa: UP045
+    center_px: Annotated[
+        Optional[tuple[float, float]],  # noqa: UP045
+        typer.Option(help="X Y of the pixel that the axis meets, instead of the middle of the rim"),
+    ] = None,
+    pixel_nm: Annotated[Optional[float], typer.Option(help="scan step")] = None,  # noqa: UP045
+    energy_kev: Annotated[Optional[float], typer.Option("--energy-keV", help="beam energy")] = None,  # noqa: UP045
+    thickness_nm: Annotated[Optional[float], typer.Option(help="of the foil")] = None,  # noqa: UP045
+    scan_shape: Annotated[
+        Optional[tuple[int, int]],  # noqa: UP045
+        typer.Option(help="ROWS COLUMNS of the scan, for frames in a row"),
+    ] = None,
+) -> None:
+    """Make views from a 4D scan, simulated or real.
+
+    The centre and the angle of a pixel come from the rim of the bright-field disc, in the vacuum scan if there is one,
+    the direction of the views from the Kikuchi line in the patterns. The scan is read once, in parts.
+
+    Example: veristem virtual run/scan.zspy --vacuum run/vacuum.zspy --pair-angle-deg 5 --radius-mrad 12 -o run/views.h5
+    """
+    from veristem.bench.views import write_views
+
+    check_suffix(out, ".h5")
+    lines = write_views(
+        scan, vacuum, out, lambda rows, total: progress(rows, total, "rows"),
+        pair_angle_deg=pair_angle_deg, radius_mrad=radius_mrad, views=views, offset_mrad=offset_mrad,
+        azimuth_deg=azimuth_deg, rotation_deg=rotation_deg, convergence_mrad=convergence_mrad,
+        mrad_per_pixel=mrad_per_pixel, center_px=center_px, pixel_nm=pixel_nm, energy_keV=energy_kev,
+        thickness_nm=thickness_nm, scan_shape=scan_shape,
+    )  # fmt: skip
+    for line in lines:
+        typer.echo(line, err=True)
+    typer.echo(out)
