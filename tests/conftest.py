@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numba
 import numpy as np
 import pytest
 
@@ -38,12 +39,28 @@ detector = { kind = "virtual", radius_mrad = 4.0 }
 """
 
 
+def pytest_configure():
+    """One thread a test process where several run at once: threads that wait for each other take twice the time."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        numba.set_num_threads(1)
+
+
 class Ended(NamedTuple):
     """How a command ended."""
 
     code: int
     out: str
     err: str
+
+
+@pytest.fixture
+def set_threads() -> Iterator[Callable[[int], None]]:
+    """Set the number of threads of compiled loops, as it was before after the test; 2 are to be had."""
+    if numba.config.NUMBA_NUM_THREADS < 2:  # type: ignore[attr-defined]
+        pytest.skip("one thread only")
+    before = numba.get_num_threads()
+    yield numba.set_num_threads
+    numba.set_num_threads(before)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -207,15 +206,12 @@ def test_oracles_replace_a_stage(crowded):
     assert detected["f_score"] > 0.98
 
 
-def test_the_result_does_not_depend_on_threads(sparse):
+def test_the_result_does_not_depend_on_threads(sparse, set_threads):
     """One thread and two give the same bits."""
-    most, found = numba.get_num_threads(), []
-    try:
-        for threads in {1, min(2, most)}:
-            numba.set_num_threads(threads)
-            found.append(reconstruct(sparse[1]))
-    finally:
-        numba.set_num_threads(most)
+    found = []
+    for threads in (1, 2):
+        set_threads(threads)
+        found.append(reconstruct(sparse[1]))
     assert (found[0].points_nm == found[-1].points_nm).all()
     assert (found[0].covariance_nm2 == found[-1].covariance_nm2).all()
 

@@ -1,6 +1,6 @@
 """Whatever happens to a study, it ends with the same table: killed, resumed, on one worker or many, on a full disk.
 
-VERISTEM_CELLS sets the number of cells (24 if not set); the figure of record is for 1000.
+VERISTEM_CELLS sets the number of cells (12 if not set); the figure of record is for 1000.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from veristem.datasets.results import TIMES
 
 resource = pytest.importorskip("resource", reason="limits and process groups are those of POSIX")
 
-CELLS = int(os.environ.get("VERISTEM_CELLS", "24"))
+CELLS = int(os.environ.get("VERISTEM_CELLS", "12"))
 PROGRAM = [sys.executable, "-c", "from veristem.bench.cli import main; main()"]
 STUDY = """
 [study]
@@ -140,7 +140,7 @@ def test_killed_thrice(start, undisturbed, tmp_path):
     moments = random.Random(0)
     for workers in (2, 1, 2):
         process = start("study.toml", "-o", tmp_path, "--workers", workers)
-        wait_for(process, tmp_path, parts(tmp_path) + moments.randint(1, CELLS // 8))
+        wait_for(process, tmp_path, parts(tmp_path) + moments.randint(1, CELLS // 6))
         children = psutil.Process(process.pid).children(recursive=True)
         process.kill()
         _, alive = psutil.wait_procs(children, timeout=20)

@@ -108,10 +108,10 @@ def pair_angle() -> Check:
 
 def depth_scale() -> Check:
     """Check 18: the disparity of a line from 100 nm before to 100 nm behind the focus, over what the angle says."""
-    length, width, pixel, radius = 200.0, 112.0, 1.0, 12.0
+    length, width, pixel, radius = 200.0, 112.0, 2.0, 12.0
     thickness = 2 * _REACH_NM + 30
     measured = pair_angle_rad(*_calibrated(_recipe(), [radius / 0.6])[1][0].directions_rad)
-    recipe = _recipe(specimen__field_nm=[width, length], scan__shape=[int(length), int(width)], scan__pixel_nm=pixel,
+    recipe = _recipe(specimen__field_nm=[width, length], scan__shape=[int(length / pixel), int(width / pixel)], scan__pixel_nm=pixel,
                      specimen__thickness_nm=thickness, microscope__detector__radius_mrad=radius)  # fmt: skip
     depth, shifts = np.empty(0), []
     for twice_b in ((1, 0, 1), (0, 1, 1)):  # superpartials that mirror each other: contrast shifts them oppositely
