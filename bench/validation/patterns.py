@@ -111,8 +111,13 @@ def depth_scale() -> Check:
     length, width, pixel, radius = 200.0, 112.0, 2.0, 12.0
     thickness = 2 * _REACH_NM + 30
     measured = pair_angle_rad(*_calibrated(_recipe(), [radius / 0.6])[1][0].directions_rad)
-    recipe = _recipe(specimen__field_nm=[width, length], scan__shape=[int(length / pixel), int(width / pixel)], scan__pixel_nm=pixel,
-                     specimen__thickness_nm=thickness, microscope__detector__radius_mrad=radius)  # fmt: skip
+    recipe = _recipe(
+        specimen__field_nm=[width, length],
+        specimen__thickness_nm=thickness,
+        scan__shape=[int(length / pixel), int(width / pixel)],
+        scan__pixel_nm=pixel,
+        microscope__detector__radius_mrad=radius,
+    )
     depth, shifts = np.empty(0), []
     for twice_b in ((1, 0, 1), (0, 1, 1)):  # superpartials that mirror each other: contrast shifts them oppositely
         truth, _ = acquire(foil_with(recipe, 0, 15.0, np.array(twice_b) / 2), recipe, np.random.default_rng(0))
