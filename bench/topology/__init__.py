@@ -1,0 +1,1 @@
+"""Persistent homology of masks of lines, in images and in volumes: filtrations, diagrams, distances, one score."""
