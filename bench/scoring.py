@@ -1,4 +1,4 @@
-"""Scores of a reconstruction against the truth: every metric; of lines, over three parts of the truth."""
+"""Scores of what was found against the truth: every metric of curves, points, masks or disparity."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ from veristem.datasets.shapes import as_array
 
 if TYPE_CHECKING:
     from veristem.bench.metrics.base import Metric
+    from veristem.bench.metrics.junctions import Label
+    from veristem.bench.metrics.pair import Pair
     from veristem.bench.metrics.point_pair import PointPair
 
 TOLERANCE_NM = 10.0
+REACH_PX = 2.0
 
 
 def metrics() -> list[Metric]:
@@ -85,12 +88,7 @@ def score_points(
         On a tolerance that is not positive.
     """
     pair = point_pair(truth, reconstruction, tolerance_nm, covariance_nm2)
-    scores: dict[str, float | None] = {"tolerance_nm": tolerance_nm}
-    for module in metric_modules():
-        if "points" in module.METRIC.of:
-            value = module.score(pair)
-            scores[module.METRIC.name] = value if value is None or np.isfinite(value) else None
-    return scores
+    return {"tolerance_nm": tolerance_nm} | _scores("points", pair)
 
 
 def point_pair(
@@ -150,23 +148,12 @@ def score_curves(
     InputError
         On a tolerance or a field that is not positive, a wrong shape, or a coordinate beyond a metre.
     """
-    from veristem.bench.metrics.lines import Lines
-    from veristem.bench.metrics.pair import Pair
-
-    if not (np.isfinite(tolerance_nm) and tolerance_nm > 0):
-        raise InputError(f"tolerance_nm: {tolerance_nm} found, a positive number allowed")
     if isinstance(truth, LineTruth):
         directions_rad = truth.directions_rad if directions_rad is None else directions_rad
-        field_nm = truth.field_nm if field_nm is None else field_nm
-    if field_nm is not None:
-        field_nm = as_array("field_nm", field_nm, (2,))
-        if field_nm.min() <= 0:
-            raise InputError(f"field_nm: {field_nm.min():g} found, positive numbers allowed")
-
     epipolar = None
     if directions_rad is not None:
         epipolar = epipolar_direction(as_array("directions_rad", directions_rad, (None, 2)))
-    pair = Pair.of(Lines.of(truth, tolerance_nm, field_nm), Lines.of(reconstruction, tolerance_nm, field_nm))
+    pair = curve_pair(truth, reconstruction, tolerance_nm=tolerance_nm, field_nm=field_nm)
     variants = {
         "": pair,
         "_visible": pair.visible(),
@@ -174,10 +161,100 @@ def score_curves(
     }
     scores: dict[str, float | None] = {"tolerance_nm": float(tolerance_nm)}
     for suffix, part in variants.items():
-        for module in metric_modules():
-            if "curves" not in module.METRIC.of:
-                continue
-            value = None if part is None else module.score(part)
+        scores |= _scores("curves", part, suffix)
+    return scores
+
+
+def curve_pair(
+    truth: LineTruth | DislocationNetwork | CurveSet,
+    reconstruction: CurveSet,
+    *,
+    tolerance_nm: float = TOLERANCE_NM,
+    field_nm=None,
+) -> Pair:
+    """Both sides as `score_curves` compares them, which says what the parameters and the errors are."""
+    from veristem.bench.metrics.lines import Lines
+    from veristem.bench.metrics.pair import Pair
+
+    if not (np.isfinite(tolerance_nm) and tolerance_nm > 0):
+        raise InputError(f"tolerance_nm: {tolerance_nm} found, a positive number allowed")
+    if isinstance(truth, LineTruth):
+        field_nm = truth.field_nm if field_nm is None else field_nm
+    if field_nm is not None:
+        field_nm = as_array("field_nm", field_nm, (2,))
+        if field_nm.min() <= 0:
+            raise InputError(f"field_nm: {field_nm.min():g} found, positive numbers allowed")
+    return Pair.of(Lines.of(truth, tolerance_nm, field_nm), Lines.of(reconstruction, tolerance_nm, field_nm))
+
+
+def junction_table(
+    truth: LineTruth | DislocationNetwork | CurveSet, reconstruction: CurveSet, **how
+) -> dict[Label, tuple[int, int]]:
+    """For each kind of junction how many there are, and how many of them were found within the tolerance.
+
+    A kind is the Burgers vectors of the lines that meet [nm], up to their sign and in order; () where the truth has
+    none. Of a truth that tells what is visible only visible lines count, as in ``junction_recall_visible``.
+
+    Parameters
+    ----------
+    truth, reconstruction, **how
+        As of `curve_pair`.
+    """
+    from veristem.bench.metrics.junctions import table
+
+    pair = curve_pair(truth, reconstruction, **how)
+    wanted = (pair.visible() or pair).counted_graph
+    assert wanted is not None
+    return table(wanted, pair.found_graph)
+
+
+def score_masks(truth, found, *, tolerance_px: float = 0.0) -> dict[str, float | None]:
+    """All scores of masks by name, and ``tolerance_px``; None for no value.
+
+    Parameters
+    ----------
+    truth, found : (Y, X) bool
+        True where a line is; `veristem.bench.metrics.mask_pair` draws them from a truth and from contours.
+    tolerance_px : float
+        Distance within which a pixel counts as found; clDice knows none.
+
+    Raises
+    ------
+    InputError
+        On masks that are not of one shape or have other values than 0 and 1, or a tolerance below 0.
+    """
+    from veristem.bench.metrics.mask_pair import MaskPair
+
+    return {"tolerance_px": float(tolerance_px)} | _scores("masks", MaskPair.of(truth, found, tolerance_px))
+
+
+def score_disparity(truth_px, found_px, *, reach_px: float = REACH_PX) -> dict[str, float | None]:
+    """All scores of a disparity by name, and ``reach_px``; None for no value.
+
+    Parameters
+    ----------
+    truth_px, found_px : (Y, X) float
+        Disparity of the pixels of the first view [px], NaN where there is none;
+        `veristem.bench.metrics.disparity_pair` draws them from a truth and from matches.
+    reach_px : float
+        Each pixel of the truth is compared with the nearest one that has a disparity, no farther than this.
+
+    Raises
+    ------
+    InputError
+        On maps that are not of one shape, an infinite disparity, or a reach below 0.
+    """
+    from veristem.bench.metrics.disparity_pair import DisparityPair
+
+    return {"reach_px": float(reach_px)} | _scores("disparity", DisparityPair.of(truth_px, found_px, reach_px))
+
+
+def _scores(kind: str, pair, suffix: str = "") -> dict[str, float | None]:
+    """All metrics of a kind by name; None where one has no value, and of no pair."""
+    scores: dict[str, float | None] = {}
+    for module in metric_modules():
+        if kind in module.METRIC.of:
+            value = None if pair is None else module.score(pair)
             scores[module.METRIC.name + suffix] = value if value is None or np.isfinite(value) else None
     return scores
 

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from veristem.bench.scoring import metrics, score_curves, score_points, vertex_errors_nm
+from veristem.bench.scoring import (
+    metrics,
+    score_curves,
+    score_disparity,
+    score_masks,
+    score_points,
+    vertex_errors_nm,
+)
 from veristem.datasets import CurveSet, DislocationNetwork, InputError, ParticleDispersion, PointSet
 from veristem.datasets.results import score_columns
 
@@ -25,7 +32,8 @@ def scores(truth, found, **options):
 def test_every_column_of_the_results_has_a_metric():
     """The table, the list of metrics and the scores name the same things; names are those of the files."""
     names = [m.name for m in metrics()]
-    of_curves, of_points = ([m.name for m in metrics() if kind in m.of] for kind in ("curves", "points"))
+    kinds = ("curves", "points", "masks", "disparity")
+    of_curves, of_points, of_masks, of_disparity = ([m.name for m in metrics() if kind in m.of] for kind in kinds)
     result = scores(curves(LINE), curves(LINE))
     assert {n for n in result if not n.endswith(("_visible", "_psi_above_25"))} == {*of_curves, "tolerance_nm"}
     sphere = ParticleDispersion([[1.0, 1.0, 1.0]], [1.0], [2.0, 2.0, 2.0])
@@ -33,7 +41,9 @@ def test_every_column_of_the_results_has_a_metric():
     assert set(points) == {*of_points, "tolerance_nm"}
     assert {*result, *points} == {*score_columns(), "tolerance_nm"}
     assert len(set(names)) == len(names)
-    assert set(names) == {*of_curves, *of_points}
+    assert set(names) == {*of_curves, *of_points, *of_masks, *of_disparity}
+    assert set(score_masks(np.eye(3), np.eye(3))) == {*of_masks, "tolerance_px"}
+    assert set(score_disparity(np.eye(3), np.eye(3))) == {*of_disparity, "reach_px"}
     for m in metrics():
         assert m.meaning
         assert m.empty
@@ -42,7 +52,8 @@ def test_every_column_of_the_results_has_a_metric():
 
 
 def test_identical_is_perfect():
-    result = scores(curves(LINE), curves(LINE))
+    fork = curves(LINE, [LINE.mean(axis=0), moved(LINE.mean(axis=0), y=80, z=40)])
+    result = scores(fork, fork)
     for m in metrics():
         if m.name != "calibration" and "curves" in m.of:
             assert result[m.name] == pytest.approx(m.good, abs=1e-9)
@@ -58,7 +69,9 @@ def test_shifted_across(shift, axis):
         "accuracy_nm": shift,
         "completeness_nm": shift,
         "chamfer_nm": 2 * shift,
+        "hausdorff_nm": shift,
         "hausdorff95_nm": shift,
+        "tangent_error_deg": 0.0,
         "precision": 1.0,
         "recall": 1.0,
         "f_score": 1.0,
@@ -80,6 +93,7 @@ def test_shifted_along():
     assert result["completeness_nm"] == pytest.approx(20**2 / 2 / 200)
     assert result["precision"] == pytest.approx(190 / 200)
     assert result["recall"] == pytest.approx(190 / 200)
+    assert result["hausdorff_nm"] == pytest.approx(20, abs=1e-6)
     assert result["hausdorff95_nm"] == pytest.approx(10, abs=2.5)  # half a step of samples
     assert result["lateral_rmse_nm"] == pytest.approx(np.sqrt(10**3 / 3 / 190), abs=0.02)
 
@@ -102,6 +116,7 @@ def test_half_missing():
     assert result["recall"] == pytest.approx(0.55)  # 100 nm and a tolerance of 200 nm
     assert result["completeness_nm"] == pytest.approx(100**2 / 2 / 200)
     assert result["f_score"] == pytest.approx(2 * 0.55 / 1.55)
+    assert result["hausdorff_nm"] == pytest.approx(100, abs=1e-6)
     assert result["hausdorff95_nm"] == pytest.approx(90, abs=2.5)
     assert result["length_ratio"] == pytest.approx(0.5)
 
@@ -116,7 +131,52 @@ def test_spurious_line():
     assert result["f_score"] == pytest.approx(2 / 3)
     assert result["length_ratio"] == pytest.approx(2)
     assert result["depth_rmse_nm"] == pytest.approx(0, abs=1e-9)
+    assert result["hausdorff_nm"] == pytest.approx(60, abs=1e-6)
     assert result["betti0_error"] == 1
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0, 0.0), (0.0, 4.0, 0.0), (0.0, 0.0, -7.0)])
+def test_the_same_line_with_other_vertices_has_the_same_scores(shift):
+    """Both sides written with vertices at other places: nothing changes to 1e-6, be the line shifted or not."""
+    rng = np.random.default_rng(5)
+
+    def written(line):
+        at = np.concatenate([[0, 1], rng.uniform(0, 1, 23)])
+        return line[0] + np.sort(at)[:, None] * (line[1] - line[0])
+
+    plain = scores(curves(LINE), curves(LINE + shift))
+    other = scores(curves(written(LINE)), curves(written(LINE + shift)))
+    assert other == pytest.approx(plain, abs=1e-6)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 1e-4, 2.0, 3.5])
+def test_a_turned_line(degrees):
+    """About its middle, in depth: the angle is that of the turn, and the farthest point is an end."""
+    a, middle = np.radians(degrees), LINE.mean(axis=0)
+    turned = middle + (LINE - middle) @ [[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]]
+    for found in (turned, turned[::-1]):
+        result = scores(curves(LINE), curves(found))
+        assert result["tangent_error_deg"] == pytest.approx(degrees, abs=1e-6)
+        assert result["hausdorff_nm"] == pytest.approx(100 * np.sin(a), abs=1e-6)
+        assert result["depth_bias_nm"] == pytest.approx(0, abs=1e-9)
+
+
+def test_tangent_of_a_zigzag_by_hand():
+    """A line that goes 3 nm up on 4 nm along and back: every piece is off by atan(3/4)."""
+    x = np.arange(51) * 4.0
+    zigzag = np.stack([100 + x, 50 + 0 * x, 80 + 3.0 * (np.arange(51) % 2)], axis=1)
+    result = scores(curves(LINE), curves(zigzag))
+    assert result["tangent_error_deg"] == pytest.approx(np.degrees(np.arctan(3 / 4)))
+    assert result["length_ratio"] == pytest.approx(5 / 4)
+    assert result["hausdorff_nm"] == pytest.approx(3, abs=1e-6)
+
+
+def test_hausdorff_between_the_samples_by_hand():
+    """The farthest point of a line between two parallel ones lies where they are equally far, not at a sample."""
+    truth = curves([[100.0, 50, 80], [200.0, 50, 80]], [[243.0, 50, 80], [300.0, 50, 80]])
+    result = scores(truth, curves(LINE))
+    assert result["hausdorff_nm"] == pytest.approx(21.5, abs=1e-6)
+    assert result["hausdorff95_nm"] < 20
 
 
 def test_spread_is_without_the_mean():

@@ -253,7 +253,7 @@ def test_lines_against_particles(truth):
 def test_list_shows_what_each_is_of(cli):
     """A reader of the list sees which metrics score curves, which points, which both."""
     of = {line.split()[0]: line.split()[3] for line in cli("list", "metrics").out.splitlines()}
-    assert (of["recall"], of["apls"], of["count_truth"]) == ("curves+points", "curves", "points")
+    assert (of["recall"], of["apls"], of["count_truth"]) == ("curves+points+masks", "curves", "points")
     assert {name for name, what in of.items() if "points" in what} == set(POINT_SCORES)
     assert of == {m.name: "+".join(m.of) for m in metrics()}
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from veristem.bench.scoring import metrics, score_curves
+from veristem.bench.scoring import metrics, score_curves, vertex_errors_nm
 from veristem.datasets import CurveSet
 
 PAIR = np.array([[0.07, 0.0], [-0.07, 0.0]])
@@ -114,3 +114,49 @@ def test_deleting_lines_costs_recall_and_adding_costs_precision(seed):
     for name in ("precision", "f_score", "apls"):
         assert np.all(np.diff([r[name] for r in added]) < 0)
     assert all(r["recall"] == 1 for r in added)
+
+
+@quick
+@given(st.integers(0, 10_000))
+def test_distances_are_metrics(seed):
+    """Chamfer and Hausdorff are symmetric; Hausdorff keeps the triangle inequality, being exact between samples."""
+    a, b, c = (CurveSet(tuple(wandering(seed + k, 2))) for k in (0, 20_000, 40_000))
+    there, back = score_curves(a, b), score_curves(b, a)
+    for name in ("chamfer_nm", "hausdorff_nm", "hausdorff95_nm", "f_score", "betti0_error", "betti1_error"):
+        assert there[name] == pytest.approx(back[name], abs=1e-6)
+    assert (there["accuracy_nm"], there["precision"]) == (back["completeness_nm"], back["recall"])
+    ab, bc, ac = (score_curves(*pair)["hausdorff_nm"] for pair in ((a, b), (b, c), (a, c)))
+    assert None not in (ab, bc, ac)
+    assert ac <= ab + bc + 1e-6
+    assert there["hausdorff95_nm"] <= ab
+
+
+@quick
+@given(st.integers(0, 10_000))
+def test_hausdorff_is_exact(seed):
+    """Against points a thousandth of the largest segment apart."""
+    a, b = (CurveSet(tuple(wandering(seed + k, 2))) for k in (0, 20_000))
+    dense = [
+        np.concatenate([p + np.linspace(0, 1, 1001)[:, None] * (q - p) for c in s.curves_nm for p, q in pairwise(c)])
+        for s in (a, b)
+    ]
+    brute = max(
+        np.max(e) for e in (vertex_errors_nm(b, CurveSet((dense[0],))) + vertex_errors_nm(a, CurveSet((dense[1],))))
+    )
+    exact = score_curves(a, b)["hausdorff_nm"]
+    assert brute - 1e-6 <= exact <= brute + 0.03
+
+
+@quick
+@given(st.integers(0, 10_000))
+def test_more_jitter_costs_more(seed):
+    """Every metric that sees it, on the same draw in three strengths that stay within the tolerance."""
+    rng = np.random.default_rng(seed)
+    lines = [np.linspace(a, a + d, 12) for a, d in zip(rng.uniform(0, 300, (4, 3)), rng.normal(0, 120, (4, 3)))]
+    moves = [np.clip(rng.normal(0, 1, c.shape), -2, 2) for c in lines]
+    results = [
+        score_curves(CurveSet(tuple(lines)), CurveSet(tuple(c + s * m for c, m in zip(lines, moves))))
+        for s in (0, 0.5, 1, 2)
+    ]
+    for name in ("accuracy_nm", "chamfer_nm", "hausdorff_nm", "depth_rmse_nm", "lateral_rmse_nm", "tangent_error_deg"):
+        assert np.all(np.diff([r[name] for r in results]) > 0), name

@@ -13,8 +13,9 @@ FLAT = [[50.0, 100, 60], [250.0, 100, 60]]  # along x, the epipolar direction of
 STEEP = [[50.0, 200, 60], [50.0, 300, 60]]  # along y
 PAIR = np.array([[0.07, 0.0], [-0.07, 0.0]])
 METRICS = [m for m in metrics() if "curves" in m.of]
-DISTANCES = ("accuracy_nm", "completeness_nm", "chamfer_nm", "hausdorff95_nm")
-ERRORS = ("depth_bias_nm", "depth_rmse_nm", "depth_spread_nm", "lateral_rmse_nm", "calibration")
+DISTANCES = ("accuracy_nm", "completeness_nm", "chamfer_nm", "hausdorff_nm", "hausdorff95_nm")
+ERRORS = ("depth_bias_nm", "depth_rmse_nm", "depth_spread_nm", "lateral_rmse_nm", "tangent_error_deg", "calibration")
+JUNCTIONS = ("junction_recall", "junction_precision")  # single lines have none
 
 
 def curves(*lines) -> CurveSet:
@@ -49,7 +50,7 @@ def line_truth(truth: LineTruth, lines, visible) -> LineTruth:
 def test_empty_sides(truth, found, expected):
     """As methods.md has it; nothing is ever NaN, and the variants follow."""
     result = score_curves(truth, found, directions_rad=PAIR)
-    nothing = dict.fromkeys((*DISTANCES, *ERRORS))
+    nothing = dict.fromkeys((*DISTANCES, *ERRORS, *JUNCTIONS))
     betti = {"betti0_error": abs(len(truth.curves_nm) - len(found.curves_nm)), "betti1_error": 0}
     for name, value in {**expected, **nothing, **betti}.items():
         assert result[name] == value, name
@@ -120,7 +121,7 @@ def test_angle_to_the_epipolar_direction(truth):
     assert result["chamfer_nm_psi_above_25"] == pytest.approx(2)
     assert result["length_ratio_psi_above_25"] == pytest.approx(1)
     assert result["f_score_psi_above_25"] == pytest.approx(1)
-    for name in ("apls", "betti0_error", "betti1_error"):
+    for name in ("apls", "betti0_error", "betti1_error", *JUNCTIONS):
         assert result[name + "_psi_above_25"] is None
     assert score_curves(both, curves(FLAT))["recall_psi_above_25"] == 0
     turned = score_curves(both, curves(np.add(FLAT, [0, 0, 9])), directions_rad=PAIR[:, ::-1])

@@ -36,7 +36,7 @@ def listing(kind: str) -> list[str]:
     if kind == "metrics":
         from veristem.bench.scoring import metrics
 
-        return [f"{m.name:26s} {m.unit or '-':4s} {m.better:7s} {'+'.join(m.of):14s} {m.meaning}" for m in metrics()]
+        return [f"{m.name:26s} {m.unit or '-':4s} {m.better:7s} {'+'.join(m.of):19s} {m.meaning}" for m in metrics()]
     if kind == "materials":
         from veristem.datasets.crystal import material_names
 

@@ -26,8 +26,8 @@ class Metric:
         Value of a perfect reconstruction, and one at which it is of little use (the ends of a colour scale).
     empty : str
         What empty inputs give.
-    of : tuple of "curves", "points"
-        What it scores; ``score`` then takes a `Pair` or a `PointPair`.
+    of : tuple of "curves", "points", "masks", "disparity"
+        What it scores; ``score`` then takes a `Pair`, a `PointPair`, a `MaskPair` or a `DisparityPair`.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Metric:
     good: float
     bad: float
     empty: str
-    of: tuple[Literal["curves", "points"], ...] = ("curves",)
+    of: tuple[Literal["curves", "points", "masks", "disparity"], ...] = ("curves",)
 
     def loss(self, value: float) -> float:
         """Distance from the value of a perfect reconstruction: less is better for every metric."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from veristem.bench.metrics import precision, recall
 from veristem.bench.metrics.base import Metric
+from veristem.bench.metrics.mask_pair import MaskPair
 from veristem.bench.metrics.pair import Pair
 from veristem.bench.metrics.point_pair import PointPair
 
@@ -15,11 +16,11 @@ METRIC = Metric(
     good=1.0,
     bad=0.0,
     empty="1 when both sides are empty, 0 when one is; null in a variant when only one is and the other is right",
-    of=("curves", "points"),
+    of=("curves", "points", "masks"),
 )
 
 
-def score(pair: Pair | PointPair) -> float | None:
+def score(pair: Pair | PointPair | MaskPair) -> float | None:
     """2PR / (P + R), 0 when both are 0; of the visible truth: P against all truth, R of the visible."""
     p, r = precision.score(pair), recall.score(pair)
     if p is None and r is None:

@@ -25,6 +25,12 @@ class LineGraph:
         First and last node of each chain.
     lengths_nm : (C,) float
         Arc length of each chain [nm].
+    end_segments : (C, 2) int
+        First and last segment of each chain; -1 of a chain that is a link.
+    nodes_nm : (N, 3) float
+        Positions of the nodes [nm].
+    lines : Lines
+        The segments.
     """
 
     def __init__(self, lines: Lines):
@@ -33,10 +39,12 @@ class LineGraph:
         graph, points = _joined(lines)
         walks = _walks(graph)
         nodes = {node: i for i, node in enumerate(dict.fromkeys(n for walk in walks for n in (walk[0], walk[-1])))}
-        self.node_count = len(nodes)
+        self.lines, self.nodes_nm, self.node_count = lines, points[list(nodes)], len(nodes)
         self.chains = np.array([(nodes[w[0]], nodes[w[-1]]) for w in walks], int).reshape(-1, 2)
         steps = [[graph.edges[pair]["length"] for pair in pairwise(w)] for w in walks]
         self.lengths_nm = np.array([sum(s) for s in steps])
+        on = [[s for pair in pairwise(w) if (s := graph.edges[pair]["segment"]) >= 0] or [-1] for w in walks]
+        self.end_segments = np.array([(s[0], s[-1]) for s in on], int).reshape(-1, 2)
         self.components = nx.number_connected_components(graph)
         self.loops = graph.number_of_edges() - graph.number_of_nodes() + self.components
 
@@ -123,8 +131,10 @@ def _joined(lines: Lines):
     _, first, ids = np.unique(np.round(ends, 6), axis=0, return_index=True, return_inverse=True)
     points, ids = ends[first], ids.reshape(2, -1).T
     graph = nx.Graph()
-    graph.add_weighted_edges_from(
-        ((u, v, w) for (u, v), w in zip(ids.tolist(), lines.lengths_nm.tolist()) if u != v), weight="length"
+    graph.add_edges_from(
+        (u, v, {"length": length, "segment": segment})
+        for segment, ((u, v), length) in enumerate(zip(ids.tolist(), lines.lengths_nm.tolist()))
+        if u != v
     )
 
     def reached(node) -> dict:
@@ -149,13 +159,14 @@ def _joined(lines: Lines):
                 feet.append(foot[best])
                 on_edge.setdefault((u, v), []).append((to_u, node))
     for (u, v), new in on_edge.items():
-        row = [(0.0, u), *sorted(new), (graph.edges[u, v]["length"], v)]
+        edge = graph.edges[u, v]
+        row = [(0.0, u), *sorted(new), (edge["length"], v)]
         graph.remove_edge(u, v)
         for (s, a), (t, b) in pairwise(row):
-            graph.add_edge(a, b, length=max(t - s, 0.0))
+            graph.add_edge(a, b, length=max(t - s, 0.0), segment=edge["segment"])
     for distance, end, node in sorted(links):
         if node not in reached(end):
-            graph.add_edge(end, node, length=distance)
+            graph.add_edge(end, node, length=distance, segment=-1)
     return graph, np.concatenate([points, np.reshape(feet, (-1, 3))])
 
 

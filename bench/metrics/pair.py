@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +29,8 @@ class Samples:
         Segment of the other side; -1 when that side is empty.
     sigma_nm : (N,) float
         Reported standard deviation of z [nm], NaN where there is none.
+    piece_nm : (N, 2, 3) float or None
+        Ends of the piece of line whose middle each point is [nm]; None of vertices and particles.
     """
 
     weight_nm: np.ndarray
@@ -36,19 +38,27 @@ class Samples:
     offset_nm: np.ndarray
     nearest: np.ndarray
     sigma_nm: np.ndarray
+    piece_nm: np.ndarray | None = None
 
     @staticmethod
-    def of(points_nm: np.ndarray, weight_nm: np.ndarray, other: Lines, sigma_nm: np.ndarray | None = None) -> Samples:
-        """The points (N, 3) measured to the lines of the other side."""
-        distance, foot, nearest = other.nearest(points_nm)
-        sigma = np.full(len(points_nm), np.nan) if sigma_nm is None else sigma_nm
-        return Samples(weight_nm, distance, points_nm - foot, nearest, sigma)
+    def along(lines: Lines, other: Lines) -> Samples:
+        """Uniform samples of some lines, measured to those of the other side."""
+        piece, weight, _ = lines.pieces
+        middle = piece.mean(axis=1)
+        distance, foot, nearest = other.nearest(middle)
+        return Samples(weight, distance, middle - foot, nearest, np.full(len(middle), np.nan), piece)
+
+    @staticmethod
+    def at_ends(lines: Lines, other: Lines) -> Samples:
+        """The ends of all segments, of equal weight, measured to the lines of the other side."""
+        ends = np.concatenate([lines.start_nm, lines.stop_nm])
+        distance, foot, nearest = other.nearest(ends)
+        return Samples(np.ones(len(ends)), distance, ends - foot, nearest, lines.sigma_nm.T.ravel())
 
     def where(self, mask: np.ndarray) -> Samples:
         """Some of the samples."""
-        return Samples(
-            self.weight_nm[mask], self.distance_nm[mask], self.offset_nm[mask], self.nearest[mask], self.sigma_nm[mask]
-        )
+        parts = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(self, **{name: part[mask] for name, part in parts.items() if part is not None})
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,16 +94,15 @@ class Pair:
     @staticmethod
     def of(truth: Lines, found: Lines) -> Pair:
         """All truth against all of the reconstruction."""
-        ends = np.concatenate([found.start_nm, found.stop_nm])
         graph = LineGraph(truth)
         return Pair(
             truth,
             graph,
             LineGraph(found),
             graph,
-            Samples.of(*truth.samples[:2], found),
-            Samples.of(*found.samples[:2], truth),
-            Samples.of(ends, np.ones(len(ends)), truth, found.sigma_nm.T.ravel()),
+            Samples.along(truth, found),
+            Samples.along(found, truth),
+            Samples.at_ends(found, truth),
             truth.tolerance_nm,
         )
 
@@ -108,7 +117,7 @@ class Pair:
             return None
         return replace(
             self,
-            truth=self.truth.where(visible[self.truth_lines.samples[2]]),
+            truth=self.truth.where(visible[self.truth_lines.pieces[2]]),
             counted_graph=self.truth_graph if visible.all() else LineGraph(self.truth_lines.where(visible)),
         )
 
@@ -127,7 +136,7 @@ class Pair:
         steep = np.append(np.arctan2(across, np.abs(tangent @ epipolar)) > np.radians(PSI_DEG), True)  # -1: no truth
         return replace(
             self,
-            truth=self.truth.where((steep[:-1] & truth.visible)[truth.samples[2]]),
+            truth=self.truth.where((steep[:-1] & truth.visible)[truth.pieces[2]]),
             found=self.found.where(steep[self.found.nearest]),
             vertices=self.vertices.where(steep[self.vertices.nearest]),
             counted_graph=None,

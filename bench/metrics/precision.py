@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from veristem.bench.metrics.base import Metric, mean
+from veristem.bench.metrics.mask_pair import MaskPair
 from veristem.bench.metrics.pair import Pair
 from veristem.bench.metrics.point_pair import PointPair
 
@@ -10,14 +11,14 @@ METRIC = Metric(
     name="precision",
     unit="",
     better="higher",
-    meaning="share of what was found (of length, of number) within the tolerance of the truth: the matched fraction",
+    meaning="share of what was found (length, number, pixels) within the tolerance of the truth: the matched fraction",
     good=1.0,
     bad=0.0,
     empty="null when the reconstruction is empty, 0 when only the truth is",
-    of=("curves", "points"),
+    of=("curves", "points", "masks"),
 )
 
 
-def score(pair: Pair | PointPair) -> float | None:
+def score(pair: Pair | PointPair | MaskPair) -> float | None:
     """Share of the reconstruction's length within the tolerance of any truth line."""
     return mean(pair.within(pair.found).astype(float), pair.found.weight_nm)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from veristem.bench.metrics.base import Metric, mean
+from veristem.bench.metrics.mask_pair import MaskPair
 from veristem.bench.metrics.pair import Pair
 from veristem.bench.metrics.point_pair import PointPair
 
@@ -10,14 +11,14 @@ METRIC = Metric(
     name="recall",
     unit="",
     better="higher",
-    meaning="share of the truth (of its length, of its number) within the tolerance of the reconstruction",
+    meaning="share of the truth (its length, number, pixels) within the tolerance of the reconstruction",
     good=1.0,
     bad=0.0,
     empty="null when the truth is empty, 0 when only the reconstruction is",
-    of=("curves", "points"),
+    of=("curves", "points", "masks"),
 )
 
 
-def score(pair: Pair | PointPair) -> float | None:
+def score(pair: Pair | PointPair | MaskPair) -> float | None:
     """Share of the truth's length within the tolerance of the reconstruction."""
     return mean(pair.within(pair.truth).astype(float), pair.truth.weight_nm)
