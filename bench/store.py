@@ -157,6 +157,9 @@ def _read(path: Path):
             table = file.read(use_threads=False)
     except (pa.ArrowException, OSError, EOFError):
         return None
+    for field in schema():  # a version that had fewer numbers: they are null in its rows
+        if field.name not in table.schema.names and field.type == pa.float64():
+            table = table.append_column(field, pa.nulls(len(table), field.type))
     found, allowed = set(table.schema.names), set(schema().names)
     if missing := [*(allowed - found), *(found - allowed)]:
         how = "without" if missing[0] in allowed else "with"

@@ -345,6 +345,16 @@ def test_results_of_another_version(results, tmp_path):
     assert set(tmp_path.rglob("*")) == before
 
 
+def test_results_of_a_version_that_had_fewer_numbers(results, tmp_path):
+    """A score that came later is null in older rows, and all else is as it was."""
+    folder, table = results
+    later = ["hausdorff_nm", "junction_recall_visible", "line_cnr"]
+    pq.write_table(pq.read_table(folder / "results.parquet").drop_columns(later), tmp_path / "results.parquet")
+    older = read_table(tmp_path)
+    assert older[later].isna().all(axis=None)
+    pd.testing.assert_frame_equal(older.drop(columns=later), table.drop(columns=later))
+
+
 def test_a_row_serves_another_study(results, tmp_path):
     """An axis that is added later finds the finished rows, and they are told under the new name and conditions."""
     folder, table = results
