@@ -25,6 +25,7 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object and nothing else")] = False,
 ) -> None:
     """Compare a reconstruction with the truth."""
+    from veristem.bench.extents import mismatch
     from veristem.bench.pages import read_truth_file
     from veristem.bench.scoring import score as run
     from veristem.datasets.formats import read_curves, read_points
@@ -36,6 +37,8 @@ def score(
     directions = read_acquisition(acquisition).directions_rad if acquisition else None
     found = read_points(reconstruction) if reconstruction.suffix.lower() == ".csv" else read_curves(reconstruction)
     scores = run(loaded, found, tolerance_nm=tolerance_nm, directions_rad=directions)
+    if warning := mismatch(loaded, found):
+        typer.echo(f"warning: {warning}", err=True)
     if as_json:
         typer.echo(json.dumps(scores))
         return
