@@ -1,9 +1,9 @@
 """How far two persistence diagrams are apart: Wasserstein-1, Wasserstein-2 and bottleneck, all exact.
 
-The ground norm is the maximum norm, in which the distance of a point to the diagonal is half its life. A pair of points
-is of use only if it is cheaper than both points' ways to the diagonal; useful pairs fall apart into small groups, each
-of which is solved by itself. What is left out can be exchanged for ways to the diagonal at no cost, so nothing is
-approximated.
+The ground norm is the maximum norm, in which the distance of a point to the diagonal is half its life. For Wasserstein
+distances a pair of points is of use only if it is cheaper than both points' ways to the diagonal; useful pairs fall
+apart into small groups, each of which GUDHI and POT solve by itself. What is left out can be exchanged for ways to the
+diagonal at no cost, so nothing is approximated.
 """
 
 from __future__ import annotations
@@ -55,32 +55,47 @@ def _wasserstein(first: np.ndarray, second: np.ndarray, order: int) -> float:
             saved = to_a[:, None] + to_b - _ways(a, b) ** order
             total += to_a.sum() + to_b.sum() - saved.max(initial=0)
         else:
+            a, b = (a, b) if len(a) >= len(b) else (b, a)  # POT is many times faster from the longer to the shorter
             total += float(wasserstein_distance(a, b, order=order, internal_p=np.inf)) ** order  # type: ignore[arg-type]
     return float(total ** (1 / order))
 
 
 def _bottleneck(first: np.ndarray, second: np.ndarray) -> float:
-    from gudhi import bottleneck_distance
+    """The least way with which all points that have a longer one to the diagonal find a partner, by bisection.
 
-    longest = 0.0
-    for a, b in _groups(first, second, np.inf):
-        if len(a) and len(b):
-            longest = max(longest, bottleneck_distance(a, b))
-        else:
-            longest = max(longest, _to_diagonal(a).max(initial=0), _to_diagonal(b).max(initial=0))
-    return float(longest)
+    Both sides can be asked by themselves: a matching that serves those of the first and one that serves those of the
+    second give one that serves both (Mendelsohn & Dulmage 1958).
+    """
+    ways, to_first, to_second = _ways(first, second), _to_diagonal(first), _to_diagonal(second)
+
+    def fits(way: float) -> bool:
+        return _all_find(ways[to_first > way] <= way) and _all_find(ways.T[to_second > way] <= way)
+
+    farthest = max(to_first.max(initial=0), to_second.max(initial=0))
+    possible = np.unique(np.concatenate([[0.0], to_first, to_second, ways[ways <= farthest]]))
+    low, high = 0, len(possible) - 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fits(possible[middle]) else (middle + 1, high)
+    return float(possible[low])
 
 
-def _groups(first: np.ndarray, second: np.ndarray, order: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _all_find(allowed: np.ndarray) -> bool:
+    """Whether each row can have a column of its own."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
+    if len(allowed) > allowed.shape[1] or not allowed.any(axis=1).all():
+        return False
+    return not len(allowed) or bool((maximum_bipartite_matching(csr_array(allowed), "column") >= 0).all())
+
+
+def _groups(first: np.ndarray, second: np.ndarray, order: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Points that useful pairs tie together; then those of either side that no useful pair has."""
     from scipy.sparse import bmat, csr_array
     from scipy.sparse.csgraph import connected_components
 
-    to_first, to_second = _to_diagonal(first)[:, None], _to_diagonal(second)
-    if np.isinf(order):
-        useful = _ways(first, second) < np.maximum(to_first, to_second)
-    else:
-        useful = _ways(first, second) ** order < to_first**order + to_second**order
+    useful = _ways(first, second) ** order < _to_diagonal(first)[:, None] ** order + _to_diagonal(second) ** order
     paired_first, paired_second = np.flatnonzero(useful.any(axis=1)), np.flatnonzero(useful.any(axis=0))
     yield np.delete(first, paired_first, axis=0), second[:0]
     yield first[:0], np.delete(second, paired_second, axis=0)

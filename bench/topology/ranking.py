@@ -11,6 +11,7 @@ from veristem.bench.topology.score import Topology, topological_score
 from veristem.datasets.errors import InputError
 
 _RESAMPLES = 4000
+_CHANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -26,15 +27,14 @@ class Ranked:
     low, high : float
         95 % interval of that mean, by Student's t over the seeds [1/µm]; NaN for one seed.
     behind : float
-        Score less that of the best [1/µm].
-    behind_low, behind_high : float
-        95 % interval of ``behind``, paired seed by seed: what a hard specimen does to both cancels [1/µm].
+        Score less that of the lowest [1/µm].
     best_probability : float
         Share of resamples of the seeds (with replacement, the same for all conditions) in which its mean is lowest;
         equal ones share it.
     tied : bool
-        Whether it cannot be told from the best: the interval of ``behind`` reaches 0, or there is one seed only. True
-        for the best itself.
+        Whether it may be the best: no other condition is better by more than chance makes it, paired seed by seed. The
+        one that is truly best is among the tied with a probability of 95 %, however many there are (Student's t,
+        one-sided, Bonferroni). All are tied when there is one seed only.
     """
 
     condition: str
@@ -42,8 +42,6 @@ class Ranked:
     low: float
     high: float
     behind: float
-    behind_low: float
-    behind_high: float
     best_probability: float
     tied: bool
 
@@ -96,36 +94,33 @@ def rank_scores(scores: Mapping[str, np.ndarray], rng: np.random.Generator) -> l
     """The ranking of scores (S,) of each condition over the same seeds, less being better; see `rank_conditions`."""
     table = np.array(list(scores.values()), float)
     means = table.mean(axis=1)
-    best = table[means.argmin()]
     drawn = rng.integers(0, table.shape[1], (_RESAMPLES, table.shape[1]))
     resampled = table[:, drawn].mean(axis=2)
     lowest = np.isclose(resampled, resampled.min(axis=0), rtol=1e-9, atol=1e-12)
     probability = (lowest / lowest.sum(axis=0)).mean(axis=1)
+    chance = _CHANCE / max(len(table) - 1, 1)
     ranked = []
     for c in np.argsort(means, kind="stable"):
-        low, high = _interval(table[c])
-        behind_low, behind_high = _interval(table[c] - best)
+        half = _half_interval(table[c], _CHANCE / 2)
+        beaten = [(d := table[c] - other).mean() > _half_interval(d, chance) + 1e-12 for other in table]
         ranked.append(
             Ranked(
                 condition=list(scores)[c],
                 score=float(means[c]),
-                low=low,
-                high=high,
+                low=float(means[c] - half),
+                high=float(means[c] + half),
                 behind=float(means[c] - means.min()),
-                behind_low=behind_low,
-                behind_high=behind_high,
                 best_probability=float(probability[c]),
-                tied=not behind_low > 0,  # NaN, of one seed, is tied
+                tied=not any(beaten),
             )
         )
     return ranked
 
 
-def _interval(values: np.ndarray) -> tuple[float, float]:
-    """95 % interval of the mean by Student's t; NaN for a single value."""
+def _half_interval(values: np.ndarray, chance: float) -> float:
+    """How far the mean may lie above the truth but for a chance, by Student's t; NaN for a single value."""
     from scipy.stats import t
 
     if len(values) < 2:
-        return np.nan, np.nan
-    half = float(t.ppf(0.975, len(values) - 1)) * values.std(ddof=1) / np.sqrt(len(values))
-    return float(values.mean() - half), float(values.mean() + half)
+        return np.nan
+    return float(t.ppf(1 - chance, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))

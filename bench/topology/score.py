@@ -36,7 +36,7 @@ class Topology:
 
     @staticmethod
     def of(mask, pixel_nm: float) -> Topology:
-        """Of a mask (Y, X) or (Z, Y, X) of 0 and 1.
+        """Of a mask (Y, X) or (Z, Y, X) of 0 and 1; a volume takes its time, as GUDHI has no fast path for it.
 
         Raises
         ------

@@ -46,7 +46,7 @@ def line_mask(curves: Curves, width_nm: float, shape: tuple[int, int], pixel_nm:
 
 
 def draw(start_nm: np.ndarray, stop_nm: np.ndarray, radius_nm: float, shape, pixel_nm: float) -> np.ndarray:
-    """Pixels within a radius of segments from (M, 2) or (M, 3) points to as many, x first [nm]; a ball for no length."""
+    """Pixels within a radius of segments from (M, 2) or (M, 3) points to others, x first [nm]; a ball for no length."""
     check_positive("radius_nm", radius_nm)
     check_positive("pixel_nm", pixel_nm)
     flat = len(shape) == 2
