@@ -87,3 +87,7 @@ def test_bad_input_is_told():
         rank_conditions({"a": {0: truth}}, {0: truth, 1: truth}, PIXEL, rng)
     with pytest.raises(InputError, match="one shape and pixel size"):
         rank_conditions({"a": {0: truth[:50]}}, {0: truth}, PIXEL, rng)
+    with pytest.raises(InputError, match="scores: conditions with other numbers of seeds"):
+        rank_scores({"a": np.ones(2), "b": np.ones(3)}, rng)
+    with pytest.raises(InputError, match="scores: one finite number"):
+        rank_scores({"a": np.array([1.0, np.nan])}, rng)

@@ -91,8 +91,20 @@ def rank_conditions(
 
 
 def rank_scores(scores: Mapping[str, np.ndarray], rng: np.random.Generator) -> list[Ranked]:
-    """The ranking of scores (S,) of each condition over the same seeds, less being better; see `rank_conditions`."""
+    """The ranking of scores (S,) of each condition over the same seeds, less being better; see `rank_conditions`.
+
+    Raises
+    ------
+    InputError
+        For conditions with other numbers of scores, none, or a score that is not finite.
+    """
+    if len({np.shape(own) for own in scores.values()}) != 1 or not all(np.size(own) for own in scores.values()):
+        raise InputError(
+            "scores: conditions with other numbers of seeds found, the same number and at least one allowed"
+        )
     table = np.array(list(scores.values()), float)
+    if table.ndim != 2 or not np.isfinite(table).all():
+        raise InputError("scores: one finite number a seed and condition allowed")
     means = table.mean(axis=1)
     drawn = rng.integers(0, table.shape[1], (_RESAMPLES, table.shape[1]))
     resampled = table[:, drawn].mean(axis=2)
