@@ -20,6 +20,9 @@ bench: $(READY)
 validation: $(READY)
 	$(BIN)/python -m veristem.bench.validation -o docs
 
+scores: $(READY)
+	$(BIN)/python -m veristem.bench.degradations -o docs
+
 gallery: $(READY)
 	$(BIN)/python -m veristem.bench.gallery -o docs
 
@@ -35,4 +38,4 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@mkdir -p .links/veristem && for room in $(ROOMS); do ln -sfn ../../$$room .links/veristem/$$room; done
 	@touch $@
 
-.PHONY: demo test bench validation gallery .venv
+.PHONY: demo test bench validation scores gallery .venv

@@ -11,7 +11,7 @@ from veristem.datasets.geometry import pair_angle_rad, widest_pair
 
 _UNITS = {
     "deg": "deg", "us": "µs", "nm": "nm", "mrad": "mrad", "nA": "nA", "keV": "keV", "per_m2": "m⁻²",
-    "mg_per_ml": "mg/ml", "kT": "kT", "mm": "mm", "nm_per_s": "nm/s",
+    "mg_per_ml": "mg/ml", "kT": "kT", "mm": "mm", "nm_per_s": "nm/s", "px": "px",
 }  # fmt: skip
 _NAMES = {
     "pair_angle": "stereo angle", "radius": "detector radius", "dwell": "dwell time", "pixel": "pixel size",
@@ -24,6 +24,7 @@ _NAMES = {
     "tilt_off_bragg": "tilt off the Bragg angle", "C10": "defocus C1",
     "f_score": "F", "depth_rmse": "depth RMSE", "lateral_rmse": "lateral RMSE", "hausdorff": "Hausdorff distance",
     "hausdorff95": "Hausdorff 95 %", "tangent_error": "tangent error",
+    "cldice": "clDice", "epe": "EPE", "bad1": "bad-1", "bad3": "bad-3", "bad5": "bad-5",
     "apls": "APLS", "betti0_error": "Betti-0 error", "betti1_error": "Betti-1 error", "chamfer": "Chamfer distance",
     "count_truth": "number of true particles", "count_found": "number found",
     "depth_rmse_nm_over_limit": "depth RMSE / limit", "lateral_rmse_nm_over_limit": "lateral RMSE / limit",

@@ -1,0 +1,110 @@
+"""How every metric answers to every degradation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from veristem.bench.degradations.curves import CURVES, Curves, Degradation
+from veristem.bench.degradations.images import DISPARITY, MASKS, disparity_of, mask_of
+from veristem.bench.degradations.scene import good, network
+from veristem.bench.metrics.base import Metric
+from veristem.bench.scoring import metrics, score_curves, score_disparity, score_masks
+
+SEEDS = 5
+BLIND, SEES = 0.01, 0.05  # of the way from good to bad
+Scores = Mapping[str, float | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """One panel of the picture.
+
+    Parameters
+    ----------
+    title : str
+        What is scored.
+    rows : dict of str to Metric
+        The metrics by the name that is shown.
+    degradations : dict of str to Degradation
+        What was done.
+    values : (M, D, 5) float
+        Mean score over the seeds, undegraded first, then of rising strength; NaN where one has no value.
+    """
+
+    title: str
+    rows: dict[str, Metric]
+    degradations: dict[str, Degradation]
+    values: np.ndarray
+
+    @property
+    def response(self) -> np.ndarray:
+        """(M, D, 4) how much worse than undegraded, as a share of the way from good to bad; below 0 for better."""
+        span = np.array([abs(m.bad - m.good) for m in self.rows.values()])
+        loss = np.abs(self.values - np.array([m.good for m in self.rows.values()])[:, None, None])
+        return (loss[..., 1:] - loss[..., :1]) / span[:, None, None]
+
+
+def _measured(title: str, rows: dict[str, Metric], ways: dict[str, Degradation], scores: Callable) -> Answers:
+    """``scores`` takes a degradation, or None, a strength and a generator, and returns scores by the rows' names."""
+    values = np.full((SEEDS, len(rows), len(ways), 5), np.nan)
+    for d, way in enumerate(ways.values()):
+        for k, strength in enumerate((None, *way.strengths)):
+            for seed in range(1 if strength is None else SEEDS):
+                found = scores(None if strength is None else way, strength, np.random.default_rng(seed))
+                row = [found[name] for name in rows]
+                values[seed if strength is not None else slice(None), :, d, k] = np.array(row, float)
+    missing = np.isnan(values).any(axis=0)  # of some seeds alone a mean would be of others
+    return Answers(title, rows, ways, np.where(missing, np.nan, np.nan_to_num(values).mean(axis=0)))
+
+
+def curve_answers(truth=None) -> Answers:
+    """Of the metrics of curves."""
+    truth = truth or network()
+    lines = truth.chains()
+    understated = Degradation("reported sigma divided by", (1.5, 2, 3, 5), "", lambda lines, strength, rng: lines)
+    ways = {**CURVES, "too sure": understated}
+
+    def scores(way: Degradation | None, strength: float, rng) -> Scores:
+        found = good(way.apply(lines, strength, rng) if way else lines)
+        if way is understated:
+            found = replace(found, sigma_nm=tuple(s / strength for s in found.sigma_nm))
+        return score_curves(truth, found)
+
+    rows = {m.name: m for m in metrics() if "curves" in m.of and not m.name.endswith("_over_limit")}
+    return _measured("curves, tolerance 10 nm", rows, ways, scores)
+
+
+def mask_answers(lines: Curves) -> Answers:
+    """Of the metrics of masks, the shares at two tolerances."""
+    truth, of = mask_of(lines), {m.name: m for m in metrics() if "masks" in m.of}
+
+    def scores(way: Degradation | None, strength: float, rng) -> Scores:
+        found = way.apply(lines, strength, rng) if way else truth
+        exact, near = (score_masks(truth, found, tolerance_px=t) for t in (0.0, 2.0))
+        return exact | {f"{name}, 2 px": value for name, value in near.items()}  # clDice knows no tolerance
+
+    shares = [name for name in of if name != "cldice"]
+    rows = {name: of[name] for name in shares} | {f"{name}, 2 px": of[name] for name in shares}
+    return _measured("masks, lines one pixel wide", rows | {"cldice": of["cldice"]}, ways=MASKS, scores=scores)
+
+
+def disparity_answers(lines: Curves) -> Answers:
+    """Of the metrics of disparity."""
+    truth = disparity_of(lines)
+
+    def scores(way: Degradation | None, strength: float, rng) -> Scores:
+        return score_disparity(truth, way.apply(lines, strength, rng) if way else truth)
+
+    order = ("given", "epe_px", "bad1", "bad3", "bad5")
+    of = {m.name: m for m in metrics() if "disparity" in m.of}
+    return _measured("disparity, 1 nm pixels, 8°", {name: of[name] for name in order}, DISPARITY, scores)
+
+
+def all_answers() -> tuple[Answers, Answers, Answers]:
+    """Of curves, masks and disparity, from one network."""
+    truth = network()
+    lines = truth.chains()
+    return curve_answers(truth), mask_answers(lines), disparity_answers(lines)
