@@ -62,9 +62,7 @@ def _panel(ax, panel: Answers, colours, norm):
     ax.hlines(np.arange(1, len(response)), 0, edges[-1], color="white", lw=1.0)
     ax.set_ylim(len(response), 0)
     ax.set_xticks(np.arange(count) * 4.5 + 2, list(panel.degradations), rotation=45, ha="right", rotation_mode="anchor")
-    names = [
-        f"{name.removesuffix(f'_{m.unit}').replace('_', ' ')} {_ARROWS[m.better]}" for name, m in panel.rows.items()
-    ]
+    names = [f"{_words_of(name)} {_ARROWS[metric.better]}" for name, metric in panel.rows.items()]
     ax.set_yticks(np.arange(len(response)) + 0.5, names)
     ax.tick_params(length=0, labelsize=7.5)
     for spine in ax.spines.values():
@@ -156,7 +154,7 @@ def _strengths(panel: Answers) -> str:
 
 
 def _words(panel: Answers) -> str:
-    """For each score what it sees at the highest strength, what it is blind to, and where it improves or goes silent."""
+    """For each score what it sees at the highest strength, what it is blind to, where it improves or has no value."""
     rows = []
     for name, response in zip(panel.rows, panel.response):
         ways = np.array(list(panel.degradations))
