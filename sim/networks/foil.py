@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -252,3 +253,30 @@ def sparse_note(network: DislocationNetwork, rotation, size_nm) -> list[str]:
         f"the network is too sparse for a field of {width:.0f} nm: its best foil holds less line than half that; "
         + would_do
     ]
+
+
+def deeper(network: DislocationNetwork, shift_nm: float, thickness_nm: float) -> DislocationNetwork:
+    """All lines moved along the beam by less than their own length; those that end on a face still do.
+
+    Parameters
+    ----------
+    network : DislocationNetwork
+        Between the faces 0 and ``thickness_nm``.
+    shift_nm : float
+        Along z [nm].
+    thickness_nm : float
+        Of the foil [nm].
+    """
+    nodes = network.nodes_nm.copy()
+    degree = np.bincount(network.segments.ravel(), minlength=len(nodes))
+    face = 0.0 if shift_nm > 0 else thickness_nm  # the face that lines would come off
+    for m, column in itertools.product(range(len(network.segments)), (0, 1)):
+        node = network.segments[m, column]
+        if degree[node] == 1 and abs(nodes[node, 2] - face) < 1e-6:
+            along = nodes[node] - network.nodes_nm[network.segments[m, 1 - column]]
+            if abs(along[2]) > 0.05 * np.linalg.norm(along):  # one that runs along the face leaves it at the side
+                nodes[node] += along * (-shift_nm / along[2])
+    nodes[:, 2] += shift_nm
+    low, high = nodes.min(axis=0) - 1.0, nodes.max(axis=0) + 1.0
+    low[2], high[2] = 0.0, thickness_nm
+    return clip(replace(network, nodes_nm=nodes), low, high)
