@@ -19,6 +19,7 @@ import numpy as np
 from veristem.bench.key import cell_key, scan_key
 from veristem.bench.limits import point_limits
 from veristem.bench.line_contrast import line_contrast
+from veristem.bench.oracles import handed_in
 from veristem.bench.scoring import score
 from veristem.bench.store import Store
 from veristem.datasets.acquisition import Acquisition
@@ -131,10 +132,12 @@ def run_cell(cell: Cell, made: Made) -> tuple[dict[str, Any], str | None]:
         **dict(zip(("line_contrast", "line_cnr"), (None, None) if made.contrast is None else made.contrast)),
         "simulate_s": made.seconds,
     }
-    given, start = deepcopy(acquisition), time.perf_counter()  # a copy: a method may write into what it gets
+    given = deepcopy(acquisition)  # a method may write into what it gets
     try:
+        method, stages = handed_in(cell.method, truth, acquisition)
+        start = time.perf_counter()
         with chdir("."):  # or go elsewhere
-            result = run_method(cell.method, given)
+            result = run_method(method, given, **stages)
         found = time.perf_counter()
         known = {} if made.limits is None else {"covariance_nm2": made.limits}
         scores = score(truth, result, tolerance_nm=cell.tolerance_nm, **known)

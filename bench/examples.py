@@ -10,6 +10,7 @@ from pathlib import Path
 
 from veristem.bench.cell import simulate
 from veristem.bench.files import LAST_WRITTEN, save_reconstruction, save_simulation
+from veristem.bench.oracles import handed_in
 from veristem.bench.store import make_folder
 from veristem.datasets.recipe import Recipe
 from veristem.recon.methods import run_method
@@ -54,7 +55,8 @@ def save_examples(table, recipe: Recipe, folder: Path) -> list[str]:
             recipe.with_values({**json.loads(row["conditions"]), "recipe.seed": row["seed"]})
         )
         try:
-            save_reconstruction(files, run_method(row["method"], deepcopy(acquisition)))
+            method, stages = handed_in(row["method"], truth, acquisition)
+            save_reconstruction(files, run_method(method, deepcopy(acquisition), **stages))
         except (Exception, SystemExit) as error:  # it may need what only the workers have
             notes.append(f"no 3D of cell {row['cell']} on the page: {row['method']} fails here ({error})")
         save_simulation(files, truth, acquisition)

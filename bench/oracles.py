@@ -1,13 +1,42 @@
-"""Stages of a method handed in from the truth, to find where the error is made."""
+"""Stages of a method handed in from the truth, to find where the error is made.
+
+In a study a method is asked for with them by name: ``"stereo-classical contours=truth"``.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from veristem.datasets.acquisition import Acquisition
-from veristem.datasets.intermediate import Contours, Detections, PointMatches
-from veristem.datasets.truth import LineTruth, ParticleTruth
+from veristem.datasets.errors import InputError
+from veristem.datasets.geometry import widest_pair
+from veristem.datasets.intermediate import Alignment, Contours, Detections, Matches, PointMatches
+from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
+from veristem.recon.methods import without_oracles
 from veristem.recon.stereo.matching import resample
+
+
+def handed_in(method: str, truth: Truth, acquisition: Acquisition) -> tuple[str, dict]:
+    """A method as it is asked for, without the stages that are the truth's, and these stages.
+
+    Raises
+    ------
+    InputError
+        For a stage that a specimen of this kind has not.
+    """
+    method, stages = without_oracles(method)
+    of_lines = {"alignment": true_alignment, "contours": true_contours, "matches": true_line_matches}
+    of_particles = {"detections": true_detections, "matches": true_matches}
+    makers = of_lines if isinstance(truth, LineTruth) else of_particles
+    for stage in stages:
+        if stage not in makers:
+            raise InputError(f"method {method}: {stage}=truth found, allowed are {', '.join(makers)} of this specimen")
+    return method, {stage: makers[stage](truth, acquisition, np.random.default_rng(0)) for stage in stages}
+
+
+def true_alignment(truth: LineTruth, acquisition: Acquisition, rng: np.random.Generator) -> Alignment:
+    """The true directions and places of the views; nothing in it is random."""
+    return Alignment(truth.directions_rad, truth.to_image)
 
 
 def true_contours(
@@ -47,6 +76,19 @@ def true_contours(
         curves.append(tuple(view))
         sigmas.append(tuple(np.full(len(c), max(jitter_px, 0.02) * step) for c in view))
     return Contours(tuple(curves), tuple(sigmas))
+
+
+def true_line_matches(
+    truth: LineTruth, acquisition: Acquisition, rng: np.random.Generator, jitter_px: float = 0.0
+) -> Matches:
+    """The projections of the visible true lines into the widest pair of views, vertex by vertex, moved as contours."""
+    step = acquisition.pixel_nm
+    lines = [resample(c, np.zeros(len(c)), step)[0] for c in truth.network.chains(truth.visible)]
+    lines = [line for line in lines if len(line) >= 3]
+    pair = widest_pair(truth.directions_rad)
+    first, second = (tuple(_jittered(truth.project(c, v), jitter_px * step, rng) for c in lines) for v in pair)
+    sigma = tuple(np.full(len(c), np.sqrt(2) * max(jitter_px, 0.02) * step) for c in lines)
+    return Matches(pair, first, second, sigma)
 
 
 def _jittered(curve: np.ndarray, rms: float, rng: np.random.Generator) -> np.ndarray:

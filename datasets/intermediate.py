@@ -8,6 +8,22 @@ import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
+class Alignment:
+    """Where the views look from and where their images lie, in place of what is nominal.
+
+    Parameters
+    ----------
+    directions_rad : (V, 2) float
+        Mean direction of the rays of each view [rad].
+    to_image : (V, 2, 3) float or None
+        Map [A b] from the focus plane to each image, see `geometry.project`; None where they are the same.
+    """
+
+    directions_rad: np.ndarray
+    to_image: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Contours:
     """Centrelines of the dislocations in each view.
 

@@ -7,7 +7,8 @@ A method is a function
 or, of particles, with ``detections`` for ``contours``, -> PointSet. It is found by its registered name, by the
 entry-point group ``veristem.methods`` of another package, as ``module:function``, or as the path of an executable that
 is called with an acquisition file and the file to write, .vtp for curves and .csv for points.
-Parameters follow the name as words KEY=VALUE: ``"stereo-classical scale_nm=6"``.
+Parameters follow the name as words KEY=VALUE: ``"stereo-classical scale_nm=6"``. A stage, ``contours=truth``, asks for
+the truth's, which only a study has.
 """
 
 from __future__ import annotations
@@ -62,6 +63,15 @@ def split_method(text: str) -> tuple[str, dict[str, Any]]:
     return found[1], dict(key_value(word) for word in found[2].split())
 
 
+def without_oracles(text: str) -> tuple[str, tuple[str, ...]]:
+    """A method as it is asked for, less the words STAGE=truth, and the names of those stages."""
+    _, parameters = split_method(text)
+    stages = tuple(key for key, value in parameters.items() if key in _STAGES and value == "truth")
+    for stage in stages:
+        text = re.sub(rf"\s+{stage}=truth(?!\S)", "", text)
+    return text, stages
+
+
 def load_method(text: str) -> Method:
     """The method of that name, ``module:function`` or executable, with its parameters.
 
@@ -107,6 +117,8 @@ def run_method(name: str, acquisition: Acquisition, **parameters) -> Reconstruct
     InputError
         When there is no such method, or it returns something else.
     """
+    if stages := [key for key, value in split_method(name)[1].items() if key in _STAGES and isinstance(value, str)]:
+        raise InputError(f"method {name}: {stages[0]}=… found, which only a study knows the truth for; leave it out")
     wanted = PointSet if acquisition.kind == "particles" else CurveSet
     result = load_method(name)(acquisition, **parameters)
     if not isinstance(result, wanted):

@@ -201,14 +201,12 @@ def test_nothing_in_nothing_out():
 
 
 def test_what_stereo_cannot_do():
-    """One line for one view, for views without parallax, and for an alignment that a single scan has not."""
+    """One line for one view and for views without parallax."""
     _, acquisition = scene([STEEP])
     with pytest.raises(InputError, match="views: 1 found, at least 2 allowed"):
         reconstruct(replace(acquisition, views=BLANK[:1], directions_rad=PAIR[:1]))
     with pytest.raises(InputError, match="all views share one direction"):
         reconstruct(replace(acquisition, directions_rad=PAIR[[0, 0]]))
-    with pytest.raises(InputError, match="alignment: given"):
-        reconstruct(acquisition, alignment=np.eye(2))
 
 
 @pytest.mark.parametrize("azimuth_deg", [0.0, 90.0, 200.0])

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from veristem.datasets.acquisition import Acquisition
-from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import inverse, mapped, widest_pair
-from veristem.datasets.intermediate import Contours, Matches
+from veristem.datasets.intermediate import Alignment, Contours, Matches
 from veristem.datasets.reconstruction import CurveSet
 from veristem.recon.contours.ridge import default_scale_nm, ridge_contours
 from veristem.recon.frames import crystal_from_specimen
@@ -18,7 +17,7 @@ from veristem.recon.stereo.triangulate import refine, triangulate
 def reconstruct(
     acquisition: Acquisition,
     *,
-    alignment=None,
+    alignment: Alignment | None = None,
     contours: Contours | None = None,
     matches: Matches | None = None,
     depth_margin_nm: float = 20.0,
@@ -31,10 +30,8 @@ def reconstruct(
     ----------
     acquisition : Acquisition
         At least two views.
-    alignment : None
-        A tilt-less acquisition needs none; anything else is an error.
-    contours, matches : optional
-        Replace the stage from outside.
+    alignment, contours, matches : optional
+        Replace the stage from outside; the alignment is the nominal one if not given.
     depth_margin_nm : float
         How far beyond the foil a vertex may lie [nm].
     depth_range_nm : float
@@ -47,16 +44,16 @@ def reconstruct(
     InputError
         With fewer than two views, or views without parallax.
     """
-    if alignment is not None:
-        raise InputError("alignment: given, but the views of one scan are aligned; leave it out")
-    pair = widest_pair(acquisition.directions_rad)
-    epipolar, parallax = epipolar_axes(acquisition.directions_rad, pair)
+    if alignment is None:
+        alignment = Alignment(acquisition.directions_rad, acquisition.to_image)
+    pair = widest_pair(alignment.directions_rad)
+    epipolar, parallax = epipolar_axes(alignment.directions_rad, pair)
     if scale_nm is None:
         scale_nm = default_scale_nm(acquisition.field_nm, acquisition.pixel_nm)
     if matches is None:
         if contours is None:
             contours = ridge_contours(acquisition.views, acquisition.pixel_nm, scale_nm)
-        contours = _on_focus_plane(contours, acquisition)
+        curves = tuple(_on_focus_plane(view, alignment, v) for v, view in enumerate(contours.curves_nm))
         if acquisition.thickness_nm is None:
             low, high = -depth_range_nm / 2, depth_range_nm / 2
         else:
@@ -64,16 +61,23 @@ def reconstruct(
             high = acquisition.thickness_nm - acquisition.focus_nm + depth_margin_nm
         slack = 0.5 * acquisition.pixel_nm
         limits = (low * parallax - slack, high * parallax + slack)
+        contours = replace(contours, curves_nm=curves)
         matches = match_contours(contours, pair, epipolar, limits, acquisition.pixel_nm, scale_nm)
         matches = refine(matches, epipolar, scale_nm)
-    curves, sigma = triangulate(matches, acquisition.directions_rad, acquisition.focus_nm)
+    else:
+        first, second = map(int, matches.views)
+        matches = replace(
+            matches,
+            first_nm=_on_focus_plane(matches.first_nm, alignment, first),
+            second_nm=_on_focus_plane(matches.second_nm, alignment, second),
+        )
+    curves, sigma = triangulate(matches, alignment.directions_rad, acquisition.focus_nm)
     return CurveSet(tuple(curves), tuple(sigma), crystal_from_specimen(acquisition))
 
 
-def _on_focus_plane(contours: Contours, acquisition: Acquisition) -> Contours:
-    """Contours with the foreshortening of tilted views taken out; their errors stay those of the images."""
-    if acquisition.to_image is None:
-        return contours
-    maps = [inverse(to_image) for to_image in acquisition.to_image]
-    curves = tuple(tuple(mapped(c, back) for c in view) for view, back in zip(contours.curves_nm, maps))
-    return replace(contours, curves_nm=curves)
+def _on_focus_plane(curves, alignment: Alignment, view: int) -> tuple:
+    """Curves of a view with the foreshortening and the shift of its image taken out; their errors stay the image's."""
+    if alignment.to_image is None:
+        return tuple(curves)
+    back = inverse(alignment.to_image[view])
+    return tuple(mapped(curve, back) for curve in curves)
