@@ -77,13 +77,14 @@ def test_empty_sides_fit(network):
     assert mismatch(empty, curves(LINE)) is None
 
 
-def test_the_command_line_warns_and_scores(cli, simulated, tmp_path):
+def test_the_command_line_warns_and_scores(cli, network, tmp_path):
     """One line on stderr; stdout keeps its one object, and the exit is that of a score."""
+    write_vtp(tmp_path / "truth.vtp", network)
     write_vtp(tmp_path / "found.vtp", CurveSet((LINE / 1000,)))
-    ended = cli("score", simulated / "truth.h5", tmp_path / "found.vtp", "--json")
+    ended = cli("score", tmp_path / "truth.vtp", tmp_path / "found.vtp", "--json")
     assert ended.code == 0
     assert ended.out.startswith("{")
     assert ended.err.startswith("warning: the reconstruction lies in x 0.1 to 0.3")
     assert ended.err.count("\n") == 1
     write_vtp(tmp_path / "found.vtp", CurveSet((LINE / 2,)))
-    assert cli("score", simulated / "truth.h5", tmp_path / "found.vtp").err == ""
+    assert cli("score", tmp_path / "truth.vtp", tmp_path / "found.vtp").err == ""
