@@ -121,7 +121,7 @@ def _lessons(answers: Sequence[Answers]) -> str:
         "No score sees all. Distances and F are of points near points: gaps, false links and lines found twice within "
         f"the tolerance hardly move F ({at(curves, 'f_score', *hidden)} at their worst), but they do move APLS "
         f"({at(curves, 'apls', *hidden)}), Betti numbers, junctions and length.",
-        "Betti numbers and junctions do not see what stays within the tolerance; distances and errors in depth and "
+        "Betti numbers and junctions hardly see what stays within the tolerance; distances and errors in depth and "
         "aside do.",
         f"Errors in depth are those of matched points: with all lines {deep:g} nm too deep, more than the tolerance, "
         f"the bias is {at(curves, 'depth_bias_nm', 'shift z')} nm, of what still matches: steep lines, and others that "
