@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import chdir
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ import numpy as np
 from veristem.bench.key import cell_key, scan_key
 from veristem.bench.limits import point_limits
 from veristem.bench.line_contrast import line_contrast
+from veristem.bench.line_limits import depth_slopes, line_limits, moved_in_depth
 from veristem.bench.oracles import handed_in
-from veristem.bench.scoring import score
+from veristem.bench.scoring import TOLERANCE_NM, score
 from veristem.bench.store import Store
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
@@ -59,6 +60,8 @@ class Cell:
         Distance up to which a point is matched [nm]; 10 nm for lines, a particle's radius, if None.
     study, method_version : str
         Kept in the row.
+    full_limits : bool
+        Whether limits of lines take in what contrast tells of depth.
     """
 
     key: str
@@ -68,6 +71,7 @@ class Cell:
     tolerance_nm: float | None
     study: str
     method_version: str = ""
+    full_limits: bool = False
 
     @property
     def conditions_json(self) -> str:
@@ -82,7 +86,8 @@ class Made:
     specimen: Specimen | Film | None = None
     specimen_key: str = ""
     pair: tuple[Truth, Acquisition] | None = None
-    limits: np.ndarray | None = None
+    limits: dict[str, Any] = field(default_factory=dict)  # as `score` takes them
+    moved: list[Specimen] | None = None  # the specimen with its lines moved in depth
     contrast: tuple[float | None, float | None] | None = None
     recipe_key: str = ""
     seconds: float = 0.0
@@ -121,6 +126,7 @@ def run_cell(cell: Cell, made: Made) -> tuple[dict[str, Any], str | None]:
     row: dict[str, Any] = base_row(cell)
     try:
         truth, acquisition = _pair(cell.recipe, made)
+        limits = _limits(cell, truth, made)
     except Exception as error:  # a condition that cannot be imaged costs its own rows only
         return row | _failure("simulation", error), traceback.format_exc()
     assert acquisition.electrons_per_pixel is not None
@@ -128,7 +134,7 @@ def run_cell(cell: Cell, made: Made) -> tuple[dict[str, Any], str | None]:
         "pair_angle_deg": _pair_angle_deg(acquisition),
         "electrons_per_pixel": float(acquisition.electrons_per_pixel.mean()),
         "counts_per_pixel": float(acquisition.views.mean()),
-        "depth_limit_nm": _depth_limit_nm(truth, made),
+        **limits,
         **dict(zip(("line_contrast", "line_cnr"), (None, None) if made.contrast is None else made.contrast)),
         "simulate_s": made.seconds,
     }
@@ -139,8 +145,7 @@ def run_cell(cell: Cell, made: Made) -> tuple[dict[str, Any], str | None]:
         with chdir("."):  # or go elsewhere
             result = run_method(method, given, **stages)
         found = time.perf_counter()
-        known = {} if made.limits is None else {"covariance_nm2": made.limits}
-        scores = score(truth, result, tolerance_nm=cell.tolerance_nm, **known)
+        scores = score(truth, result, tolerance_nm=cell.tolerance_nm, **made.limits)
     except (Exception, SystemExit) as error:  # a method may fail in any way; the failure is a result
         return row | _failure("method", error), traceback.format_exc()
     return row | scores | {"reconstruct_s": found - start, "score_s": time.perf_counter() - found}, None
@@ -171,7 +176,8 @@ def run_batch(cells: Iterable[Cell], store: Store, made: Made) -> Iterator[str]:
     """
     for cell in cells:
         if not store.has(cell.key):
-            if cell_key(cell.recipe, cell.method, cell.tolerance_nm, cell.method_version) != cell.key:
+            same = (cell.recipe, cell.method, cell.tolerance_nm, cell.method_version, cell.full_limits)
+            if cell_key(*same) != cell.key:
                 raise InputError(
                     f"method {cell.method}: its code, weights or network file are no longer those the study was begun "
                     "with; run the study again, and restart the workers of a cluster"
@@ -185,8 +191,8 @@ def _pair(recipe: Recipe, made: Made) -> tuple[Truth, Acquisition]:
     recipe_key = recipe.model_dump_json()
     if made.recipe_key != recipe_key:
         if made.specimen_key != recipe.specimen_key:
-            made.specimen = None  # before the next is made: two may not fit into memory
-        made.pair, made.limits, made.recipe_key, made.specimen_key = None, None, recipe_key, recipe.specimen_key
+            made.specimen = made.moved = None  # before the next is made: two may not fit into memory
+        made.pair, made.limits, made.recipe_key, made.specimen_key = None, {}, recipe_key, recipe.specimen_key
         made.failed, start = None, time.perf_counter()
         try:
             truth, acquisition, made.specimen = simulate(recipe, made.specimen)
@@ -209,14 +215,27 @@ def _pair_angle_deg(acquisition: Acquisition) -> float | None:
     return float(np.degrees(pair_angle_rad(*acquisition.directions_rad[[first, second]])))
 
 
-def _depth_limit_nm(truth: Truth, made: Made) -> float | None:
-    """Root mean square over the particles in the field of their limits in depth, which are kept; None for lines."""
-    if not isinstance(truth, ParticleTruth):
-        return None
-    if made.limits is None:
-        made.limits = point_limits(truth)
-    square = made.limits[truth.inside, 2, 2]
-    return float(np.sqrt(np.nanmean(square))) if np.isfinite(square).any() else None
+def _limits(cell: Cell, truth: Truth, made: Made) -> dict[str, float | None]:
+    """The limits' columns of a row; the limits themselves are kept."""
+    if isinstance(truth, ParticleTruth):
+        if not made.limits:
+            made.limits = {"covariance_nm2": point_limits(truth)}
+        square = made.limits["covariance_nm2"][truth.inside][:, [0, 1, 2], [0, 1, 2]]
+        found = [square[:, 0] + square[:, 1], square[:, 2]]
+        across, deep = (np.sqrt(np.nanmean(s)) if np.isfinite(s).any() else np.nan for s in found)
+        typical = {"lateral_limit_nm": across, "depth_limit_nm": deep}
+    else:
+        if not made.limits:
+            slopes = None
+            if cell.full_limits and isinstance(made.specimen, Specimen):
+                made.moved = moved_in_depth(made.specimen) if made.moved is None else made.moved
+                slopes = depth_slopes(made.moved, cell.recipe, streams(truth.recipe["recipe"]["seed"])[1])
+            made.limits = {"limits": line_limits(truth, slopes)}
+        limits, most = made.limits["limits"], cell.tolerance_nm or TOLERANCE_NM
+        across, deep = limits.typical_nm(limits.full_nm, most)
+        by_parallax = limits.typical_nm(limits.parallax_nm, most)[1]
+        typical = {"lateral_limit_nm": across, "depth_limit_nm": deep, "depth_parallax_limit_nm": by_parallax}
+    return {name: float(value) if np.isfinite(value) else None for name, value in typical.items()}
 
 
 def _failure(whose: str, error: BaseException) -> dict[str, str]:

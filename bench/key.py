@@ -16,10 +16,12 @@ from veristem.recon.methods import is_program, load_method, split_method, target
 
 _CODE = (".py", ".so", ".pyd", ".toml", ".json", ".yaml")
 _WEIGHTS = (".safetensors", ".npz", ".npy", ".onnx", ".pt", ".pth", ".h5")
-_SCORES = ("bench.cell", "bench.scoring", "bench.limits", "bench.line_contrast", "bench.metrics")
+_SCORES = ("bench.cell", "bench.scoring", "bench.limits", "bench.line_limits", "bench.line_contrast", "bench.metrics")
 
 
-def cell_key(recipe: Recipe, method: str, tolerance_nm: float | None, method_version: str = "") -> str:
+def cell_key(
+    recipe: Recipe, method: str, tolerance_nm: float | None, method_version: str = "", full_limits: bool = False
+) -> str:
     """SHA-256 of everything a row depends on.
 
     The recipe and its network or particle file; the sources of datasets, sim and of what makes scores; the method with
@@ -28,7 +30,9 @@ def cell_key(recipe: Recipe, method: str, tolerance_nm: float | None, method_ver
     they are. ``method_version`` stands for what this does not see: a helper module beside a script, a library.
     """
     name, parameters = split_method(method)
-    digest = hashlib.sha256(f"{recipe.model_dump_json()} {method} {tolerance_nm} {method_version}".encode())
+    digest = hashlib.sha256(
+        f"{recipe.model_dump_json()} {method} {tolerance_nm} {method_version} {full_limits}".encode()
+    )
     digest.update(_specimen_files(recipe))
     digest.update(_files(list(parameters.values())))
     for package in ("datasets", "sim", *_SCORES):

@@ -133,18 +133,20 @@ def line_limits(truth: LineTruth, slopes: np.ndarray | None = None) -> LineLimit
     return LineLimits(points, piece, length, psi, *limits)
 
 
-def depth_slopes(moved: Sequence[Specimen], recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
+def depth_slopes(moved: Sequence[Specimen], recipe: Recipe, rng: np.random.Generator) -> np.ndarray | None:
     """Change (V, Y, X) of the expected counts when all lines lie deeper [1/nm]: parallax and contrast.
 
     Parameters
     ----------
     moved : two Specimens
-        `moved_in_depth`.
+        `moved_in_depth`; without them None is returned.
     recipe : Recipe
         Its microscope, scan and stage.
     rng : numpy.random.Generator
         That of the acquisition, whose errors of scan and stage count.
     """
+    if not moved:
+        return None
     first, second = (acquire(specimen, recipe, deepcopy(rng))[0].expected.astype(float) for specimen in moved)
     return (second - first) / (2 * _SHIFT_NM)
 

@@ -21,6 +21,7 @@ from veristem.datasets.results import CURVE_SCORES, POINT_SCORES
 from veristem.datasets.shapes import as_array
 
 if TYPE_CHECKING:
+    from veristem.bench.line_limits import LineLimits
     from veristem.bench.metrics.base import Metric
     from veristem.bench.metrics.junctions import Label
     from veristem.bench.metrics.pair import Pair
@@ -37,7 +38,7 @@ def metrics() -> list[Metric]:
 
 
 def score(
-    truth, reconstruction: CurveSet | PointSet, *, tolerance_nm: float | None = None, directions_rad=None, **of_points
+    truth, reconstruction: CurveSet | PointSet, *, tolerance_nm: float | None = None, directions_rad=None, **limits
 ):
     """Scores of curves or of points, by `score_curves` or `score_points`, whatever the truth is of.
 
@@ -50,11 +51,11 @@ def score(
     if isinstance(reconstruction, PointSet):
         if not particles:
             raise InputError("reconstruction: points found, curves allowed, which the truth is of")
-        return score_points(truth, reconstruction, tolerance_nm=tolerance_nm, **of_points)
+        return score_points(truth, reconstruction, tolerance_nm=tolerance_nm, **limits)
     if particles:
         raise InputError("reconstruction: curves found, points allowed, which the truth is of")
     tolerance_nm = TOLERANCE_NM if tolerance_nm is None else tolerance_nm
-    return score_curves(truth, reconstruction, tolerance_nm=tolerance_nm, directions_rad=directions_rad)
+    return score_curves(truth, reconstruction, tolerance_nm=tolerance_nm, directions_rad=directions_rad, **limits)
 
 
 def score_points(
@@ -118,6 +119,7 @@ def score_curves(
     tolerance_nm: float = TOLERANCE_NM,
     directions_rad=None,
     field_nm=None,
+    limits: LineLimits | None = None,
 ) -> dict[str, float | None]:
     """All scores by name, and ``tolerance_nm``; None where one has no value, never NaN or infinity.
 
@@ -142,6 +144,8 @@ def score_curves(
         Mean directions of the views [rad]; those of a LineTruth if not given. The widest pair is epipolar.
     field_nm : (2,) float, optional
         Width and height to which both sides are cut, not in depth [nm]; those of a LineTruth if not given.
+    limits : LineLimits, optional
+        From `veristem.bench.line_limits`; without them scores over the limit are None.
 
     Raises
     ------
@@ -153,7 +157,7 @@ def score_curves(
     epipolar = None
     if directions_rad is not None:
         epipolar = epipolar_direction(as_array("directions_rad", directions_rad, (None, 2)))
-    pair = curve_pair(truth, reconstruction, tolerance_nm=tolerance_nm, field_nm=field_nm)
+    pair = curve_pair(truth, reconstruction, tolerance_nm=tolerance_nm, field_nm=field_nm, limits=limits)
     variants = {
         "": pair,
         "_visible": pair.visible(),
@@ -171,6 +175,7 @@ def curve_pair(
     *,
     tolerance_nm: float = TOLERANCE_NM,
     field_nm=None,
+    limits: LineLimits | None = None,
 ) -> Pair:
     """Both sides as `score_curves` compares them, which says what the parameters and the errors are."""
     from veristem.bench.metrics.lines import Lines
@@ -184,7 +189,7 @@ def curve_pair(
         field_nm = as_array("field_nm", field_nm, (2,))
         if field_nm.min() <= 0:
             raise InputError(f"field_nm: {field_nm.min():g} found, positive numbers allowed")
-    return Pair.of(Lines.of(truth, tolerance_nm, field_nm), Lines.of(reconstruction, tolerance_nm, field_nm))
+    return Pair.of(Lines.of(truth, tolerance_nm, field_nm), Lines.of(reconstruction, tolerance_nm, field_nm), limits)
 
 
 def junction_table(

@@ -106,11 +106,13 @@ def list_cells(study: Study, recipe: Recipe, method_version: str = "") -> list[C
                 hint = "; axes that must change together go into zip" if len(study.axes) > len(study.zip) + 1 else ""
                 raise InputError(f"study {study.name}, at {json.dumps(conditions)}: {error}{hint}") from None
             for method, its_version in versions_of.items():
-                key = cell_key(changed, method, study.tolerance_nm, its_version)
+                key = cell_key(changed, method, study.tolerance_nm, its_version, study.full_limits)
                 if key in cells:
                     two = f"{json.dumps(cells[key].conditions)} and {json.dumps(conditions)}"
                     raise InputError(f"study {study.name}: {two} found, which are the same; different ones allowed")
-                cells[key] = Cell(key, changed, conditions, method, study.tolerance_nm, study.name, its_version)
+                cells[key] = Cell(
+                    key, changed, conditions, method, study.tolerance_nm, study.name, its_version, study.full_limits
+                )
     return list(cells.values())
 
 

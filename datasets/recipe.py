@@ -183,6 +183,11 @@ class Study(Table):
         default=None,
         description="a point within this distance is matched; 10 nm for lines, a particle's radius, if not given",
     )
+    full_limits: bool = Field(
+        default=False,
+        description="limits of lines where contrast that changes with depth tells as well as parallax: two more "
+        "simulations a condition",
+    )
     axes: dict[str, AxisValues] = Field(default={}, description="values by dotted path into the recipe")
     zip: list[str] = Field(default=[], description="axes that change together instead of in all combinations")
 

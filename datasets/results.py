@@ -14,10 +14,14 @@ CURVE_SCORES = (  # the plain keys; each also stands with the suffixes below
     "precision",
     "recall",
     "f_score",
+    "f_score_at_3_limits",
     "depth_bias_nm",
     "depth_rmse_nm",
+    "depth_rmse_nm_over_limit",
+    "depth_rmse_nm_over_parallax_limit",
     "depth_spread_nm",
     "lateral_rmse_nm",
+    "lateral_rmse_nm_over_limit",
     "tangent_error_deg",
     "length_ratio",
     "junction_recall",
@@ -48,10 +52,12 @@ TIMES = ("simulate_s", "reconstruct_s", "score_s")  # all else in a row is the s
 
 _TEXT = ("study", "cell", "recipe", "method", "method_version", "conditions", "failure", "error", "version")
 _WHOLE = ("seed",)
-# depth_limit_nm: RMS over the particles of the smallest depth error any unbiased method can have; null for lines
+# depth_limit_nm, lateral_limit_nm: RMS of the smallest errors any unbiased method can have, over the particles, or over
+# 20 nm pieces of visible lines steeper than 25 degrees to the epipolar direction, if the study asks for full limits;
+# depth_parallax_limit_nm: of such pieces, where depth shows by parallax alone
 # line_contrast, line_cnr: of visible lines in the expected images, see bench/line_contrast.py; null for particles
 _NUMBER = ("tolerance_nm", "pair_angle_deg", "electrons_per_pixel", "counts_per_pixel", "depth_limit_nm",
-           "line_contrast", "line_cnr", *TIMES)  # fmt: skip
+           "lateral_limit_nm", "depth_parallax_limit_nm", "line_contrast", "line_cnr", *TIMES)  # fmt: skip
 
 
 def score_columns() -> list[str]:

@@ -155,9 +155,7 @@ def test_maximum_likelihood_reaches_the_limit(foil_with_line, psi_deg):
     The pair lies 20 degrees off the rows of pixels, so that these show the profile of any line at many places.
     """
     specimen = foil_with_line(straight(20 + psi_deg), SIDE)
-    asked = recipe(
-        microscope__detector__pair_azimuth_deg=20.0, scan__dwell_us=5e4
-    )  # errors far below the width
+    asked = recipe(microscope__detector__pair_azimuth_deg=20.0, scan__dwell_us=5e4)  # errors far below the width
     truth, _ = acquire(specimen, asked, np.random.default_rng(1))
     assert isinstance(truth, LineTruth)
     depths = estimates(truth, 20 + psi_deg, 3000, np.random.default_rng(2))

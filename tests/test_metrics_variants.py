@@ -14,6 +14,12 @@ STEEP = [[50.0, 200, 60], [50.0, 300, 60]]  # along y
 PAIR = np.array([[0.07, 0.0], [-0.07, 0.0]])
 METRICS = [m for m in metrics() if "curves" in m.of]
 DISTANCES = ("accuracy_nm", "completeness_nm", "chamfer_nm", "hausdorff_nm", "hausdorff95_nm")
+LIMITS = (  # not given here
+    "f_score_at_3_limits",
+    "depth_rmse_nm_over_limit",
+    "depth_rmse_nm_over_parallax_limit",
+    "lateral_rmse_nm_over_limit",
+)
 ERRORS = ("depth_bias_nm", "depth_rmse_nm", "depth_spread_nm", "lateral_rmse_nm", "tangent_error_deg", "calibration")
 JUNCTIONS = ("junction_recall", "junction_precision")  # single lines have none
 
@@ -50,7 +56,7 @@ def line_truth(truth: LineTruth, lines, visible) -> LineTruth:
 def test_empty_sides(truth, found, expected):
     """As methods.md has it; nothing is ever NaN, and the variants follow."""
     result = score_curves(truth, found, directions_rad=PAIR)
-    nothing = dict.fromkeys((*DISTANCES, *ERRORS, *JUNCTIONS))
+    nothing = dict.fromkeys((*DISTANCES, *ERRORS, *JUNCTIONS, *LIMITS))
     betti = {"betti0_error": abs(len(truth.curves_nm) - len(found.curves_nm)), "betti1_error": 0}
     for name, value in {**expected, **nothing, **betti}.items():
         assert result[name] == value, name

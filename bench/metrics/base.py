@@ -57,6 +57,18 @@ def rms(values: np.ndarray, weights: np.ndarray) -> float | None:
     return None if square is None else float(np.sqrt(square))
 
 
+def over_limit(errors: np.ndarray, limits: np.ndarray | None, weights: np.ndarray, largest: float) -> float | None:
+    """Root mean square of errors over that of their limits, of those whose limit is known and not beyond the largest.
+
+    None without any.
+    """
+    if limits is None:
+        return None
+    known = limits <= largest
+    error, limit = rms(errors[known], weights[known]), rms(limits[known], weights[known])
+    return error / limit if error is not None and limit else None
+
+
 def percentile(values: np.ndarray, weights: np.ndarray, share: float) -> float | None:
     """Least value that at least ``share`` of the weight does not exceed, None as in `mean`."""
     if not len(values) or not np.isfinite(values).all():

@@ -20,9 +20,17 @@ METRIC = Metric(
 )
 
 
+_LEAST = 0.1  # of a shift in depth that has to show: nearly along the beam lines have no depth
+
+
 def score(pair: Pair | PointPair) -> float | None:
-    """Root mean square of z error over reported sigma at matched vertices."""
+    """Root mean square of z error over reported sigma at matched vertices.
+
+    The error is the offset normal to the true line, so sigma counts by the share of a shift in depth that shows there.
+    """
     # at vertices: between two of them the errors average and sigma does not
     vertices = pair.vertices.where(pair.within(pair.vertices))
-    vertices = vertices.where(np.isfinite(vertices.sigma_nm) & (vertices.sigma_nm > 0))
-    return rms(vertices.offset_nm[:, 2] / vertices.sigma_nm, vertices.weight_nm)
+    share = pair.depth_share(vertices)
+    counted = np.isfinite(vertices.sigma_nm) & (vertices.sigma_nm > 0) & (share > _LEAST)
+    vertices, share = vertices.where(counted), share[counted]
+    return rms(vertices.offset_nm[:, 2] / (vertices.sigma_nm * share), vertices.weight_nm)

@@ -22,7 +22,11 @@ METRIC = Metric(
 
 def score(pair: Pair | PointPair | MaskPair) -> float | None:
     """2PR / (P + R), 0 when both are 0; of the visible truth: P against all truth, R of the visible."""
-    p, r = precision.score(pair), recall.score(pair)
+    return harmonic(precision.score(pair), recall.score(pair))
+
+
+def harmonic(p: float | None, r: float | None) -> float | None:
+    """F of a precision and a recall, either of which may have no value."""
     if p is None and r is None:
         return 1.0  # nothing to find, nothing found
     if p is None or r is None:

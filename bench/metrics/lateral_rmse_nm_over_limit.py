@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from veristem.bench.metrics.base import Metric, rms
+from veristem.bench.metrics.base import Metric, over_limit
+from veristem.bench.metrics.pair import Pair
 from veristem.bench.metrics.point_pair import PointPair
 
 METRIC = Metric(
     name="lateral_rmse_nm_over_limit",
     unit="",
     better="lower",
-    meaning="lateral RMSE of matched particles over the root mean square of their limits (Fisher information)",
+    meaning="lateral RMSE of what is matched over the RMS of its limits, of 20 nm of line or of a particle",
     good=1.0,
     bad=3.0,
-    empty="null without matched particles or limits",
-    of=("points",),
+    empty="null without matched points whose limit is known and, of lines, within the tolerance",
+    of=("curves", "points"),
 )
 
 
-def score(pair: PointPair) -> float | None:
-    """Root mean square of the (x, y) error over that of the limit, both of the matched particles."""
-    error = rms(np.hypot(*pair.matched.offset_nm[:, :2].T), pair.matched.weight_nm)
-    limit = rms(np.hypot(*pair.limit_nm[:, :2].T), pair.matched.weight_nm)
-    return error / limit if error is not None and limit else None
+def score(pair: Pair | PointPair) -> float | None:
+    """Root mean square of the (x, y) error over that of the limit."""
+    matched = pair.matched
+    limits = None if matched.limit_nm is None else matched.limit_nm[:, 0]
+    errors = np.hypot(*matched.offset_nm[:, :2].T)
+    return over_limit(errors, limits, matched.weight_nm, pair.largest_limit_nm)

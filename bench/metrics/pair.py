@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from veristem.bench.metrics.graph import LineGraph
 from veristem.bench.metrics.lines import Lines
+
+if TYPE_CHECKING:
+    from veristem.bench.line_limits import LineLimits
 
 PSI_DEG = 25.0
 
@@ -31,6 +35,9 @@ class Samples:
         Reported standard deviation of z [nm], NaN where there is none.
     piece_nm : (N, 2, 3) float or None
         Ends of the piece of line whose middle each point is [nm]; None of vertices and particles.
+    limit_nm, parallax_limit_nm : (N, 2) float or None
+        Smallest standard deviation of the offset that physics allows there, across the beam and in depth [nm], NaN
+        where it is not known; the second where depth shows by parallax alone.
     """
 
     weight_nm: np.ndarray
@@ -39,6 +46,8 @@ class Samples:
     nearest: np.ndarray
     sigma_nm: np.ndarray
     piece_nm: np.ndarray | None = None
+    limit_nm: np.ndarray | None = None
+    parallax_limit_nm: np.ndarray | None = None
 
     @staticmethod
     def along(lines: Lines, other: Lines) -> Samples:
@@ -54,6 +63,13 @@ class Samples:
         ends = np.concatenate([lines.start_nm, lines.stop_nm])
         distance, foot, nearest = other.nearest(ends)
         return Samples(np.ones(len(ends)), distance, ends - foot, nearest, lines.sigma_nm.T.ravel())
+
+    def limited(self, limits: LineLimits | None, places_nm: np.ndarray) -> Samples:
+        """The same with the limits at places (N, 3) on the true lines."""
+        if limits is None:
+            return self
+        parallax, full = limits.at(places_nm)
+        return replace(self, limit_nm=full, parallax_limit_nm=parallax)
 
     def where(self, mask: np.ndarray) -> Samples:
         """Some of the samples."""
@@ -92,16 +108,17 @@ class Pair:
     tolerance_nm: float
 
     @staticmethod
-    def of(truth: Lines, found: Lines) -> Pair:
-        """All truth against all of the reconstruction."""
+    def of(truth: Lines, found: Lines, limits: LineLimits | None = None) -> Pair:
+        """All truth against all of the reconstruction, with the limits of the true lines where they are known."""
         graph = LineGraph(truth)
+        true, got = Samples.along(truth, found), Samples.along(found, truth)
         return Pair(
             truth,
             graph,
             LineGraph(found),
             graph,
-            Samples.along(truth, found),
-            Samples.along(found, truth),
+            true.limited(limits, truth.samples[0]),
+            got.limited(limits, found.samples[0] - got.offset_nm),
             Samples.at_ends(found, truth),
             truth.tolerance_nm,
         )
@@ -142,10 +159,24 @@ class Pair:
             counted_graph=None,
         )
 
+    @property
+    def largest_limit_nm(self) -> float:
+        """Limits beyond it are not compared with errors, which are known up to the tolerance only [nm]."""
+        return self.tolerance_nm
+
     @cached_property
     def matched(self) -> Samples:
         """Samples of the reconstruction within the tolerance of the truth."""
         return self.found.where(self.within(self.found))
+
+    def depth_share(self, samples: Samples) -> np.ndarray:
+        """(N,) share of a shift in depth that shows as offset in depth from the nearest true line: 1 - t_z squared.
+
+        The rest moves an inclined line along itself and across the beam.
+        """
+        along = self.truth_lines.stop_nm - self.truth_lines.start_nm
+        level = np.append((along[:, :2] ** 2).sum(axis=1) / (along**2).sum(axis=1), np.nan)  # -1: no truth
+        return level[samples.nearest]
 
     def within(self, samples: Samples) -> np.ndarray:
         """(N,) whether each sample lies within the tolerance (and rounding) of the other side."""

@@ -26,8 +26,6 @@ class PointPair:
         Particles within the field: of the truth, and of the reconstruction.
     vertices : Samples
         The matched ones of the reconstruction again: the uncertainty is reported where the error is.
-    limit_nm : (K, 3) float
-        For each matched one in ``matched``: smallest standard deviation of x, y and z [nm]; NaN where it is not known.
     partner : (N,) int
         True particle of each reconstructed one, -1 for none; of all, those beyond the field included.
     counts : (N,) bool
@@ -37,7 +35,6 @@ class PointPair:
     truth: Samples
     found: Samples
     vertices: Samples
-    limit_nm: np.ndarray
     partner: np.ndarray
     counts: np.ndarray
 
@@ -62,7 +59,9 @@ class PointPair:
         of_truth = np.full((len(partner), 3), np.nan)
         of_truth[right] = found.points_nm[right] - truth.centers_nm[partner[right]]
         distance = np.where(right, np.linalg.norm(of_truth, axis=1), np.inf)
-        samples = Samples(np.ones(len(partner)), distance, of_truth, partner, found.sigma_nm[:, 2])
+        at = np.full((len(partner), 2), np.nan)
+        at[right] = np.stack([np.hypot(limit[:, 0], limit[:, 1]), limit[:, 2]], axis=1)[partner[right]]
+        samples = Samples(np.ones(len(partner)), distance, of_truth, partner, found.sigma_nm[:, 2], limit_nm=at)
         reached = np.where(was_found, 0.0, np.inf)
         true_side = Samples(
             np.ones(count), reached, np.zeros((count, 3)), np.where(was_found, 0, -1), np.full(count, np.nan)
@@ -72,15 +71,23 @@ class PointPair:
             true_side.where(inside),
             samples.where(counts),
             samples.where(matched),
-            limit[partner[matched]],
             partner,
             counts,
         )
 
     @property
+    def largest_limit_nm(self) -> float:
+        """Any: the tolerance in depth grows with the limit."""
+        return np.inf
+
+    @property
     def matched(self) -> Samples:
         """The matched particles of the reconstruction."""
         return self.vertices
+
+    def depth_share(self, samples: Samples) -> np.ndarray:
+        """(N,) ones: the offset of a particle is all of its shift."""
+        return np.ones(len(samples.weight_nm))
 
     def within(self, samples: Samples) -> np.ndarray:
         """(N,) whether each is matched."""
