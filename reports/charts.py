@@ -26,7 +26,16 @@ if TYPE_CHECKING:
 
 MAPPED = ("f_score", "depth_rmse_nm")
 MOST_PAIRS = 6
-_SHARES = ("f_score", "precision", "recall", "apls")
+_SHARES = ("f_score", "f_score_at_3_limits", "precision", "recall", "apls", "junction_recall", "junction_precision")
+_LINES_LIMITS = {  # under errors of steep lines; under all lines there is none, for some tell nothing of depth
+    "depth_rmse_nm_psi_above_25": {"depth_parallax_limit_nm": "parallax", "depth_limit_nm": "limit"},
+    "lateral_rmse_nm_psi_above_25": {"lateral_limit_nm": "limit"},
+}
+_POINT_LIMITS = {
+    "depth_rmse_nm": {"depth_limit_nm": "limit"},
+    "lateral_rmse_nm": {"lateral_limit_nm": "limit"},
+}
+_DASHES = ((4, 2), (1, 1.5))
 _WANTED = {
     "f_score": F_ENOUGH, "length_ratio": 1.0, "calibration": 1.0, "depth_bias_nm": 0.0, "depth_rmse_nm_over_limit": 1.0,
     "lateral_rmse_nm_over_limit": 1.0,
@@ -114,11 +123,11 @@ def score_curves(result: StudyResult, scores: Sequence[str] = CHIEF, axes: Seque
             else:
                 ax.tick_params(labelbottom=False)
             if row == 0 and lines_are not in (None, "method"):
-                names = [fill(name, 30) for name in ax.get_legend_handles_labels()[1]]
+                handles, names = ax.get_legend_handles_labels()
+                names = [fill(name, 30) for name in names]
                 columns_of = max(1, 28 // (max(map(len, names)) + 4))
-                ax.legend(
-                    labels=names, title=label(lines_are), loc="lower center", bbox_to_anchor=(0.5, 1), ncols=columns_of
-                )
+                where = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": columns_of}
+                ax.legend(handles, names, title=label(lines_are), **where)
         for ax, (score, _) in zip(grid[row], line):
             _dress(ax, score)  # after all are drawn: limits are shared along a row
         for ax in grid[row][len(line) :]:
@@ -195,8 +204,16 @@ def _best_first(result: StudyResult) -> list[str]:
 
 def _chief_caption(result: StudyResult, scores) -> str:
     text = f" Dashed: F = {F_ENOUGH:g}." if "f_score" in scores else ""
-    if "depth_rmse_nm" in scores and result.knows("depth_limit_nm"):
-        text += " Dashed under the depth error: its limit, the smallest error any unbiased method can have."
+    drawn = {name for score in scores for name in _limits(result, score)}
+    if "depth_parallax_limit_nm" in drawn:
+        text += (
+            " Dashed under the errors in depth of lines steeper than 25° to the epipolar direction: the smallest that "
+            "any unbiased method can have which is given 20 nm of line and sees depth by parallax alone"
+        )
+        text += "; dotted: which knows how contrast changes with depth as well" if "depth_limit_nm" in drawn else ""
+        text += ". A smooth curve over a longer line may lie below, as does what is found where it is easy."
+    elif drawn:
+        text += " Dashed under the errors: their limits, the smallest that any unbiased method can have."
     return text + _failure_text(result)
 
 
@@ -233,8 +250,10 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
         drawn = ax.errorbar(at, mean, bars, capsize=1.8, elinewidth=0.9, label=value_text(name), **how)
         for artist in drawn.get_children():
             artist.set_transform(ax.transData + beside)
-        if score == "depth_rmse_nm" and (not of_methods or i == 0):
-            _limit(ax, rows if not of_methods else result.rows, axis, values, at, colour if not of_methods else "0.2")
+        if not of_methods or i == 0:
+            whose, paint = (result.rows, "0.2") if of_methods else (rows, colour)
+            for dashes, (column, name) in zip(_DASHES, _limits(result, score).items()):
+                _limit(ax, whose, axis, values, at, (column, name, paint, dashes))
     if numeric and is_geometric(at):
         ax.set_xscale("log")
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -247,16 +266,20 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
         ax.set_xlim(-0.4, len(at) - 0.6)
 
 
-def _limit(ax, rows, axis: str, values, at, colour) -> None:
-    if not rows["depth_limit_nm"].notna().any():
-        return
-    limit = rows.pivot_table("depth_limit_nm", index=axis, aggfunc="mean").reindex(values)["depth_limit_nm"]
-    ax.plot(at, limit, color=colour, lw=1.0, ls=(0, (4, 2)))
-    if not ax.texts:
-        middle = len(at) // 2
-        if np.isfinite(limit.iloc[middle]):
-            where, how = (at[middle], limit.iloc[middle]), {"ha": "right", "va": "top", "fontsize": 8}
-            ax.annotate("limit", where, (-2, -1), textcoords="offset points", **how)
+def _limits(result: StudyResult, score: str) -> dict[str, str]:
+    """The columns of limits that belong under a score, and their names."""
+    of_lines = result.knows("depth_parallax_limit_nm")
+    return {c: n for c, n in (_LINES_LIMITS if of_lines else _POINT_LIMITS).get(score, {}).items() if result.knows(c)}
+
+
+def _limit(ax, rows, axis: str, values, at, how) -> None:
+    column, name, colour, dashes = how
+    limit = rows.pivot_table(column, index=axis, aggfunc="mean").reindex(values)[column]
+    ax.plot(at, limit, color=colour, lw=1.0, ls=(0, dashes))
+    middle = len(at) // 2
+    if name not in [text.get_text() for text in ax.texts] and np.isfinite(limit.iloc[middle]):
+        where = {"ha": "right", "va": "top", "fontsize": 8}
+        ax.annotate(name, (at[middle], limit.iloc[middle]), (-2, -1), textcoords="offset points", **where)
 
 
 def _dress(ax, score: str) -> None:

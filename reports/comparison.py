@@ -8,14 +8,15 @@ from functools import lru_cache
 import numpy as np
 
 from veristem.datasets import InputError
-from veristem.reports.rows import StudyResult
+from veristem.reports.rows import STEEP_SCORES, StudyResult
 from veristem.reports.words import counted, fixed, parts
 
 LEVEL = 0.05  # a chance up to this is called a difference
-HIGHER = ("f_score", "precision", "recall", "apls")
+HIGHER = ("f_score", "precision", "recall", "apls", "f_score_at_3_limits")
 LOWER = (
     "accuracy_nm", "completeness_nm", "chamfer_nm", "hausdorff95_nm", "depth_rmse_nm", "depth_spread_nm",
     "lateral_rmse_nm", "betti0_error", "betti1_error", "depth_rmse_nm_over_limit", "lateral_rmse_nm_over_limit",
+    *STEEP_SCORES,
 )  # fmt: skip
 _BETTER = {
     "f_score": "recovers the specimen better than",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from veristem.datasets import InputError
 from veristem.datasets.formats.atomic import atomic_path
-from veristem.reports import charts, tables
+from veristem.reports import budget, charts, tables
 from veristem.reports.particles import ParticleScene
 from veristem.reports.pictures import drawn, scene_figures, scene_renders
 from veristem.reports.rows import split
@@ -70,7 +70,7 @@ def write_files(
             for name, picture in scene_renders(scene)[0].items() if "png" in formats else ():
                 write(f"{prefix}-3d-{name}.png", picture)
         for result in split(table):
-            for chart in charts.study_charts(result):
+            for chart in (*charts.study_charts(result), *budget.budget_charts(result)):
                 write_figure(chart.name, chart.figure)
     if "csv" in formats and table is not None:
         write("results.csv", table.to_csv(index=False).encode())

@@ -17,7 +17,7 @@ from veristem.datasets import Acquisition
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.geometry import pair_angle_rad
 from veristem.datasets.results import SUFFIXES
-from veristem.reports import charts, figures, studies, tables
+from veristem.reports import budget, charts, figures, studies, tables
 from veristem.reports.particles import ParticleScene
 from veristem.reports.pictures import drawn, scene_figures, scene_renders
 from veristem.reports.rows import StudyResult, split
@@ -141,6 +141,8 @@ def _study(result: StudyResult) -> dict:
         "size": result.size_text(),
         "curves": _folded(charts.curve_charts(result)),
         "maps": _folded(charts.map_charts(result)),
+        "budget_charts": _folded(budget.budget_charts(result)),
+        "budget_table": budget.budget_table(result),
         "methods": tables.methods_table(result),
         "table": tables.numbers_table(result),
         "conditions": len(set(result.rows["condition"])),

@@ -14,7 +14,13 @@ from veristem.reports.words import counted
 if TYPE_CHECKING:
     import pandas as pd
 
-SCORES = tuple(dict.fromkeys((*CURVE_SCORES, *POINT_SCORES)))
+STEEP = "_psi_above_25"
+STEEP_SCORES = tuple(  # of lines that parallax moves across themselves: those that limits are given for
+    name + STEEP for name in ("depth_rmse_nm", "lateral_rmse_nm", "depth_rmse_nm_over_parallax_limit",
+                              "depth_rmse_nm_over_limit")
+)  # fmt: skip
+SCORES = (*dict.fromkeys((*CURVE_SCORES, *POINT_SCORES)), *STEEP_SCORES)
+LIMITS = ("depth_limit_nm", "lateral_limit_nm", "depth_parallax_limit_nm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,19 +32,23 @@ class StudyResult:
     name : str
         Name of the study.
     rows : DataFrame
-        One row a run: ``cell``, ``method``, ``seed``, ``error``, ``failure``, ``condition`` (JSON), ``depth_limit_nm``,
+        One row a run: ``cell``, ``method``, ``seed``, ``error``, ``failure``, ``condition`` (JSON), ``LIMITS``,
         ``line_cnr``, one column a varied axis and one a score of ``SCORES``. A method that failed has found nothing:
         F and recall 0, no other score. A failure of the simulation or the machine says nothing of the method: no score.
     axes : tuple of str
         Dotted recipe paths that take more than one value.
     suffix : str
         "_visible" when the scores are over the visible truth, else "".
+    staged : DataFrame
+        The same of runs with a stage of the truth's handed in (``"stereo-classical contours=truth"``), which are no
+        methods to choose from.
     """
 
     name: str
     rows: pd.DataFrame
     axes: tuple[str, ...]
     suffix: str
+    staged: pd.DataFrame
 
     @property
     def things(self) -> str:
@@ -83,14 +93,20 @@ def split(table: pd.DataFrame | None) -> list[StudyResult]:
     for name, part in table.groupby("study", sort=False, dropna=False):
         conditions = pd.DataFrame([_hashable(json.loads(c or "{}")) for c in part["conditions"]], index=part.index)
         suffix = "_visible" if has(part, "f_score_visible") or has(part, "depth_rmse_nm_visible") else ""
-        told = ["cell", "method", "seed", "error", "failure", "conditions", "depth_limit_nm", "line_cnr"]
+        told = ["cell", "method", "seed", "error", "failure", "conditions", *LIMITS, "line_cnr"]
         plain = part.reindex(columns=told)
         plain = plain.rename(columns={"conditions": "condition"})
         columns = [score + suffix if score in CURVE_SCORES else score for score in SCORES]
         scores = score_values(part, columns).set_axis(list(SCORES), axis=1)
         axes = tuple(str(c) for c in conditions if len(set(conditions[c].dropna())) > 1)
-        results.append(StudyResult(str(name), pd.concat([plain, conditions[list(axes)], scores], axis=1), axes, suffix))
+        rows, staged = pd.concat([plain, conditions[list(axes)], scores], axis=1), with_truth(part)
+        results.append(StudyResult(str(name), rows.loc[~staged], axes, suffix, rows.loc[staged]))
     return results
+
+
+def with_truth(part: pd.DataFrame) -> np.ndarray:
+    """Which runs had a stage of the truth's handed in."""
+    return np.array([any(word.endswith("=truth") for word in str(method).split()) for method in part["method"]], bool)
 
 
 def score_values(part: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

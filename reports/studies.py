@@ -8,14 +8,16 @@ import numpy as np
 
 from veristem.datasets.results import FAILURES
 from veristem.reports.comparison import compare, mean_interval
-from veristem.reports.rows import SCORES, StudyResult, split
+from veristem.reports.rows import SCORES, StudyResult, split, with_truth
 from veristem.reports.words import conditions_text, counted, fixed, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
 F_ENOUGH = 0.8
-CHIEF = ("f_score", "precision", "recall", "depth_rmse_nm", "lateral_rmse_nm", "line_cnr")
+CHIEF = (
+    "f_score", "precision", "recall", "depth_rmse_nm", "depth_rmse_nm_psi_above_25", "lateral_rmse_nm", "line_cnr",
+)  # fmt: skip
 OTHERS = tuple(score for score in SCORES if score not in CHIEF)
 
 
@@ -31,6 +33,7 @@ def best_and_worst(table: pd.DataFrame) -> tuple[str | None, str | None]:
         seen, plain = (np.asarray(table[score + suffix], float) for suffix in ("_visible", ""))
         return np.where(np.isnan(seen), plain, seen)
 
+    table = table.loc[~with_truth(table)]
     runs = pd.DataFrame({key: table[key] for key in ("cell", "method")})
     runs = runs.assign(f=known("f_score"), depth=known("depth_rmse_nm"))
     runs = runs.fillna({"depth": np.inf}).loc[np.asarray(table["error"].isna()) & np.isfinite(known("f_score"))]
@@ -44,10 +47,12 @@ def best_and_worst(table: pd.DataFrame) -> tuple[str | None, str | None]:
 
 def summary_lines(table: pd.DataFrame) -> list[str]:
     """What a results table says, in lines for a terminal: each method's scores and failures, and the findings."""
+    import pandas as pd
+
     lines = []
     for result in split(table):
         lines.append(f"study {result.name}: {result.size_text()}")
-        methods = dict(list(result.rows.groupby("method", sort=False)))
+        methods = dict(list(pd.concat([result.rows, result.staged]).groupby("method", sort=False)))
         width = max(map(len, map(str, methods)))
         for method, rows in methods.items():
             f, depth = (with_interval(*seed_mean(rows, s), s) for s in ("f_score", "depth_rmse_nm"))

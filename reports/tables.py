@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from veristem.datasets.results import SUFFIXES, score_columns
 from veristem.reports.comparison import mean_interval
-from veristem.reports.rows import SCORES, StudyResult, count_failed, has, score_values
+from veristem.reports.rows import SCORES, STEEP_SCORES, StudyResult, count_failed, has, score_values
 from veristem.reports.studies import CHIEF, seed_mean
 from veristem.reports.words import conditions_text, fixed, label, number, value_text
 
@@ -99,7 +99,8 @@ def failures(table: pd.DataFrame | None) -> dict:
 
 def score_rows(scores: dict[str, float | None], meanings: Mapping[str, str], suffixes=SUFFIXES) -> list[dict]:
     """One row a score: name, what it means, its values over all, visible and steep lines, or those of ``suffixes``."""
-    known = [name for name in SCORES if any(name + suffix in scores for suffix in suffixes)]
+    plain = [name for name in SCORES if name not in STEEP_SCORES]
+    known = [name for name in plain if any(name + suffix in scores for suffix in suffixes)]
     rows = [
         {"name": name, "meaning": meanings.get(name, ""), "values": [number(scores.get(name + s)) for s in suffixes]}
         for name in known

@@ -28,6 +28,7 @@ _NAMES = {
     "apls": "APLS", "betti0_error": "Betti-0 error", "betti1_error": "Betti-1 error", "chamfer": "Chamfer distance",
     "count_truth": "number of true particles", "count_found": "number found",
     "depth_rmse_nm_over_limit": "depth RMSE / limit", "lateral_rmse_nm_over_limit": "lateral RMSE / limit",
+    "depth_rmse_nm_over_parallax_limit": "depth RMSE / parallax limit", "f_score_at_3_limits": "F at 3 limits",
 }  # fmt: skip
 
 
@@ -40,6 +41,9 @@ def label(path: str) -> str:
 def parts(path: str) -> tuple[str, str]:
     """Words and unit of a dotted recipe path or a score; the unit is empty when there is none."""
     key = path.rsplit(".", 1)[-1]
+    if key.endswith("_psi_above_25"):
+        words, unit = parts(key.removesuffix("_psi_above_25"))
+        return f"{words}, ψ > 25°", unit
     for suffix, unit in _UNITS.items():
         if key.endswith("_" + suffix):
             name = key.removesuffix("_" + suffix)

@@ -1,0 +1,109 @@
+"""Where a method makes its error: what is left of it when a stage is taken from the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from veristem.reports.charts import Chart, file_name, score_curves
+from veristem.reports.comparison import mean_interval
+from veristem.reports.rows import StudyResult
+from veristem.reports.words import label, value_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STAGES = ("contours", "detections", "matches")  # in the order of a method: each replaces all before it
+ASIDE = "alignment"  # replaces what is known of the views, whatever the stages
+_NAMES = {"contours": "contours", "detections": "detection", "matches": "matching"}
+_DEPTH = "depth_rmse_nm_psi_above_25"
+
+
+def budget_charts(result: StudyResult) -> Iterator[Chart]:
+    """F and depth error of each method as it is and with true stages, against the axes."""
+    for method, rows in _by_method(result):
+        depth = _depth_score(result)
+        axes = result.free_axes[:3]
+        if axes:
+            yield Chart(
+                file_name(f"{result.name}-budget-{method}"),
+                score_curves(replace(result, rows=rows), ("f_score", depth), axes),
+                f"F and depth error of {method} with true stages against {', '.join(map(label, axes))}",
+                f"{method} as it is, and with a stage taken from the truth: what a curve gains over the one before it "
+                "is the error that the stage makes. Means over seeds and the other axes, bars: 95 % intervals.",
+            )
+
+
+def budget_table(result: StudyResult) -> dict | None:
+    """Head and rows: of what is missing from F = 1 and of the squared error in depth, the part that each stage makes.
+
+    A row for all conditions and one for every value of the first axis; None where no stage was taken from the truth.
+    """
+    lines, depth = [], _depth_score(result)
+    stages = [stage for stage in STAGES if any(_has(result.staged, stage))]
+    aside = [ASIDE] if any(_has(result.staged, ASIDE)) else []
+    for method, rows in _by_method(result):
+        axis = next(iter(result.free_axes), None)
+        parts = [("all", rows)] + ([] if axis is None else [(value_text(v), g) for v, g in rows.groupby(axis)])
+        for name, part in parts:
+            cells = [(method, ""), (name, "")]
+            for score, error in (("f_score", lambda f: 1 - f), (depth, np.square)):
+                cells += [_cell(values) for values in _shares(part, method, stages, aside, score, error)]
+            lines.append(cells)
+    if not lines:
+        return None
+    made = [*(_NAMES[stage] for stage in stages), "the rest", *(["(geometry)"] if aside else [])]
+    axis = label(result.free_axes[0]) if result.free_axes else ""
+    words = f"{label(depth).split(' (')[0]}² (nm²)"
+    return {"head": ["method", axis, "1 − F", *made, words, *made], "rows": lines}
+
+
+def _depth_score(result: StudyResult) -> str:
+    return _DEPTH if result.knows(_DEPTH) else "depth_rmse_nm"
+
+
+def _by_method(result: StudyResult) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Each method that ran with stages of the truth too, and all its rows."""
+    import pandas as pd
+
+    base = np.array([_without(method) for method in result.staged["method"]], object)
+    for method, rows in result.rows.groupby("method", sort=False):
+        own = np.asarray(base == method, bool)
+        if own.any():
+            yield str(method), pd.concat([rows, result.staged.loc[own]])
+
+
+def _shares(rows: pd.DataFrame, method: str, stages, aside, score: str, error) -> Iterator[np.ndarray]:
+    """By seed (S,): the whole error, the part of each stage, what is left, and what the true geometry would mend."""
+    means = rows.assign(error=error(rows[score])).pivot_table("error", index="seed", columns="method", aggfunc="mean")
+
+    def of(stage: str) -> np.ndarray:
+        name = f"{method} {stage}=truth" if stage else method
+        return np.asarray(means.get(name, np.full(len(means), np.nan)), float)
+
+    whole = left = of("")
+    yield whole
+    for stage in stages:
+        after = of(stage)
+        yield left - after
+        left = after
+    yield left
+    for stage in aside:
+        yield whole - of(stage)
+
+
+def _cell(by_seed: np.ndarray) -> tuple[str, str]:
+    mean, low, high = mean_interval(by_seed)
+    texts = ["–" if not np.isfinite(v) else f"{v:.2g}".replace("-", "−") for v in (mean, low, high)]
+    return texts[0], f"{texts[1]} to {texts[2]}" if np.isfinite(low) else ""
+
+
+def _has(staged: pd.DataFrame, stage: str) -> Iterator[bool]:
+    return (f"{stage}=truth" in str(method).split() for method in staged["method"])
+
+
+def _without(method) -> str:
+    return " ".join(word for word in str(method).split() if not word.endswith("=truth"))
