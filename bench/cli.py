@@ -8,6 +8,7 @@ import typer
 
 from veristem.bench.commands.convert import convert
 from veristem.bench.commands.demo import demo
+from veristem.bench.commands.gate import gate
 from veristem.bench.commands.listing import list_
 from veristem.bench.commands.recipe import recipe
 from veristem.bench.commands.reconstruct import reconstruct
@@ -21,20 +22,20 @@ from veristem.datasets.errors import InputError
 
 app = typer.Typer(
     help="How well does a 3D reconstruction from a few STEM views recover what is really there?",
-    epilog="--debug, anywhere, shows the traceback of an error. Exit codes: 0 done, 2 bad input.",
+    epilog="--debug, anywhere, shows the traceback of an error. Exit codes: 0 done, 1 a gate fell short, 2 bad input.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-for _command in (demo, recipe, simulate, virtual, reconstruct, score, study, report, view, convert):
+for _command in (demo, recipe, simulate, virtual, reconstruct, score, study, gate, report, view, convert):
     app.command()(_command)
 app.command("list")(list_)
 
 
 def main() -> None:
-    """Run the command line: 0 done, 2 bad input, told in one line on stderr."""
+    """Run the command line: 0 done, 1 a gate fell short, 2 bad input, told in one line on stderr."""
     debug = "--debug" in sys.argv
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     command = typer.main.get_command(app)

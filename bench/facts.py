@@ -25,6 +25,16 @@ def machine() -> dict[str, str]:
     }  # fmt: skip
 
 
+def peak_memory_mib() -> float | None:
+    """Most memory that this process, or any of its children that have ended, has held at once [MiB]; None if untold."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return round(most / (2**20 if platform.system() == "Darwin" else 2**10), 1)
+
+
 def _processor() -> str:
     """As far as the system tells."""
     try:

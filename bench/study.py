@@ -10,7 +10,7 @@ from itertools import chain, groupby
 from pathlib import Path
 
 from veristem.bench.cell import Cell, Made, run_batch
-from veristem.bench.facts import machine, versions
+from veristem.bench.facts import machine, peak_memory_mib, versions
 from veristem.bench.key import cell_key, is_outside
 from veristem.bench.store import Store
 from veristem.datasets.errors import InputError
@@ -81,7 +81,8 @@ def run_study(
                     pass
             wall = round(time.perf_counter() - start, 1)
             store.describe({
-                "machine": machine(), "workers": scheduler or workers, "cells": len(todo), "wall_s": wall
+                "machine": machine(), "workers": scheduler or workers, "cells": len(todo), "wall_s": wall,
+                "peak_memory_mib": None if scheduler else peak_memory_mib(),
             })  # fmt: skip
         return store.compact(labels)
 

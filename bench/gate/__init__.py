@@ -1,0 +1,1 @@
+"""The gate: results of a study held against a baseline, metric by metric."""

@@ -1,0 +1,149 @@
+"""The verdict for a terminal, a pull request, a CI server and a script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from veristem.bench.gate.costs import Cost
+from veristem.bench.gate.verdict import Finding, Verdict
+from veristem.datasets.formats.atomic import atomic_path
+
+_HEAD = ("method", "metric", "baseline", "now", "change", "allowed", "chance", "worse / better", "verdict")
+_STYLE = {"worse": "bold red", "better": "green", "same": ""}
+_WIDTH = 150  # of a log, which has no width of its own
+
+
+def conclusion(verdict: Verdict, slow: Sequence[str] = ()) -> str:
+    """One line: passed or not, and what to do."""
+    bad = [f"{len(verdict.of('worse'))} metrics worse", f"{len(verdict.problems)} missing or failed", *slow]
+    if not verdict.passed or slow:
+        told = [text for text in bad if not text.startswith("0 ")]
+        return f"{verdict.study} fell short: {', '.join(told)}"
+    better = verdict.of("better")
+    hint = f"; {len(better)} metrics better: write them into the baseline with --update" if better else ""
+    return f"{verdict.study} passed{hint}"
+
+
+def caption(verdict: Verdict) -> str:
+    """What the table compares, and how sure it is."""
+    return f"{verdict.how}; chance that any metric is called worse by chance at most {100 * verdict.false_alarm:g} %"
+
+
+def print_table(verdict: Verdict, costs: Sequence[Cost], memory: str, slow: Sequence[str]) -> None:
+    """Table, costs, problems and conclusion on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_WIDTH)
+    table = Table(*_HEAD, title=f"{verdict.study}: {caption(verdict)}", title_justify="left")
+    for finding in _worst_first(verdict):
+        table.add_row(*_row(finding), style=_STYLE[finding.verdict])
+    console.print(table)
+    for line in [*_cost_lines(costs, memory), *verdict.problems, conclusion(verdict, slow)]:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def write_markdown(
+    path: Path, verdict: Verdict, costs: Sequence[Cost], memory: str, slow: Sequence[str]
+) -> None:  # fmt: skip
+    """For a pull request: conclusion, problems, what has changed, and all else folded away."""
+    changed = [f for f in _worst_first(verdict) if f.verdict != "same"]
+    same = [f for f in verdict.findings if f.verdict == "same"]
+    mark = "✅" if verdict.passed and not slow else "❌"
+    parts = [f"### {mark} {conclusion(verdict, slow)}", caption(verdict)]
+    if verdict.problems:
+        parts.append("\n".join(f"- {line}" for line in verdict.problems))
+    if changed:
+        parts.append(_markdown_table(changed))
+    if same:
+        parts.append(
+            f"<details><summary>{len(same)} metrics unchanged</summary>\n\n{_markdown_table(same)}\n\n</details>"
+        )
+    parts.append("\n".join(f"- {line}" for line in _cost_lines(costs, memory)))
+    with atomic_path(path) as partial:
+        partial.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def write_junit(path: Path, verdict: Verdict, costs: Sequence[Cost], slow: Sequence[str]) -> None:
+    """JUnit XML: a test case a metric and method, one for the runs, and one for time where it is gated."""
+    from junitparser import Failure, JUnitXml, TestCase, TestSuite
+
+    suite = TestSuite(f"veristem gate {verdict.study}")
+    suite.add_property("comparison", verdict.how)
+    suite.add_property("false_alarm", str(verdict.false_alarm))
+    for finding in verdict.findings:
+        case = TestCase(finding.metric, classname=f"{verdict.study}.{finding.method}", time=0)
+        if finding.verdict == "worse":
+            case.result = [Failure(_sentence(finding), "worse")]
+        case.system_out = _sentence(finding)
+        suite.add_testcase(case)
+    case = TestCase("runs", classname=verdict.study, time=0)
+    if verdict.problems:
+        case.result = [Failure(f"{len(verdict.problems)} missing or failed", "missing or failed")]
+        case.system_err = "\n".join(verdict.problems)
+    suite.add_testcase(case)
+    if any(cost.ratio is not None for cost in costs):
+        case = TestCase("time", classname=verdict.study, time=0)
+        if slow:
+            case.result = [Failure(", ".join(slow), "slower")]
+        suite.add_testcase(case)
+    xml = JUnitXml()
+    xml.add_testsuite(suite)
+    with atomic_path(path) as partial:
+        xml.write(str(partial), pretty=True)
+
+
+def as_object(verdict: Verdict, costs: Sequence[Cost], peak_memory_mib: float | None, slow: Sequence[str]) -> dict:
+    """All of it, to be written as JSON."""
+    return {
+        "passed": verdict.passed and not slow,
+        **{key: value for key, value in asdict(verdict).items() if key != "problems"},
+        "problems": [*verdict.problems, *slow],
+        "costs": [asdict(cost) for cost in costs],
+        "peak_memory_mib": peak_memory_mib,
+    }
+
+
+def _worst_first(verdict: Verdict) -> list[Finding]:
+    return [*verdict.of("worse"), *verdict.of("better"), *verdict.of("same")]
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
+    unit = f" {finding.unit}" if finding.unit else ""
+    arrow = {"higher": "↑", "lower": "↓", "closer": "→"}[finding.better]
+    seeds = "–" if finding.seeds_worse is None else f"{finding.seeds_worse} / {finding.seeds_better}"
+    return (
+        finding.method, f"{finding.metric} {arrow}", _number(finding.before), _number(finding.now),
+        f"{finding.change:+.3g}{unit}", _number(finding.allowed) + unit, f"{finding.p_value:.3f}", seeds,
+        finding.verdict,
+    )  # fmt: skip
+
+
+def _sentence(finding: Finding) -> str:
+    cells = dict(zip(_HEAD, _row(finding)))
+    return (
+        f"{finding.metric}: {cells['baseline']} in the baseline, {cells['now']} now, changed by {cells['change']}, "
+        f"allowed {cells['allowed']}, chance {cells['chance']}: {finding.verdict}"
+    )
+
+
+def _cost_lines(costs: Sequence[Cost], memory: str) -> list[str]:
+    lines = []
+    for cost in costs:
+        ratio = "" if cost.ratio is None else f", {cost.ratio:.3g} times the reference's"
+        lines.append(f"time of {cost.method}: {_number(cost.seconds)} s a reconstruction (median){ratio}")
+    return [*lines, f"peak memory: {memory}"]
+
+
+def _markdown_table(findings: Sequence[Finding]) -> str:
+    rows: list[Sequence[Any]] = [_HEAD, ["---"] * len(_HEAD), *map(_row, findings)]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"

@@ -1,0 +1,319 @@
+"""A record held against a baseline: which metrics are worse, which better, what is missing and what has failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from veristem.bench.gate.permutation import Chances, paired, too_few, unpaired
+from veristem.bench.gate.record import Record, gated
+from veristem.bench.metrics.base import Metric
+from veristem.datasets.errors import InputError
+from veristem.datasets.recipe import Recipe
+
+FALSE_ALARM = 0.01
+MEANINGFUL = 1e-3  # of the way from a perfect score to one of little use: no smaller change is called one
+_COUNTS = {  # metrics of the runs themselves, where seeds cannot be told apart one by one
+    name: Metric(name, "", "lower", meaning, good=0.0, bad=1.0, empty="", of=())
+    for name, meaning in (
+        ("failed_share", "share of a specimen's runs that failed"),
+        ("null_share", "share of a specimen's scores that have no value"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One metric of one method.
+
+    Parameters
+    ----------
+    method, metric, unit, better
+        What is compared, and which way is better.
+    before, now : float or None
+        Means over seeds and conditions; None for no value.
+    change : float
+        Mean of now minus before, in units of the metric.
+    allowed : float or None
+        Change for the worse up to which the gate lets it pass; None where only more seeds could tell one from chance.
+    p_value : float
+        Chance of as large a change for the worse in any of all metrics, were nothing changed.
+    seeds_worse, seeds_better : int or None
+        Of how many specimens it is; None when they are not the same.
+    verdict : "worse", "better" or "same"
+        Same: not to be told from chance, or too small to mean anything.
+    """
+
+    method: str
+    metric: str
+    unit: str
+    better: str
+    before: float | None
+    now: float | None
+    change: float
+    allowed: float | None
+    p_value: float
+    seeds_worse: int | None
+    seeds_better: int | None
+    verdict: Literal["worse", "better", "same"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a study compares with its baseline.
+
+    Parameters
+    ----------
+    study : str
+        Its name.
+    is_paired : bool
+        Whether the same specimens and noise are compared.
+    seeds_before, seeds_now : int
+        Specimens compared.
+    false_alarm : float
+        Chance that any metric is called worse though nothing has changed.
+    findings : tuple of Finding
+        Every method and metric.
+    problems : tuple of str
+        Missing cells and failures, each a line.
+    """
+
+    study: str
+    is_paired: bool
+    seeds_before: int
+    seeds_now: int
+    false_alarm: float
+    findings: tuple[Finding, ...]
+    problems: tuple[str, ...]
+
+    def of(self, verdict: str) -> list[Finding]:
+        """The findings with this verdict."""
+        return [finding for finding in self.findings if finding.verdict == verdict]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is worse, missing or failing."""
+        return not self.of("worse") and not self.problems
+
+    @property
+    def how(self) -> str:
+        """What was compared with what, in words."""
+        if self.is_paired:
+            return f"paired: the same {self.seeds_now} specimens and noise"
+        return f"unpaired: {self.seeds_now} specimens against {self.seeds_before} others"
+
+
+def check_same(baseline: Record, now: Record, where: str) -> None:
+    """Both must be of one study: the same conditions, recipe and metrics, but for what now lacks.
+
+    Raises
+    ------
+    InputError
+        Naming ``where`` the baseline lies, and the first thing that differs.
+    """
+    update = "give the baseline of this study, or write it anew with --update"
+    if baseline.study != now.study:
+        raise InputError(f"{where}: of study {baseline.study!r}; results of {now.study!r} found; {update}")
+    before = {f"recipe {path}": value for path, value in _flat(_filled(baseline.recipe, where)).items()}
+    after = {f"recipe {path}": value for path, value in _flat(now.recipe).items()}
+    for name in ("tolerance_nm", "full_limits"):
+        before[name], after[name] = getattr(baseline, name), getattr(now, name)
+    for key in [*before, *after]:
+        if before.get(key) != after.get(key):
+            raise InputError(f"{where}: {key} = {before.get(key)}; results with {after.get(key)} found; {update}")
+    for cell in now.cells:
+        if cell.key not in {c.key for c in baseline.cells}:
+            raise InputError(f"{where}: no cell {cell.title}, which the results have; --update adds it")
+    for method, metrics in now.metrics.items():
+        if unknown := [name for name in metrics if name not in baseline.metrics.get(method, ())]:
+            raise InputError(f"{where}: no metric {unknown[0]} of {method}, which the results have; --update adds it")
+    known = gated()
+    for metrics in baseline.metrics.values():
+        if unknown := [name for name in metrics if name not in known]:
+            raise InputError(f"{where}: metric {unknown[0]!r}, which this version does not have; --update drops it")
+
+
+def compare(
+    baseline: Record,
+    now: Record,
+    rng: np.random.Generator,
+    *,
+    missing: list[str] | tuple[str, ...] = (),
+    false_alarm: float = FALSE_ALARM,
+) -> Verdict:
+    """Hold results against a baseline that `check_same` has found to be of the same study.
+
+    Scores are averaged over the conditions of a specimen, and specimens are what varies by chance. Where one side has
+    all seeds of the other, they are compared seed by seed, else as two groups. Metrics of which neither more nor less
+    is better ("closer") are compared by their mean over specimens, which is what all specimens share; their scatter
+    from specimen to specimen shows in the others.
+
+    Parameters
+    ----------
+    baseline, now : Record
+        Before, and now.
+    rng : numpy.random.Generator
+        Draws permutations when there are too many to try all.
+    missing : list of str
+        Runs the results lack.
+    false_alarm : float
+        Chance that any metric is called worse though nothing has changed.
+
+    Raises
+    ------
+    InputError
+        When the seeds are too few to find anything.
+    """
+    common = [seed for seed in now.seeds if seed in baseline.seeds]
+    is_paired = len(common) == min(len(baseline.seeds), len(now.seeds))
+    seeds_before, seeds_now = (common, common) if is_paired else (baseline.seeds, now.seeds)
+    if too_few(len(seeds_before), len(seeds_now), is_paired, false_alarm):
+        raise InputError(
+            f"gate: {len(seeds_now)} seeds found, which cannot tell any loss from chance at a false-alarm rate of "
+            f"{false_alarm:g}; run the study with more seeds or allow more with --false-alarm"
+        )
+    keys = [cell.key for cell in baseline.cells]
+    problems = [f"missing: {line}" for line in missing]
+    there = {cell.key for cell in now.cells}
+    problems += [f"missing: {cell.title}" for cell in baseline.cells if cell.key not in there]
+    columns: list[_Column] = []
+    known = gated()
+    for method, metrics in baseline.metrics.items():
+        titles = [cell.title for cell in baseline.cells if cell.method == method]
+        failed = baseline.failures(method, keys, seeds_before), now.failures(method, keys, seeds_now)
+        problems += _failures(*failed, titles, seeds_now, is_paired)
+        values = {
+            name: (baseline.values(method, name, keys, seeds_before), now.values(method, name, keys, seeds_now))
+            for name in metrics
+        }
+        for name, (before, after) in values.items():
+            columns.append(_column(method, known[name], before, after, is_paired))
+            problems += _nulls(name, before, after, failed[1], titles, seeds_now, is_paired)
+        if not is_paired:
+            before, after = (np.mean([np.isnan(both[side]) for both in values.values()], axis=0) for side in (0, 1))
+            columns.append(_column(method, _COUNTS["null_share"], before, after, is_paired))
+            before, after = (runs.astype(float) for runs in failed)
+            columns.append(_column(method, _COUNTS["failed_share"], before, after, is_paired))
+    findings = tuple(_judge(columns, is_paired, false_alarm, rng)) if columns else ()
+    return Verdict(
+        now.study, is_paired, len(seeds_before), len(seeds_now), false_alarm, findings, tuple(problems)
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A metric of a method: values by seed, NaN for none; paired ones seed by seed."""
+
+    method: str
+    metric: Metric
+    before: np.ndarray
+    now: np.ndarray
+    mean_before: float
+    mean_now: float
+
+
+def _column(method: str, metric: Metric, before: np.ndarray, now: np.ndarray, is_paired: bool) -> _Column:
+    """Values (seeds, conditions) averaged over the conditions that are known; means over what is compared."""
+    if is_paired:
+        both = np.isfinite(before) & np.isfinite(now)
+        before, now = np.where(both, before, np.nan), np.where(both, now, np.nan)
+    level = np.array([_mean(column) for column in np.concatenate([before, now]).T])
+    level = np.where(np.isfinite(level), level, 0.0)
+    overall = float(np.mean(level))  # a condition that a seed lacks must not pass for a change
+    before, now = (np.array([_mean(row) for row in side - level]) + overall for side in (before, now))
+    return _Column(method, metric, before, now, _mean(before), _mean(now))
+
+
+def _judge(columns: list[_Column], is_paired: bool, false_alarm: float, rng: np.random.Generator):
+    """A finding a column; worse and better are looked for apart."""
+    two_sided = np.array([c.metric.better == "closer" for c in columns])
+    sign = np.array([-1.0 if c.metric.better == "higher" else 1.0 for c in columns])
+    before, now = (sign * np.stack([getattr(c, side) for c in columns], axis=1) for side in ("before", "now"))
+    if is_paired:
+        worse = paired(now - before, two_sided, rng)
+        better = paired(before - now, two_sided, rng)
+    else:
+        worse = unpaired(before, now, two_sided, rng)
+        better = unpaired(now, before, two_sided, rng)
+    critical = worse.critical(false_alarm)
+    p_worse, p_better = worse.p_values(two_sided), better.p_values(two_sided)
+    for i, column in enumerate(columns):
+        least = MEANINGFUL * abs(column.metric.bad - column.metric.good)
+        yield _finding(column, i, worse, critical, (p_worse[i], p_better[i]), least, false_alarm, is_paired)
+
+
+def _finding(
+    column: _Column, i: int, chances: Chances, critical: float, p_values, least: float, false_alarm: float, is_paired
+) -> Finding:
+    metric = column.metric
+    change = column.mean_now - column.mean_before
+    loss = metric.loss(column.mean_now) - metric.loss(column.mean_before)
+    if metric.better != "closer":
+        loss = -change if metric.better == "higher" else change
+    p_worse, p_better = p_values
+    verdict: Literal["worse", "better", "same"] = "same"
+    if loss > least and p_worse <= false_alarm:
+        verdict = "worse"
+    elif loss < -least and p_better <= false_alarm:
+        verdict = "better"
+    scale = float(chances.scale[i])
+    allowed = least if scale == 0 else max(least, critical * scale) if critical <= 1 else None
+    changes = column.now - column.before if is_paired else np.array([])
+    if metric.better == "closer" and is_paired:
+        changes = np.abs(column.now - metric.good) - np.abs(column.before - metric.good)
+    elif metric.better == "higher":
+        changes = -changes
+    return Finding(
+        column.method, metric.name, metric.unit, metric.better,
+        _or_none(column.mean_before), _or_none(column.mean_now), 0.0 if np.isnan(change) else change,
+        allowed, float(p_worse),
+        int((changes > least).sum()) if is_paired else None, int((changes < -least).sum()) if is_paired else None,
+        verdict,
+    )  # fmt: skip
+
+
+def _failures(before: np.ndarray, now: np.ndarray, titles: list[str], seeds: list[int], is_paired: bool) -> list[str]:
+    """New failures: of the same run, or any where there was none at all."""
+    if is_paired:
+        new = now & ~before
+    else:
+        new = now if not before.any() else np.zeros_like(now)
+    return [f"failed: {titles[column]}, seed {seeds[row]}" for row, column in np.argwhere(new)]
+
+
+def _nulls(
+    name: str, before: np.ndarray, now: np.ndarray, failed: np.ndarray, titles: list[str], seeds: list[int], is_paired
+) -> list[str]:
+    """Scores that have lost their value, but for runs that failed: one by one, or in all seeds of a condition."""
+    if is_paired:
+        lost = np.isfinite(before) & ~np.isfinite(now) & ~failed
+        return [f"no value: {name} of {titles[column]}, seed {seeds[row]}" for row, column in np.argwhere(lost)]
+    gone = np.isfinite(before).any(axis=0) & ~np.isfinite(now).any(axis=0) & ~failed.all(axis=0)
+    return [f"no value: {name} of {titles[column]}, any seed" for column in np.flatnonzero(gone)]
+
+
+def _filled(recipe: dict, where: str) -> dict:
+    """The recipe of a baseline with what later versions have added, at its default."""
+    content = Recipe.from_table(recipe, where).model_dump(mode="json")
+    content["recipe"].pop("seed")
+    return content
+
+
+def _flat(table: dict, before: str = "") -> dict[str, object]:
+    """Values by dotted path."""
+    flat: dict[str, object] = {}
+    for key, value in table.items():
+        flat |= _flat(value, f"{before}{key}.") if isinstance(value, dict) else {f"{before}{key}": value}
+    return flat
+
+
+def _mean(values: np.ndarray) -> float:
+    """Mean of what is known; NaN of nothing."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else np.nan
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
