@@ -19,7 +19,7 @@ import numpy as np
 from veristem.bench.key import cell_key, scan_key
 from veristem.bench.limits import point_limits
 from veristem.bench.line_contrast import line_contrast
-from veristem.bench.line_limits import depth_slopes, line_limits, moved_in_depth
+from veristem.bench.line_limits import LineLimits, depth_slopes, line_limits, moved_in_depth
 from veristem.bench.oracles import handed_in
 from veristem.bench.scoring import TOLERANCE_NM, score
 from veristem.bench.store import Store
@@ -108,6 +108,15 @@ def simulate(
     if specimen is None:
         specimen = make_specimen(recipe, specimen_rng)
     return *acquire(specimen, recipe, noise_rng, progress), specimen
+
+
+def full_line_limits(truth: LineTruth) -> LineLimits:
+    """Limits of a truth with what contrast tells of depth: its specimen is made again and imaged twice more."""
+    recipe = Recipe.from_table(truth.recipe, "recipe of the truth")
+    specimen_rng, noise_rng = streams(recipe.recipe.seed)
+    specimen = make_specimen(recipe, specimen_rng)
+    assert isinstance(specimen, Specimen)
+    return line_limits(truth, depth_slopes(moved_in_depth(specimen), recipe, noise_rng))
 
 
 def simulate_4d(recipe: Recipe, folder: Path, progress: Progress) -> tuple[Truth, Specimen | Film, list[Path]]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from veristem.bench import particle_scenes
 from veristem.bench.facts import versions
+from veristem.bench.line_limits import line_limits
 from veristem.bench.particle_scenes import make_particle_scene
 from veristem.bench.residuals import Residuals, reprojection_residuals
 from veristem.bench.scoring import TOLERANCE_NM, metrics, score_curves, vertex_errors_nm
@@ -90,7 +91,7 @@ def make_scene(
         residuals = reprojection_residuals(acquisition, found) if found.curves_nm else Residuals((), [])
         return Scene(acquisition, found, method=method, residuals_px=residuals.vertex_px, residuals=residuals.per_view)
     tolerance_nm = tolerance_nm or TOLERANCE_NM
-    scores = score_curves(truth, found, tolerance_nm=tolerance_nm)
+    scores = score_curves(truth, found, tolerance_nm=tolerance_nm, limits=line_limits(truth))
     errors = vertex_errors_nm(truth, found)
     return Scene(acquisition=acquisition, curves=found, truth=truth, errors_nm=errors, scores=scores, method=method)
 

@@ -11,7 +11,7 @@ import numpy as np
 from veristem.reports.charts import Chart, file_name, score_curves
 from veristem.reports.comparison import mean_interval
 from veristem.reports.rows import StudyResult
-from veristem.reports.words import label, value_text
+from veristem.reports.words import label, parts, value_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,28 +37,30 @@ def budget_charts(result: StudyResult) -> Iterator[Chart]:
             )
 
 
-def budget_table(result: StudyResult) -> dict | None:
-    """Head and rows: of what is missing from F = 1 and of the squared error in depth, the part that each stage makes.
+def budget_tables(result: StudyResult) -> list[dict]:
+    """Head and rows of two tables: what is missing from F = 1, the squared error in depth, and each stage's part of it.
 
-    A row for all conditions and one for every value of the first axis; None where no stage was taken from the truth.
+    A row for all conditions and one for every value of the first axis; nothing where no stage was taken from the truth.
     """
-    lines, depth = [], _depth_score(result)
+    depth = _depth_score(result)
     stages = [stage for stage in STAGES if any(_has(result.staged, stage))]
     aside = [ASIDE] if any(_has(result.staged, ASIDE)) else []
-    for method, rows in _by_method(result):
-        axis = next(iter(result.free_axes), None)
-        parts = [("all", rows)] + ([] if axis is None else [(value_text(v), g) for v, g in rows.groupby(axis)])
-        for name, part in parts:
-            cells = [(method, ""), (name, "")]
-            for score, error in (("f_score", lambda f: 1 - f), (depth, np.square)):
-                cells += [_cell(values) for values in _shares(part, method, stages, aside, score, error)]
-            lines.append(cells)
-    if not lines:
-        return None
-    made = [*(_NAMES[stage] for stage in stages), "the rest", *(["(geometry)"] if aside else [])]
-    axis = label(result.free_axes[0]) if result.free_axes else ""
-    words = f"{label(depth).split(' (')[0]}² (nm²)"
-    return {"head": ["method", axis, "1 − F", *made, words, *made], "rows": lines}
+    axis = next(iter(result.free_axes), None)
+    head = [*(_NAMES[stage] for stage in stages), "the rest", *(["(geometry)"] if aside else [])]
+    tables = []
+    for score, words, error in (
+        ("f_score", "1 − F", lambda f: 1 - f),
+        (depth, f"{parts(depth)[0]}, squared (nm²)", np.square),
+    ):
+        lines = []
+        for method, rows in _by_method(result):
+            groups = [("all", rows)] + ([] if axis is None else [(value_text(v), g) for v, g in rows.groupby(axis)])
+            for name, part in groups:
+                cells = [_cell(values) for values in _shares(part, method, stages, aside, score, error)]
+                lines.append([(method, ""), (name, ""), *cells])
+        if lines:
+            tables.append({"head": ["method", label(axis) if axis else "", words, *head], "rows": lines})
+    return tables
 
 
 def _depth_score(result: StudyResult) -> str:

@@ -142,7 +142,7 @@ def _study(result: StudyResult) -> dict:
         "curves": _folded(charts.curve_charts(result)),
         "maps": _folded(charts.map_charts(result)),
         "budget_charts": _folded(budget.budget_charts(result)),
-        "budget_table": budget.budget_table(result),
+        "budget_tables": budget.budget_tables(result),
         "methods": tables.methods_table(result),
         "table": tables.numbers_table(result),
         "conditions": len(set(result.rows["condition"])),

@@ -22,21 +22,42 @@ def score(
         typer.Option(help="a point within this distance is matched; 10 nm, or a particle's radius, if not given"),
     ] = None,
     burgers_magnitude_nm: Annotated[Optional[float], typer.Option(help="unit of length of a .data truth")] = None,  # noqa: UP045
+    full_limits: Annotated[
+        bool,
+        typer.Option(
+            help="limits of lines where contrast that changes with depth tells too: images the truth twice more"
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object and nothing else")] = False,
 ) -> None:
-    """Compare a reconstruction with the truth."""
+    """Compare a reconstruction with the truth.
+
+    *_over_limit is the error over the smallest that the counted electrons allow: of a particle, or of 20 nm of line.
+    That of lines where parallax alone tells of depth comes with every truth.h5; with --full-limits also the one where
+    contrast does.
+
+    Example: veristem score run/truth.h5 run/mine.vtp --tolerance-nm 20 --full-limits
+    """
+    from veristem.bench.cell import full_line_limits
     from veristem.bench.extents import mismatch
+    from veristem.bench.line_limits import line_limits
     from veristem.bench.pages import read_truth_file
     from veristem.bench.scoring import score as run
     from veristem.datasets.formats import read_curves, read_points
     from veristem.datasets.formats.acquisition_h5 import read_acquisition
+    from veristem.datasets.truth import LineTruth
 
     if tolerance_nm is not None and not 0 < tolerance_nm < float("inf"):
         raise InputError(f"--tolerance-nm: {tolerance_nm} found, a positive length allowed")
     loaded = read_truth_file(truth, burgers_magnitude_nm)
     directions = read_acquisition(acquisition).directions_rad if acquisition else None
     found = read_points(reconstruction) if reconstruction.suffix.lower() == ".csv" else read_curves(reconstruction)
-    scores = run(loaded, found, tolerance_nm=tolerance_nm, directions_rad=directions)
+    limits = {}
+    if isinstance(loaded, LineTruth):
+        limits = {"limits": full_line_limits(loaded) if full_limits else line_limits(loaded)}
+    elif full_limits:
+        raise InputError(f"--full-limits: {truth} found, a truth.h5 of lines allowed, which tells how it was imaged")
+    scores = run(loaded, found, tolerance_nm=tolerance_nm, directions_rad=directions, **limits)
     if warning := mismatch(loaded, found):
         typer.echo(f"warning: {warning}", err=True)
     if as_json:

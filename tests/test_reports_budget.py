@@ -1,0 +1,79 @@
+"""Where the error is made: tables and figures of runs with true stages; limits under the errors of lines."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from veristem.datasets.results import schema
+from veristem.reports import budget, charts, write_page
+from veristem.reports.rows import split
+from veristem.reports.studies import best_and_worst, findings, summary_lines
+
+ANGLE, DWELL = "microscope.detector.pair_angle_deg", "scan.dwell_us"
+F = {"m": 0.6, "m alignment=truth": 0.62, "m contours=truth": 0.9, "m matches=truth": 1.0}
+DEPTH = {"m": 6.0, "m alignment=truth": 5.0, "m contours=truth": 2.0, "m matches=truth": 1.0}
+
+
+def make_table(full=0.5, methods=tuple(F), seeds=3) -> pd.DataFrame:
+    """Scores by hand; F falls by a hundredth from seed to seed whatever the stage."""
+    rows = [
+        {
+            "study": "stages", "cell": f"{method}-{angle}-{dwell}-{seed}", "recipe": "fake", "method": method,
+            "conditions": json.dumps({ANGLE: angle, DWELL: dwell}), "seed": seed, "tolerance_nm": 20.0,
+            "f_score_visible": F[method] - 0.01 * seed, "f_score": 0.1, "precision": 0.5,
+            "depth_rmse_nm_visible": 9.0, "depth_rmse_nm_psi_above_25": DEPTH[method],
+            "depth_parallax_limit_nm": 20 / angle, "depth_limit_nm": full, "lateral_limit_nm": full, "version": "0.1.0",
+        }
+        for seed in range(seeds) for angle in (2, 4, 8) for dwell in (10, 100) for method in methods
+    ]  # fmt: skip
+    return pd.DataFrame(rows).reindex(columns=schema().names)
+
+
+def test_each_stage_has_its_part_of_the_error():
+    """Of 1 - F = 0.41: 0.3 contours, 0.1 matching, 0.01 left; of 36 nm2: 32, 3 and 1; true geometry mends 0.02, 11."""
+    (result,) = split(make_table())
+    of_f, of_depth = budget.budget_tables(result)
+    for table, words, shares in (
+        (of_f, "1 − F", ["0.41", "0.3", "0.1", "0.01", "0.02"]),
+        (of_depth, "depth RMSE, ψ > 25°, squared (nm²)", ["36", "32", "3", "1", "11"]),
+    ):
+        assert table["head"][2:] == [words, "contours", "matching", "the rest", "(geometry)"]
+        assert [row[1][0] for row in table["rows"]] == ["all", "2", "4", "8"]
+        assert all([cell[0] for cell in row[2:]] == shares for row in table["rows"])
+    assert of_f["rows"][0][2][1] == "0.4 to 0.42"
+
+
+def test_runs_with_true_stages_are_no_methods_to_choose_from():
+    """They are in no finding, comparison or example, but in the list of a terminal."""
+    (result,) = split(make_table())
+    assert set(result.rows["method"]) == {"m"}
+    assert set(result.staged["method"]) == set(F) - {"m"}
+    assert not any("truth" in sentence for sentence in findings(result))
+    assert all(cell is None or "truth" not in cell for cell in best_and_worst(make_table()))
+    assert any("contours=truth" in line for line in summary_lines(make_table()))
+
+
+def test_without_true_stages_there_is_no_budget(tmp_path):
+    """And no section on the page."""
+    (result,) = split(make_table(methods=("m",)))
+    assert budget.budget_tables(result) == []
+    assert list(budget.budget_charts(result)) == []
+    write_page(tmp_path / "page.html", title="t", table=make_table(methods=("m",)), facts={})
+    assert "Where the error is made" not in (tmp_path / "page.html").read_text(encoding="utf-8")
+    write_page(tmp_path / "page.html", title="t", table=make_table(), facts={})
+    assert "Where the error is made" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("full", "names"), [(0.5, {"parallax", "limit"}), (None, {"parallax"})])
+def test_limits_are_drawn_under_errors_of_steep_lines_alone(full, names):
+    """Parallax alone, and with contrast where that was asked for; under all lines there is none."""
+    (result,) = split(make_table(full))
+    figure = charts.score_curves(result, ("depth_rmse_nm", "depth_rmse_nm_psi_above_25"), (ANGLE, DWELL))
+    drawn = [{text.get_text() for text in ax.texts} for ax in figure.axes]
+    assert [found for found in drawn if found] == [names, names]
+    captions = [chart.caption for chart in charts.curve_charts(result)]
+    assert any("parallax alone" in caption for caption in captions)
+    assert any("contrast changes with depth" in caption for caption in captions) == (full is not None)
