@@ -15,7 +15,9 @@ test: $(READY)
 	$(BIN)/pytest -n 2 --dist worksteal
 
 bench: $(READY)
-	$(BIN)/pytest tests/benchmarks --benchmark-only
+	@mkdir -p .benchmarks
+	$(BIN)/pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,rounds --benchmark-json=.benchmarks/times.json
+	$(BIN)/python -m veristem.bench.benchmarks .benchmarks/times.json -o reports/published/benchmarks
 
 validation: $(READY)
 	$(BIN)/python -m veristem.bench.validation -o docs

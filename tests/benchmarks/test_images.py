@@ -1,55 +1,67 @@
-"""How fast particles are counted: `pytest tests/benchmarks --benchmark-enable`. Rates are told, none is asserted."""
+"""Networks, images and whole methods, for which there is no obvious code to compare with: times alone."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from veristem.recon.particles import radial_distribution, radial_distribution_bands
-
-pytestmark = pytest.mark.benchmark(disable_gc=True, warmup=True, warmup_iterations=1)
-BOX = np.array([800.0, 800.0, 178.0])
-EDGES = np.arange(0.0, 151.0, 2.0)
-
-
-@pytest.fixture(scope="module")
-def centers() -> np.ndarray:
-    """20 000 particles without order in a film."""
-    return np.random.default_rng(0).uniform(0, 1, (20_000, 3)) * BOX
+from veristem.bench.cell import simulate
+from veristem.datasets import load_material
+from veristem.datasets.geometry import Region
+from veristem.datasets.recipe import load_recipe
+from veristem.recon.methods import run_method
+from veristem.sim.images import region_image
+from veristem.sim.networks import GENERATORS, load_generator
+from veristem.sim.networks.population import Population
+from veristem.sim.specimen import Specimen, make_specimen
 
 
-def told(benchmark, count: int) -> None:
-    """Put a rate beside the times; nothing when benchmarks are disabled."""
-    if benchmark.stats is not None:
-        benchmark.extra_info["particles per second"] = count / benchmark.stats.stats.median
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_generator(alone, generator):
+    """A foil of 2000 x 2000 x 200 nm with some 1e4 segments; a net, one sheet, holds fewer."""
+    crystal, size = load_material("Al"), np.array([2000.0, 2000.0, 200.0])
+    normals, burgers = map(np.array, zip(*crystal.slip_systems()))
+    density = 1e-5 if generator == "net" else 1.3e-4
+    population = Population(normals, burgers, crystal.reciprocal_per_nm((1, 1, 1)), size, density, 0.8)
+    make = load_generator(generator)
+    count = len(make(population, np.random.default_rng(0)).segments)
+    network = alone(
+        f"network, {generator}",
+        f"{count} segments",
+        lambda: make(population, np.random.default_rng(0)),
+        rounds=3,
+        warmup_rounds=0,
+    )
+    network.check_conservation()
+    assert population.length_of(network) == pytest.approx(population.length_nm, rel=0.051)
 
 
-def test_pair_correlation(benchmark, centers):
-    """Particles per second of g(r) to 150 nm."""
-    g = benchmark(radial_distribution, centers, BOX, EDGES)
-    assert g[5:] == pytest.approx(1, abs=0.1)
-    told(benchmark, len(centers))
+def test_bright_field(alone):
+    """Over 12.4 mrad in 200 nm, the strain included."""
+    recipe = load_recipe("cantor-stereo").with_values({"microscope.convergence_mrad": 12.4})
+    disc = Region((0.0, 0.0), 12.4e-3)
 
+    def image() -> np.ndarray:
+        specimen = make_specimen(recipe, np.random.default_rng(0))
+        assert isinstance(specimen, Specimen)
+        return region_image(specimen, disc, recipe.microscope, 1.0, (512, 512))
 
-def test_bands(benchmark, centers):
-    """Particles per second of its confidence interval."""
-    low, high = benchmark(lambda: radial_distribution_bands(centers, BOX, EDGES, np.random.default_rng(0)))
-    assert ((low <= 1) & (high >= 1)).mean() > 0.8
-    told(benchmark, len(centers))
+    share = alone("bright field of a foil with its strain", "512² pixels", image, rounds=2)
+    assert 0 < share.min() < share.max() < 1
 
 
 @pytest.fixture(scope="module")
 def imaged():
-    """The recipe `particles` at 34.5 mg/ml: four views of 2048 x 2048 pixels and 4475 particles."""
-    from veristem.bench.cell import simulate
-    from veristem.datasets.recipe import load_recipe
-
-    recipe = load_recipe("particles").with_values({"specimen.dispersion.concentration_mg_per_ml": 34.5})
+    """The recipe `particles` at 34.5 mg/ml, in one field of 1024 x 1024 pixels of the four of its size."""
+    recipe = load_recipe("particles")
+    pixel, shape = recipe.scan.pixel_nm, (1024, 1024)
+    values = {"scan.shape": shape, "specimen.field_nm": [pixel * n for n in shape]}
+    recipe = recipe.with_values(values | {"specimen.dispersion.concentration_mg_per_ml": 34.5})
     return *simulate(recipe), recipe
 
 
-def test_film_image(benchmark, imaged):
-    """Rays through spheres per second, all of the detector's, for the image of one quadrant."""
+def test_film_image(alone, imaged):
+    """Rays through spheres."""
     _, _, film, recipe = imaged
     region = recipe.microscope.detector.regions(0.0)[0]
 
@@ -57,16 +69,13 @@ def test_film_image(benchmark, imaged):
         film.images.clear()
         return film.region_image(region, recipe.microscope, recipe.scan.pixel_nm, recipe.scan.shape)
 
-    assert benchmark.pedantic(image, rounds=3).min() > 0
-    rays = len(film.rays([region], recipe.microscope, recipe.scan.pixel_nm)[0][0].share)
-    told(benchmark, rays * len(film.particles.radii_nm))
+    count = len(film.particles.radii_nm)
+    assert alone("image of particles, one quadrant", f"1024² pixels, {count} particles", image, rounds=3).min() > 0
 
 
-def test_from_images_to_points(benchmark, imaged):
-    """Particles per second of points-matched on four whole views."""
-    from veristem.recon.methods import run_method
-
+def test_from_images_to_points(alone, imaged):
+    """On four views."""
     truth, acquisition, *_ = imaged
-    points = benchmark.pedantic(run_method, ("points-matched", acquisition), rounds=2, warmup_rounds=1)
-    assert len(points.points_nm) > 0.98 * truth.inside.sum()
-    told(benchmark, len(points.points_nm))
+    size = f"{len(acquisition.views)} views of 1024² pixels, {truth.inside.sum()} particles"
+    points = alone("points-matched", size, lambda: run_method("points-matched", acquisition), rounds=1, warmup_rounds=0)
+    assert len(points.points_nm) > 0.97 * truth.inside.sum()
