@@ -108,7 +108,7 @@ def line_limits(truth: LineTruth, slopes: np.ndarray | None = None) -> LineLimit
         expected = truth.expected[view].astype(float)
         deviation = expected - _background(expected, truth.labels[view], pixel)
         of, away = _nearest(truth.project(points, view), np.where(is_end, -1, piece), expected.shape, pixel)
-        own = of >= 0
+        own = (of >= 0) & (expected > 0)  # a pixel without electrons tells nothing
         of, away = of[own], away[own]
         across = _turned((tangent[:, :2] - tangent[:, 2:] * tangents[view]) @ maps[view].T)
         slope = np.einsum("na,na->n", _gradient(deviation, pixel)[own], across[of])

@@ -102,6 +102,8 @@ def test_places_off_visible_lines_have_no_limit():
     parallax, full = limits.at(np.array([MIDDLE, near, far, [np.nan] * 3]))
     assert np.isfinite(parallax).all(axis=1).tolist() == [True, True, False, False]
     assert np.isnan(full).all()
+    dark = np.where(np.arange(64) < 34, truth.expected, 0)  # a hole beside the line
+    assert np.isfinite(line_limits(replace(truth, expected=dark)).parallax_nm[2:-2]).all()
     nothing = line_limits(replace(truth, visible=np.zeros(1, bool)))
     assert np.isnan(nothing.at(MIDDLE[None])[0]).all()
     assert np.isnan(nothing.typical_nm(nothing.parallax_nm, 10.0)).all()
