@@ -21,8 +21,8 @@ _KEPT = ("subject", "what", "size", "reference", "reference_s", "ratio", "floor"
 _HEAD = """# How long things take
 
 Each benchmark runs beside obvious code for the same result, in the same run and on one thread; that both give the same
-is asserted, time never is. **Ratio: how many times as long the reference takes.** Seconds are of one machine, ratios
-can be compared.
+is asserted, time never is. **Ratio: how many times as long the reference takes.** Seconds are processor time, which
+stands while others have the core, of one machine; ratios can be compared.
 
 | subject | what | size | median | reference | takes | ratio | floor |
 | --- | --- | --- | --- | --- | --- | --- | --- |
