@@ -27,7 +27,7 @@ def line_contrast(truth: LineTruth) -> tuple[float | None, float | None]:
     truth : LineTruth
         Expected images, lines and recipe.
     """
-    from scipy.ndimage import distance_transform_edt, gaussian_filter
+    from scipy.ndimage import distance_transform_edt
 
     recipe = Recipe.from_table(truth.recipe, "recipe of the truth")
     pixel = recipe.scan.pixel_nm
@@ -37,16 +37,35 @@ def line_contrast(truth: LineTruth) -> tuple[float | None, float | None]:
         middle = (first + second) / 2
         inside = ((middle >= 0) & (middle <= truth.field_nm)).all(axis=1)
         length = np.linalg.norm((second - first)[inside], axis=1).sum()
-        clear = pixel * np.asarray(distance_transform_edt(label == 0)) > _REACH_NM
+        level = background(expected, label, pixel, _REACH_NM)
         near = pixel * np.asarray(distance_transform_edt(label != 1)) <= _REACH_NM
-        if not length or not clear.any() or not near.any():
+        if not length or np.isnan(level).all() or not near.any():
             return None, None
-        weight = gaussian_filter(clear.astype(float), _SMOOTH_NM / pixel)
-        background = gaussian_filter(np.where(clear, expected, 0.0), _SMOOTH_NM / pixel)
-        near &= (weight > 1e-3) & (background > 0)
-        background = background[near] / weight[near]
-        signal, _ = mean_and_variance(expected[near] - background, recipe.microscope.response)
-        _, variance = mean_and_variance(background, recipe.microscope.response)
-        contrasts.append(float(np.sqrt(np.mean((expected[near] / background - 1) ** 2))))
+        near &= level > 0
+        signal, _ = mean_and_variance(expected[near] - level[near], recipe.microscope.response)
+        _, variance = mean_and_variance(level[near], recipe.microscope.response)
+        contrasts.append(float(np.sqrt(np.mean((expected[near] / level[near] - 1) ** 2))))
         ratios.append(float(np.sqrt(LENGTH_NM / length * np.sum(signal**2 / variance))))
     return float(np.mean(contrasts)), float(np.mean(ratios))
+
+
+def background(expected: np.ndarray, label: np.ndarray, pixel_nm: float, reach_nm: float) -> np.ndarray:
+    """Mean (Y, X) over 25 nm of what lies farther off all lines than a reach; NaN where there is nothing of it near.
+
+    Parameters
+    ----------
+    expected : (Y, X) float
+        Expected counts of a view.
+    label : (Y, X) int
+        0 off all lines and boundaries.
+    pixel_nm, reach_nm : float
+        Pixel size and how far the image of a line reaches to both sides [nm].
+    """
+    from scipy.ndimage import distance_transform_edt, gaussian_filter
+
+    clear = np.ones(label.shape, bool)
+    if label.any():
+        clear = pixel_nm * np.asarray(distance_transform_edt(label == 0)) > reach_nm
+    weight = gaussian_filter(clear.astype(float), _SMOOTH_NM / pixel_nm)
+    filled = gaussian_filter(np.where(clear, expected, 0.0), _SMOOTH_NM / pixel_nm)
+    return np.where(weight > 1e-3, filled / np.maximum(weight, 1e-12), np.nan)

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from veristem.bench.line_contrast import background
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.truth import LineTruth
 from veristem.recon.stereo.matching import resample
@@ -20,7 +21,6 @@ from veristem.sim.specimen import Specimen
 LENGTH_NM = 20.0  # of line that a limit is given for: information grows with it, the error falls as its root
 REACH_NM = 15.0  # of the image of a line to both sides
 _STEP_NM = 1.0  # of points along the lines
-_SMOOTH_NM = 25.0  # over which the background is taken
 _AWAY_NM = 5.0  # from all pieces: there is no visible line
 _SHIFT_NM = 1.0  # of all lines to both sides, for the derivative by depth
 
@@ -106,7 +106,8 @@ def line_limits(truth: LineTruth, slopes: np.ndarray | None = None) -> LineLimit
     information = np.zeros((2, count, 2 + 2 * views, 2 + 2 * views))
     for view in range(views):
         expected = truth.expected[view].astype(float)
-        deviation = expected - _background(expected, truth.labels[view], pixel)
+        level = background(expected, truth.labels[view], pixel, REACH_NM)
+        deviation = expected - np.where(np.isnan(level), expected.mean(), level)
         of, away = _nearest(truth.project(points, view), np.where(is_end, -1, piece), expected.shape, pixel)
         own = (of >= 0) & (expected > 0)  # a pixel without electrons tells nothing
         of, away = of[own], away[own]
@@ -195,20 +196,6 @@ def _turned(vectors: np.ndarray) -> np.ndarray:
     """Unit vectors (..., 2) at right angles to vectors; 0 of those of no length."""
     size = np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
     return np.stack([-vectors[..., 1], vectors[..., 0]], axis=-1) / size
-
-
-def _background(expected: np.ndarray, label: np.ndarray, pixel_nm: float) -> np.ndarray:
-    """Mean over 25 nm of what lies off all lines; where there is nothing so near, that of the whole image."""
-    from scipy.ndimage import distance_transform_edt, gaussian_filter
-
-    clear = np.ones(label.shape, bool)
-    if label.any():
-        clear = pixel_nm * np.asarray(distance_transform_edt(label == 0)) > REACH_NM
-    if not clear.any():
-        return np.full(expected.shape, expected.mean())
-    weight = gaussian_filter(clear.astype(float), _SMOOTH_NM / pixel_nm)
-    filled = gaussian_filter(np.where(clear, expected, 0.0), _SMOOTH_NM / pixel_nm) / np.maximum(weight, 1e-12)
-    return np.where(weight > 1e-6, filled, expected[clear].mean())
 
 
 def _gradient(image: np.ndarray, pixel_nm: float) -> np.ndarray:
