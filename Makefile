@@ -1,4 +1,4 @@
-# `make demo` and `make test` each do everything on a fresh machine with Python 3.11 or newer.
+# `make demo`, `make test` and `make gate` each do everything on a fresh machine with Python 3.11 or newer.
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -13,6 +13,13 @@ test: $(READY)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist worksteal
+
+GATES := gate-lines gate-particles
+gate: $(GATES)
+
+$(GATES): $(READY)
+	$(BIN)/veristem study $@ -o .gate/$@ --workers 2
+	$(BIN)/veristem gate .gate/$@ --baseline bench/baselines/$@.json --junit .gate/$@.xml --markdown .gate/$@.md
 
 bench: $(READY)
 	@mkdir -p .benchmarks
@@ -40,4 +47,4 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@mkdir -p .links/veristem && for room in $(ROOMS); do ln -sfn ../../$$room .links/veristem/$$room; done
 	@touch $@
 
-.PHONY: demo test bench validation scores gallery .venv
+.PHONY: demo test gate $(GATES) bench validation scores gallery .venv

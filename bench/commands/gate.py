@@ -51,10 +51,10 @@ def gate(
         raise InputError("--time-ratio: no --reference found, results of a run on this machine allowed")
     if time_ratio is not None and not time_ratio > 0:
         raise InputError(f"--time-ratio: {time_ratio:g} found, a positive number allowed")
-    now, missing = record_of(folder)
+    now = record_of(folder)
     if update:
-        if missing:
-            raise InputError(f"{folder}: no row of {missing[0]}; run `veristem study` again, which goes on with it")
+        if now.missing:
+            raise InputError(f"{folder}: no row of {now.missing[0]}; run `veristem study` again, which goes on with it")
         write_record(baseline, now)
         failed = sum(len(cell.failed) for cell in now.cells)
         warned = f", {failed} of them failed" if failed else ""
@@ -64,7 +64,7 @@ def gate(
         return
     before = read_record(baseline)
     check_same(before, now, str(baseline))
-    verdict = compare(before, now, np.random.default_rng(0), missing=missing, false_alarm=false_alarm)
+    verdict = compare(before, now, np.random.default_rng(0), false_alarm)
     spent = costs(folder, reference)
     peak = facts(folder).get("peak_memory_mib")
     memory = f"{peak:.0f} MiB, of the largest process" if isinstance(peak, int | float) else "–"

@@ -14,7 +14,7 @@ from math import comb
 
 import numpy as np
 
-_EXACT_SEEDS = 14  # up to here all 2^n signs are tried, beyond as many random ones
+_EXACT_SEEDS = 13  # up to here all 2^n signs are tried, beyond as many random ones
 _DRAWS = 2**_EXACT_SEEDS
 _ROUNDING = 1e-9
 

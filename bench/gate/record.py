@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +31,8 @@ class CellScores(BaseModel):
         Seeds whose run ended in an error.
     values : dict of lists
         By metric one value a seed, in the order of the record's seeds; None for no value.
+    missing : list of int
+        Seeds without a row; none in a baseline.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -39,6 +40,7 @@ class CellScores(BaseModel):
     conditions: dict[str, Any]
     failed: list[int]
     values: dict[str, list[Annotated[float, Field(allow_inf_nan=False)] | None]]
+    missing: list[int] = Field(default=[], exclude=True)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -94,13 +96,12 @@ class Record(BaseModel):
                     raise ValueError(f"{name} of {cell.title}: {found} found, one a seed allowed")
         return self
 
-    @cached_property
+    @property
     def metrics(self) -> dict[str, tuple[str, ...]]:
-        """Names of the metrics each method has a value of."""
+        """Names of the metrics of each method."""
         names: dict[str, dict[str, None]] = {}
         for cell in self.cells:
-            known = [name for name, values in cell.values.items() if any(v is not None for v in values)]
-            names.setdefault(cell.method, {}).update(dict.fromkeys(known))
+            names.setdefault(cell.method, {}).update(dict.fromkeys(cell.values))
         return {method: tuple(found) for method, found in names.items()}
 
     def values(self, method: str, metric: str, keys: list[tuple[str, str]], seeds: list[int]) -> np.ndarray:
@@ -117,6 +118,11 @@ class Record(BaseModel):
         wanted = [cells[key].failed if key in cells else [] for key in keys if key[0] == method]
         return np.array([[seed in failed for failed in wanted] for seed in seeds], bool)
 
+    @property
+    def missing(self) -> list[str]:
+        """The runs that have no row, in words."""
+        return [f"{cell.title}, seed {seed}" for cell in self.cells for seed in cell.missing]
+
     def subset(self, seeds: list[int]) -> Record:
         """The record of some of its seeds, in this order."""
         at = [self.seeds.index(seed) for seed in seeds]
@@ -124,25 +130,30 @@ class Record(BaseModel):
             cell.model_copy(
                 update={
                     "failed": [seed for seed in seeds if seed in cell.failed],
+                    "missing": [seed for seed in seeds if seed in cell.missing],
                     "values": {name: [values[i] for i in at] for name, values in cell.values.items()},
                 }
             )
             for cell in self.cells
         ]
-        return Record(**{**dict(self), "seeds": list(seeds), "cells": cells})
+        return self.model_copy(update={"seeds": list(seeds), "cells": cells})
 
 
-def gated() -> dict[str, Metric]:
-    """The metrics that are held against a baseline, by name, in the order of the results table."""
+def gated(kind: str | None = None) -> dict[str, Metric]:
+    """The metrics that are held against a baseline, by name, in the order of the results table.
+
+    Those of "dislocations" or of "particles", if a kind of specimen is given.
+    """
     from veristem.bench.scoring import metrics
     from veristem.datasets.results import score_columns
 
     columns = set(score_columns()) - set(_UNGATED)
-    return {metric.name: metric for metric in metrics() if metric.name in columns}
+    of = {"dislocations": {"curves"}, "particles": {"points"}, None: {"curves", "points"}}[kind]
+    return {metric.name: metric for metric in metrics() if metric.name in columns and of & set(metric.of)}
 
 
-def record_of(folder: str | Path) -> tuple[Record, list[str]]:
-    """The record of a results folder, and the runs that the study asks for and the table lacks.
+def record_of(folder: str | Path) -> Record:
+    """The record of what a results folder was asked for.
 
     Raises
     ------
@@ -157,32 +168,25 @@ def record_of(folder: str | Path) -> tuple[Record, list[str]]:
     return record_of_rows(table, study, recipe, list(range(first, first + study.seeds)))
 
 
-def record_of_rows(table, study: Study, recipe: Recipe, seeds: list[int]) -> tuple[Record, list[str]]:
+def record_of_rows(table, study: Study, recipe: Recipe, seeds: list[int]) -> Record:
     """As `record_of`, from a DataFrame of rows; rows of other seeds, methods and conditions are left out."""
-    known = gated()
+    known = gated(recipe.specimen.kind)
     keys = zip(table["method"], table["conditions"], table["seed"])
     rows = dict(zip(keys, table.to_dict("records")))
-    found = {name for name in known if table[name].notna().any()}
-    cells, missing = [], []
+    cells = []
     for conditions in study.cells():
         for method in study.methods:
             cell = CellScores(method=method, conditions=conditions, failed=[], values={})
             mine = [rows.get((*cell.key, seed)) for seed in seeds]
-            missing += [f"{cell.title}, seed {seed}" for seed, row in zip(seeds, mine) if row is None]
+            cell.missing = [seed for seed, row in zip(seeds, mine) if row is None]
             cell.failed = [seed for seed, row in zip(seeds, mine) if row is not None and isinstance(row["error"], str)]
-            for name in known:
-                if name in found:
-                    cell.values[name] = [None if row is None else _rounded(row[name]) for row in mine]
+            cell.values = {name: [None if row is None else _rounded(row[name]) for row in mine] for name in known}
             cells.append(cell)
     version = table["version"].iloc[-1] if len(table) else ""
-    record = Record(
+    return Record(
         study=study.name, veristem=version, tolerance_nm=study.tolerance_nm, full_limits=study.full_limits,
         recipe=_seedless(recipe), seeds=seeds, cells=cells,
     )  # fmt: skip
-    of_method = record.metrics
-    for cell in cells:
-        cell.values = {name: values for name, values in cell.values.items() if name in of_method.get(cell.method, ())}
-    return record, missing
 
 
 def read_record(path: str | Path) -> Record:

@@ -135,14 +135,7 @@ def check_same(baseline: Record, now: Record, where: str) -> None:
             raise InputError(f"{where}: metric {unknown[0]!r}, which this version does not have; --update drops it")
 
 
-def compare(
-    baseline: Record,
-    now: Record,
-    rng: np.random.Generator,
-    *,
-    missing: list[str] | tuple[str, ...] = (),
-    false_alarm: float = FALSE_ALARM,
-) -> Verdict:
+def compare(baseline: Record, now: Record, rng: np.random.Generator, false_alarm: float = FALSE_ALARM) -> Verdict:
     """Hold results against a baseline that `check_same` has found to be of the same study.
 
     Scores are averaged over the conditions of a specimen, and specimens are what varies by chance. Where one side has
@@ -156,8 +149,6 @@ def compare(
         Before, and now.
     rng : numpy.random.Generator
         Draws permutations when there are too many to try all.
-    missing : list of str
-        Runs the results lack.
     false_alarm : float
         Chance that any metric is called worse though nothing has changed.
 
@@ -175,24 +166,29 @@ def compare(
             f"{false_alarm:g}; run the study with more seeds or allow more with --false-alarm"
         )
     keys = [cell.key for cell in baseline.cells]
-    problems = [f"missing: {line}" for line in missing]
-    there = {cell.key for cell in now.cells}
+    problems = [f"missing: {line}" for line in now.missing]
+    there = {cell.key: cell.missing for cell in now.cells}
     problems += [f"missing: {cell.title}" for cell in baseline.cells if cell.key not in there]
     columns: list[_Column] = []
     known = gated()
     for method, metrics in baseline.metrics.items():
         titles = [cell.title for cell in baseline.cells if cell.method == method]
         failed = baseline.failures(method, keys, seeds_before), now.failures(method, keys, seeds_now)
+        without = [there.get(key, seeds_now) for key in keys if key[0] == method]
+        absent = np.array([[seed in missing for missing in without] for seed in seeds_now], bool)
         problems += _failures(*failed, titles, seeds_now, is_paired)
         values = {
             name: (baseline.values(method, name, keys, seeds_before), now.values(method, name, keys, seeds_now))
             for name in metrics
         }
         for name, (before, after) in values.items():
+            if np.isnan(before).all():
+                continue
             columns.append(_column(method, known[name], before, after, is_paired))
-            problems += _nulls(name, before, after, failed[1], titles, seeds_now, is_paired)
+            problems += _nulls(name, before, after, failed[1] | absent, titles, seeds_now, is_paired)
         if not is_paired:
-            before, after = (np.mean([np.isnan(both[side]) for both in values.values()], axis=0) for side in (0, 1))
+            known_once = [both for both in values.values() if np.isfinite(both[0]).any()]
+            before, after = (np.mean([np.isnan(both[side]) for both in known_once], axis=0) for side in (0, 1))
             columns.append(_column(method, _COUNTS["null_share"], before, after, is_paired))
             before, after = (runs.astype(float) for runs in failed)
             columns.append(_column(method, _COUNTS["failed_share"], before, after, is_paired))
@@ -284,14 +280,17 @@ def _failures(before: np.ndarray, now: np.ndarray, titles: list[str], seeds: lis
 
 
 def _nulls(
-    name: str, before: np.ndarray, now: np.ndarray, failed: np.ndarray, titles: list[str], seeds: list[int], is_paired
+    name: str, before: np.ndarray, now: np.ndarray, gone: np.ndarray, titles: list[str], seeds: list[int], is_paired
 ) -> list[str]:
-    """Scores that have lost their value, but for runs that failed: one by one, or in all seeds of a condition."""
+    """Scores that have lost their value, but for runs that are gone.
+
+    Paired ones one by one, unpaired ones where most specimens had a value and none has one now.
+    """
     if is_paired:
-        lost = np.isfinite(before) & ~np.isfinite(now) & ~failed
+        lost = np.isfinite(before) & ~np.isfinite(now) & ~gone
         return [f"no value: {name} of {titles[column]}, seed {seeds[row]}" for row, column in np.argwhere(lost)]
-    gone = np.isfinite(before).any(axis=0) & ~np.isfinite(now).any(axis=0) & ~failed.all(axis=0)
-    return [f"no value: {name} of {titles[column]}, any seed" for column in np.flatnonzero(gone)]
+    lost = (np.isfinite(before).mean(axis=0) > 0.5) & ~np.isfinite(now).any(axis=0) & ~gone.all(axis=0)
+    return [f"no value: {name} of {titles[column]}, any seed" for column in np.flatnonzero(lost)]
 
 
 def _filled(recipe: dict, where: str) -> dict:

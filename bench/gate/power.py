@@ -1,0 +1,181 @@
+"""How often the gate is wrong, and how small a loss it sees.
+
+python -m veristem.bench.gate.power -o reports/published/gate works on the rows kept in that folder; --run DIR makes
+them anew, which takes about an hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from veristem.bench.gate.permutation import paired, unpaired
+from veristem.bench.gate.planted import LOSSES, REDRAWN, SAME, planted_rows
+from veristem.bench.gate.record import Record, gated, record_of_rows
+from veristem.bench.gate.verdict import FALSE_ALARM, Verdict, compare
+from veristem.datasets.recipe import load_recipe, load_study
+
+STUDIES = ("gate-lines", "gate-particles")
+SEEDS = 60  # stored ones, that comparisons are drawn from
+RERUNS = 20
+POWER = 0.9
+_REPEATS = 100  # of a comparison in which a loss is looked for
+
+
+class Trial:
+    """The rows of a gate study in all variants.
+
+    Parameters
+    ----------
+    study : str
+        Its name.
+    table : DataFrame
+        Rows as of `planted_rows`, those of the study itself as variant `SAME`.
+    """
+
+    def __init__(self, study: str, table):
+        self.study = load_study(study)
+        self.recipe = load_recipe(self.study.recipe)
+        self.table = table
+
+    def record(self, variant: str = SAME, seeds: Iterable[int] | None = None) -> Record:
+        """The record of a variant; of all its seeds if not given."""
+        rows = self.table[self.table["variant"] == variant]
+        wanted = sorted(set(rows["seed"])) if seeds is None else list(seeds)
+        return record_of_rows(rows, self.study, self.recipe, wanted)
+
+    def false_alarms(self, is_paired: bool, draws: int, rng: np.random.Generator) -> tuple[int, int]:
+        """Of so many comparisons in which nothing has changed, how many call a metric worse, and how many fail at all.
+
+        Unpaired: two groups of the stored seeds, each as many as the gate has. Paired: the noise drawn again, with
+        before and now changed over at random for every seed, so that neither is better.
+        """
+        count = self.study.seeds
+        before, now = self.record(seeds=range(SEEDS)), self.record(REDRAWN, range(SEEDS))
+        worse = fell = 0
+        for _ in range(draws):
+            chosen = rng.choice(SEEDS, 2 * count, replace=False)
+            if is_paired:
+                verdict = compare(*_changed_over(before, now, sorted(chosen[:count]), rng), rng)
+            else:
+                verdict = compare(before.subset(sorted(chosen[:count])), before.subset(sorted(chosen[count:])), rng)
+            worse += bool(verdict.of("worse"))
+            fell += not verdict.passed
+        return worse, fell
+
+    def reruns(self, rng: np.random.Generator) -> list[Verdict]:
+        """The gate's baseline against runs of other seeds."""
+        count = self.study.seeds
+        baseline = self.record(seeds=range(count))
+        starts = range(count, count * (RERUNS + 1), count)
+        return [compare(baseline, self.record(seeds=range(s, s + count)), rng) for s in starts]
+
+    def planted(self, rng: np.random.Generator) -> dict[str, Verdict]:
+        """Every loss against the gate's baseline: the same specimens and noise."""
+        baseline = self.record(seeds=range(self.study.seeds))
+        return {name: compare(baseline, self.record(name), rng) for name in (SAME, *LOSSES)}
+
+    def smallest(self, rng: np.random.Generator) -> dict[str, tuple[float, ...]]:
+        """By metric its mean, and the loss caught with 90 % power paired with the noise drawn again, and unpaired."""
+        before, now = self.record(seeds=range(SEEDS)), self.record(REDRAWN, range(SEEDS))
+        method, keys = self.study.methods[0], [cell.key for cell in before.cells]
+        known = gated()
+        names = before.metrics[method]
+        values = [np.stack([_by_seed(r, method, name, keys) for name in names], axis=1) for r in (before, now)]
+        sign = np.array([-1.0 if known[name].better == "higher" else 1.0 for name in names])
+        two_sided = np.array([known[name].better == "closer" for name in names])
+        first, second = (sign * v for v in values)
+        count = self.study.seeds
+        needed = np.zeros((2, _REPEATS, len(names)))
+        for repeat in range(_REPEATS):
+            chosen = rng.choice(SEEDS, 2 * count, replace=False)
+            one, other = chosen[:count], chosen[count:]
+            swap = np.where(rng.random(count) < 0.5, 1.0, -1.0)[:, None]
+            changes = swap * (second - first)[one]
+
+            def same_specimens(loss: np.ndarray, changes=changes) -> float:
+                return paired(changes + loss, two_sided, rng).p_values(two_sided)[loss > 0][0]
+
+            def others(loss: np.ndarray, one=one, other=other) -> float:
+                return unpaired(first[one], first[other] + loss, two_sided, rng).p_values(two_sided)[loss > 0][0]
+
+            for i in range(len(names)):
+                spread = float(np.nanstd(first[:, i]))
+                needed[0, repeat, i] = _least(same_specimens, i, len(names), spread)
+                needed[1, repeat, i] = _least(others, i, len(names), spread)
+        mean = np.nanmean(values[0], axis=0)
+        table = np.column_stack([mean, *np.quantile(needed, POWER, axis=1)])
+        return {name: tuple(map(float, row)) for name, row in zip(names, table)}
+
+
+def make_rows(study: str, work: Path):
+    """All rows that a `Trial` needs: the study with enough seeds for the reruns, the noise drawn again, the losses."""
+    import pandas as pd
+
+    from veristem.bench.study import run_study
+
+    loaded = load_study(study)
+    recipe = load_recipe(loaded.recipe)
+    more = loaded.changed({"seeds": loaded.seeds * (RERUNS + 1)})
+    rows = run_study(more, recipe, work / study).assign(variant=SAME)
+    others = [row for seed in range(SEEDS) for row in planted_rows(loaded, recipe, seed, seed < loaded.seeds)]
+    table = pd.concat([rows, pd.DataFrame(row for row in others if row["variant"] != SAME)], ignore_index=True)
+    return table[["variant", "method", "conditions", "seed", "error", "version", *gated()]]
+
+
+def _changed_over(before: Record, now: Record, seeds: list[int], rng: np.random.Generator) -> tuple[Record, Record]:
+    """Both records of some seeds, with the sides of each seed changed over by the toss of a coin."""
+    one, other = before.subset(seeds), now.subset(seeds)
+    swap = rng.random(len(seeds)) < 0.5
+    for mine, yours in zip(one.cells, other.cells):
+        for name in mine.values.keys() & yours.values.keys():
+            a, b = mine.values[name], yours.values[name]
+            mine.values[name] = [y if s else x for x, y, s in zip(a, b, swap)]
+            yours.values[name] = [x if s else y for x, y, s in zip(a, b, swap)]
+    return one, other
+
+
+def _by_seed(record: Record, method: str, name: str, keys: list[tuple[str, str]]) -> np.ndarray:
+    """Mean over the conditions; NaN where one has no value."""
+    return record.values(method, name, keys, record.seeds).mean(axis=1)
+
+
+def _least(chance: Callable[[np.ndarray], float], which: int, count: int, spread: float) -> float:
+    """The smallest loss of one metric, in its unit, whose chance is at most the false-alarm rate; by bisection."""
+    low, high = 0.0, 8 * spread
+    if not spread > 0:
+        return np.nan
+    for _ in range(9):
+        middle = (low + high) / 2
+        loss = np.zeros(count)
+        loss[which] = middle
+        low, high = (low, middle) if chance(loss) <= FALSE_ALARM else (middle, high)
+    return high
+
+
+def main() -> None:
+    """Measure, and write README.md."""
+    import pandas as pd
+
+    from veristem.bench.gate.power_page import write_page
+
+    parser = argparse.ArgumentParser(prog="python -m veristem.bench.gate.power", description=__doc__)
+    parser.add_argument("-o", "--out", type=Path, required=True, help="folder of the rows and of README.md")
+    parser.add_argument("--run", type=Path, metavar="DIR", help="make the rows anew, with studies in this folder")
+    parser.add_argument("--draws", type=int, default=2000, help="comparisons in which nothing has changed")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    trials = []
+    for study in STUDIES:
+        path = options.out / f"{study}.parquet"
+        if options.run:
+            make_rows(study, options.run).to_parquet(path)
+        trials.append(Trial(study, pd.read_parquet(path)))
+    print(write_page(trials, options.out, options.draws))
+
+
+if __name__ == "__main__":
+    main()
