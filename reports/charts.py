@@ -276,10 +276,9 @@ def _limit(ax, rows, axis: str, values, at, how) -> None:
     column, name, colour, dashes = how
     limit = rows.pivot_table(column, index=axis, aggfunc="mean").reindex(values)[column]
     ax.plot(at, limit, color=colour, lw=1.0, ls=(0, dashes))
-    middle = len(at) // 2
-    if name not in [text.get_text() for text in ax.texts] and np.isfinite(limit.iloc[middle]):
-        where = {"ha": "right", "va": "top", "fontsize": 8}
-        ax.annotate(name, (at[middle], limit.iloc[middle]), (-2, -1), textcoords="offset points", **where)
+    if name not in [text.get_text() for text in ax.texts] and np.isfinite(limit.iloc[0]):
+        where = {"ha": "left", "va": "bottom", "fontsize": 8}
+        ax.annotate(name, (at[0], limit.iloc[0]), (5, 1), textcoords="offset points", **where)
 
 
 def _dress(ax, score: str) -> None:

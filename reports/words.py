@@ -43,7 +43,7 @@ def parts(path: str) -> tuple[str, str]:
     key = path.rsplit(".", 1)[-1]
     if key.endswith("_psi_above_25"):
         words, unit = parts(key.removesuffix("_psi_above_25"))
-        return f"{words}, ψ > 25°", unit
+        return f"{words}, ψ\u00a0>\u00a025°", unit
     for suffix, unit in _UNITS.items():
         if key.endswith("_" + suffix):
             name = key.removesuffix("_" + suffix)

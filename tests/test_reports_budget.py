@@ -38,7 +38,7 @@ def test_each_stage_has_its_part_of_the_error():
     of_f, of_depth = budget.budget_tables(result)
     for table, words, shares in (
         (of_f, "1 − F", ["0.41", "0.3", "0.1", "0.01", "0.02"]),
-        (of_depth, "depth RMSE, ψ > 25°, squared (nm²)", ["36", "32", "3", "1", "11"]),
+        (of_depth, "depth RMSE, ψ\u00a0>\u00a025°, squared (nm²)", ["36", "32", "3", "1", "11"]),
     ):
         assert table["head"][2:] == [words, "contours", "matching", "the rest", "(geometry)"]
         assert [row[1][0] for row in table["rows"]] == ["all", "2", "4", "8"]

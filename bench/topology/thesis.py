@@ -1,6 +1,6 @@
 """Rows T13 to T18 of the thesis in small: imaging conditions ranked by the topology of classical masks, truth known.
 
-    python -m veristem.bench.topology.thesis -o DIR [--seeds 6] [--row T13 ...]
+    python -m veristem.bench.topology.thesis -o DIR [--seeds 3] [--row T13 ...]
 
 The thesis ranks one image a condition, segmented by its network, against lines drawn by hand (chapter 5). Here every
 condition images the same simulated specimens, lines come from `ridge_contours`, and both sides are drawn alike.
@@ -96,20 +96,20 @@ ROWS = (
     Row(
         "T13", "excitation error, as tilt off the Bragg angle", "0.14°, slightly positive; worse beyond 0.5°",
         "tial-stem", {"scan.dwell_us": 4.0},
-        _each("specimen.tilt_off_bragg_deg", [-0.5, -0.14, 0.0, 0.07, 0.14, 0.25, 0.5, 1.0], "°"),
+        _each("specimen.tilt_off_bragg_deg", [-0.5, 0.0, 0.07, 0.14, 0.25, 0.5, 1.0], "°"),
     ),
     Row(
         "T14 BF", "camera length of the bright field", "220 mm (18.4 mrad)",
-        "tial-stem", {"scan.dwell_us": 4.0}, _annular("BF", [34, 87, 115, 220, 330, 550, 770, 1100]),
+        "tial-stem", {"scan.dwell_us": 4.0}, _annular("BF", [34, 115, 220, 550, 1100]),
     ),
     Row(
         "T14 HAADF", "camera length of the annular dark field", "2100 to 3300 mm",
-        "tial-stem", {"scan.dwell_us": 4.0}, _annular("HAADF", [1100, 2100, 3300, 4300, 5000]),
+        "tial-stem", {"scan.dwell_us": 4.0}, _annular("HAADF", [1100, 2100, 3300, 5000]),
     ),
     Row(
         "T15 pixel", "pixel size without corrector, 4 µs", "7 nm",
         "tial-stem", {**_WIDE, "scan.dwell_us": 4.0, "microscope.aberrations": "uncorrected"},
-        _pixels(512.0, [1.75, 3.5, 5, 7, 10, 14]),
+        _pixels(512.0, [3.5, 5, 7, 10, 14]),
     ),
     Row(
         "T15 dwell", "dwell time without corrector, 3.5 nm", "2 µs, flat above",
@@ -117,9 +117,9 @@ ROWS = (
         _each("scan.dwell_us", [0.25, 0.5, 1, 2, 4, 8], "µs"),
     ),
     Row(
-        "T16 angle", "inner angle of the quadrants, 1.3 nm, 10 µs", "7.5 mrad (145 mm)",
-        "tial-stem", {**_QUADRANTS, "scan.dwell_us": 10.0, "scan.shape": [197, 197], "scan.pixel_nm": 256 / 197},
-        _each("microscope.detector.inner_mrad", [0.5, 4, 7.5, 11, 14, 18, 22], "mrad"),
+        "T16 angle", "inner angle of the quadrants, 1.9 nm, 10 µs", "7.5 mrad (145 mm)",
+        "tial-stem", {**_QUADRANTS, "scan.dwell_us": 10.0, "scan.shape": [135, 135], "scan.pixel_nm": 256 / 135},
+        _each("microscope.detector.inner_mrad", [0.5, 7.5, 14, 22], "mrad"),
     ),
     Row(
         "T16 dwell", "dwell time of the quadrants, 2.7 nm", "8 µs, longer than for the annular detector",
@@ -128,7 +128,7 @@ ROWS = (
     ),
     Row(
         "T16 pixel", "pixel size of the quadrants, 16 µs", "1.9 nm",
-        "tial-stem", {**_QUADRANTS, "scan.dwell_us": 16.0}, _pixels(256.0, [1.3, 1.9, 2.7, 3.8, 5.4]),
+        "tial-stem", {**_QUADRANTS, "scan.dwell_us": 16.0}, _pixels(256.0, [1.9, 2.7, 3.8, 5.4]),
     ),
     Row(
         "T17 dose", "electrons a frame of the pixelated detector, 13 nm (its 4 µs hold 250)", "2 of its µs: 125",
@@ -141,12 +141,12 @@ ROWS = (
         "T17 pixel", "pixel size of the pixelated detector, 500 electrons a frame", "9 nm better than 13",
         "tial-stem",
         {**_QUADRANTS, **_WIDE, "microscope.detector": {"kind": "virtual", "pair_angle_deg": 1.0, "radius_mrad": 15.0},
-         "microscope.current_nA": 0.01, "scan.dwell_us": 500 / 62.415}, _pixels(512.0, [3, 6, 9, 13]),
+         "microscope.current_nA": 0.01, "scan.dwell_us": 500 / 62.415}, _pixels(512.0, [6, 9, 13]),
     ),
     Row(
         "T18", "radius of virtual discs 4.66° off the axis, 1000 electrons a frame", "15 mrad (20 px); 19 mrad blurred",
         "cantor-stereo", {**_DISCS, "scan.dwell_us": 1000 / 62.415},
-        {f"{r:g} mrad": {"microscope.detector": {**_VIRTUAL, "radius_mrad": r}} for r in (3.75, 7.5, 11.25, 15, 18.75)},
+        {f"{r:g} mrad": {"microscope.detector": {**_VIRTUAL, "radius_mrad": r}} for r in (3.75, 7.5, 15, 18.75)},
     ),
 )  # fmt: skip
 
@@ -208,7 +208,7 @@ def main() -> None:
     """Rank the conditions of all rows, or of some, and write scores.json and tables.md."""
     parser = argparse.ArgumentParser(prog="python -m veristem.bench.topology.thesis", description=__doc__)
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder for scores.json and tables.md")
-    parser.add_argument("--seeds", type=int, default=6, help="specimens a condition")
+    parser.add_argument("--seeds", type=int, default=3, help="specimens a condition")
     parser.add_argument("--row", action="append", choices=[row.name for row in ROWS], help="this row only; repeatable")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
