@@ -87,7 +87,7 @@ def test_spectral(compare, monkeypatch, segments, what):
         field,
         exact,
         f"sum over segments, at {POINTS} voxels",
-        rounds=3,
+        rounds=2,
         share=POINTS / np.prod(SHAPE),
         floor=(transforms_s(monkeypatch, field), "Fourier transforms alone"),
     )
@@ -110,7 +110,7 @@ def test_foil(compare, faces):
         lambda: voxel_distortion(network, G, (0.0, 0.0), step, shape, POISSON, faces == "relaxed"),
         exact,
         f"sum over segments, at {POINTS} voxels",
-        rounds=3,
+        rounds=2,
         share=POINTS / np.prod(shape),
     )
     assert np.isfinite(strain.voxels).all()

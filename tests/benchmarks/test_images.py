@@ -29,7 +29,7 @@ def test_generator(alone, generator):
         f"network, {generator}",
         f"{count} segments",
         lambda: make(population, np.random.default_rng(0)),
-        rounds=3,
+        rounds=2,
         warmup_rounds=0,
     )
     network.check_conservation()
@@ -70,7 +70,7 @@ def test_film_image(alone, imaged):
         return film.region_image(region, recipe.microscope, recipe.scan.pixel_nm, recipe.scan.shape)
 
     count = len(film.particles.radii_nm)
-    assert alone("image of particles, one quadrant", f"1024² pixels, {count} particles", image, rounds=3).min() > 0
+    assert alone("image of particles, one quadrant", f"1024² pixels, {count} particles", image, rounds=2).min() > 0
 
 
 def test_from_images_to_points(alone, imaged):
