@@ -237,11 +237,13 @@ def _shifts(information: np.ndarray) -> np.ndarray:
         scale = np.sqrt(np.maximum(np.diagonal(full), 0.0))
         unit = full / np.maximum(np.outer(scale, scale), 1e-300)
         known = scale > 1e-9 * scale.max(initial=0)
-        if np.linalg.cond(unit[np.ix_(known, known)]) > 1e10:
-            known[1] = False  # no depth, but the place across the line
-        if known[0]:
-            variance = np.diagonal(np.linalg.inv(unit[np.ix_(known, known)])) / scale[known] ** 2
-            found[number, known[:2]] = variance[: known[:2].sum()]
+        without_depth = known & (np.arange(len(known)) != 1)  # the place across the line may be known without it
+        for rows in (known, without_depth):
+            part = unit[np.ix_(rows, rows)]
+            if rows[0] and np.linalg.cond(part) < 1e10:
+                variance = np.diagonal(np.linalg.inv(part)) / scale[rows] ** 2
+                found[number, rows[:2]] = variance[: rows[:2].sum()]
+                break
     return found
 
 

@@ -104,6 +104,8 @@ def test_places_off_visible_lines_have_no_limit():
     assert np.isnan(full).all()
     dark = np.where(np.arange(64) < 34, truth.expected, 0)  # a hole beside the line
     assert np.isfinite(line_limits(replace(truth, expected=dark)).parallax_nm[2:-2]).all()
+    few = np.where((np.mgrid[:64, :64] == 32).all(axis=0), truth.expected, 0)  # fewer pixels than unknowns
+    assert np.isinf(line_limits(replace(truth, expected=few)).parallax_nm).all()
     nothing = line_limits(replace(truth, visible=np.zeros(1, bool)))
     assert np.isnan(nothing.at(MIDDLE[None])[0]).all()
     assert np.isnan(nothing.typical_nm(nothing.parallax_nm, 10.0)).all()
