@@ -3,14 +3,14 @@
     python -m veristem.bench.topology.thesis -o DIR [--seeds 3] [--row T13 ...]
 
 The thesis ranks one image a condition, segmented by its network, against lines drawn by hand (chapter 5). Here every
-condition images the same simulated specimens, lines come from `ridge_contours`, and both sides are drawn alike.
+condition images the same simulated specimens, lines come from `ridge_contours`, and both sides are drawn alike. Seeds
+that scores.json in the folder has already are kept, and only further ones are run.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -151,6 +151,9 @@ ROWS = (
 )  # fmt: skip
 
 
+_ENDS = slice(None, -1), slice(1, None)
+
+
 def masks(truth: LineTruth, acquisition: Acquisition) -> tuple[np.ndarray, np.ndarray]:
     """What was found in the first view and what is there, drawn alike on the same pixels; (Y, X) bool each."""
     shape = tuple(round(length / GRID_NM) for length in truth.field_nm[::-1])
@@ -158,20 +161,17 @@ def masks(truth: LineTruth, acquisition: Acquisition) -> tuple[np.ndarray, np.nd
     there = [truth.project(chain, 0) for chain in truth.network.chains(truth.visible)]
 
     def drawn(curves) -> np.ndarray:
-        start, stop = (np.concatenate([np.zeros((0, 2)), *(c[part] for c in curves)]) for part in (_ALL[0], _ALL[1]))
+        start, stop = (np.concatenate([np.zeros((0, 2)), *(c[part] for c in curves)]) for part in _ENDS)
         return draw(start, stop, WIDTH_NM / 2, shape, GRID_NM)
 
     return drawn(found), drawn(there)
 
 
-_ALL = slice(None, -1), slice(1, None)
-
-
-def scores_of(row: Row, seeds: int, tell=lambda text: None) -> dict[str, np.ndarray]:
-    """Topological score (S,) [1/µm] of every condition of a row; less is better."""
+def scores_of(row: Row, seeds: range, tell=lambda text: None) -> dict[str, list[float]]:
+    """Topological score [1/µm] of every condition of a row, a number a seed; less is better."""
     base = load_recipe(row.recipe)
-    scores = {name: np.zeros(seeds) for name in row.conditions}
-    for seed in range(seeds):
+    scores: dict[str, list[float]] = {name: [] for name in row.conditions}
+    for seed in seeds:
         specimen, made_of = None, ""
         for name, values in row.conditions.items():
             recipe: Recipe = base.with_values({**row.values, **values, "recipe.seed": seed})
@@ -180,14 +180,9 @@ def scores_of(row: Row, seeds: int, tell=lambda text: None) -> dict[str, np.ndar
             made_of = recipe.specimen_key
             assert isinstance(truth, LineTruth)
             found, there = masks(truth, acquisition)
-            scores[name][seed] = topological_score(Topology.of(found, GRID_NM), Topology.of(there, GRID_NM))
-        tell(f"{row.name}: seed {seed + 1} of {seeds}")
+            scores[name].append(topological_score(Topology.of(found, GRID_NM), Topology.of(there, GRID_NM)))
+        tell(f"{row.name}: seed {seed} of {seeds.start} to {seeds.stop - 1}")
     return scores
-
-
-def ranked(scores: Mapping[str, np.ndarray]) -> list[Ranked]:
-    """The conditions of a row, the best first."""
-    return rank_scores(dict(scores), np.random.default_rng(0))
 
 
 def table(row: Row, order: list[Ranked]) -> list[str]:
@@ -212,21 +207,22 @@ def main() -> None:
     parser.add_argument("--row", action="append", choices=[row.name for row in ROWS], help="this row only; repeatable")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    lines, kept = [], {}
+    path, lines = given.out / "scores.json", []
+    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else {}
     for row in ROWS:
         if given.row and row.name not in given.row:
             continue
-        scores = scores_of(row, given.seeds, print)
-        order = ranked(scores)
-        lines += table(row, order)
-        kept[row.name] = {"row": asdict(row), "scores_per_um": {name: list(s) for name, s in scores.items()}}
-    facts = {"seeds": given.seeds, "versions": versions(), "machine": machine()}
-    for name, text in (
-        ("scores.json", json.dumps({**facts, "rows": kept}, indent=1)),
-        ("tables.md", "\n".join(lines)),
-    ):  # fmt: skip
-        with atomic_path(given.out / name) as partial:
-            partial.write_text(text, encoding="utf-8")
+        asked = json.loads(json.dumps(asdict(row)))
+        before = kept.get(row.name, {})
+        scores = before["scores_per_um"] if before.get("row") == asked else {name: [] for name in row.conditions}
+        more = scores_of(row, range(len(next(iter(scores.values()))), given.seeds), print)
+        scores = {name: np.array([*own, *more[name]]) for name, own in scores.items()}
+        kept[row.name] = {"row": asked, "scores_per_um": {name: list(s) for name, s in scores.items()}}
+        lines += table(row, rank_scores(scores, np.random.default_rng(0)))
+        facts = {"versions": versions(), "machine": machine(), "rows": kept}
+        for name, text in (("scores.json", json.dumps(facts, indent=1)), ("tables.md", "\n".join(lines))):
+            with atomic_path(given.out / name) as partial:
+                partial.write_text(text, encoding="utf-8")
     print("\n".join(lines))
 
 

@@ -1,0 +1,48 @@
+"""The rows of the thesis that are ranked by topology: every condition can be asked for, and masks are drawn alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from veristem.bench.cell import simulate
+from veristem.bench.topology.ranking import rank_scores
+from veristem.bench.topology.thesis import GRID_NM, ROWS, masks, table
+from veristem.datasets import DislocationNetwork
+from veristem.datasets.recipe import load_recipe
+from veristem.datasets.truth import LineTruth
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_condition_is_a_recipe(row):
+    """Checked as `veristem simulate` does; no two are the same, and the field stays."""
+    recipes = [load_recipe(row.recipe).with_values({**row.values, **values}) for values in row.conditions.values()]
+    assert len({recipe.model_dump_json() for recipe in recipes}) == len(row.conditions)
+    assert {tuple(recipe.specimen.field_nm) for recipe in recipes} == {tuple(recipes[0].specimen.field_nm)}
+    text = "\n".join(table(row, rank_scores({name: np.ones(2) for name in row.conditions}, np.random.default_rng(0))))
+    assert row.thesis in text
+    assert all(name in text for name in row.conditions)
+
+
+@pytest.mark.parametrize("pixel_nm", [2.0, 4.0])
+def test_masks_lie_on_one_grid_whatever_the_pixels(pixel_nm):
+    """A line across the field, dark in a blank image, is found where it is; both masks have pixels of 2 nm."""
+    recipe = load_recipe("cantor-small").with_values({
+        "specimen.field_nm": [128.0, 128.0], "specimen.thickness_nm": 20.0, "specimen.network.density_per_m2": 2e14,
+        "scan.shape": [int(128 / pixel_nm)] * 2, "scan.pixel_nm": pixel_nm,
+    })  # fmt: skip
+    truth, acquisition, _ = simulate(recipe)
+    assert isinstance(truth, LineTruth)
+    ends = np.array([[0.0, 64.0, 10.0], [128.0, 64.0, 10.0]])
+    network = DislocationNetwork.from_polyline(ends, np.array([0.0, 0.25, 0.0]))
+    one = {"network": network, "g_dot_b": np.ones(1), "g_dot_bu": np.zeros(1), "visible": np.ones(1, bool)}
+    y = (np.arange(int(128 / pixel_nm)) + 0.5) * pixel_nm
+    rng = np.random.default_rng(0)
+    image = rng.poisson(1e4 * (1 - 0.2 * np.exp(-(((y - 64) / 5) ** 2) / 2))[:, None] * np.ones(len(y)))
+    views = np.stack([image, image]).astype(np.float32)
+    found, there = masks(replace(truth, focus_nm=10.0, **one), replace(acquisition, views=views))
+    assert found.shape == there.shape == (int(128 / GRID_NM),) * 2
+    assert there.sum() == pytest.approx(8.0 * 128 / GRID_NM**2, rel=0.05)
+    assert (found & there).sum() > 0.8 * found.sum() > 0
