@@ -112,15 +112,18 @@ def planted_rows(study: Study, recipe: Recipe, seed: int, planted: bool) -> Iter
                 truth, acquisition = acquire(specimen, changed, noise_rng)
                 found = run_method(method, acquisition)
                 worse = {name: loss(found, truth, loss_rng) if loss else found for name, loss in losses.items()}
-                rows = [{"variant": name, "error": None} | _scores(study, truth, w) for name, w in worse.items()]
+                how = _limits(truth) | {"tolerance_nm": study.tolerance_nm}
+                rows = [{"variant": name, "error": None} | score(truth, w, **how) for name, w in worse.items()]
             except Exception as error:  # as in a study, where it costs its own rows only
                 rows = [{"variant": name, "error": f"{type(error).__name__}: {error}"} for name in losses]
             yield from (base | row for row in rows)
 
 
-def _scores(study: Study, truth: Truth, found: Reconstruction) -> dict[str, float | None]:
-    limits = {"limits": line_limits(truth)} if isinstance(truth, LineTruth) else {"covariance_nm2": point_limits(truth)}
-    return score(truth, found, tolerance_nm=study.tolerance_nm, **limits)
+def _limits(truth: Truth) -> dict[str, Any]:
+    """The limits as `score` takes them."""
+    if isinstance(truth, LineTruth):
+        return {"limits": line_limits(truth)}
+    return {"covariance_nm2": point_limits(truth)}
 
 
 def _shortened(curve: np.ndarray, sigma: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:

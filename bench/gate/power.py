@@ -54,10 +54,11 @@ class Trial:
         before and now changed over at random for every seed, so that neither is better.
         """
         count = self.study.seeds
-        before, now = self.record(seeds=range(SEEDS)), self.record(REDRAWN, range(SEEDS))
+        now = self.record(REDRAWN)
+        before = self.record(seeds=now.seeds)
         worse = fell = 0
         for _ in range(draws):
-            chosen = rng.choice(SEEDS, 2 * count, replace=False)
+            chosen = [now.seeds[i] for i in rng.choice(len(now.seeds), 2 * count, replace=False)]
             if is_paired:
                 verdict = compare(*_changed_over(before, now, sorted(chosen[:count]), rng), rng)
             else:
@@ -70,7 +71,8 @@ class Trial:
         """The gate's baseline against runs of other seeds."""
         count = self.study.seeds
         baseline = self.record(seeds=range(count))
-        starts = range(count, count * (RERUNS + 1), count)
+        stored = len(set(self.table.loc[self.table["variant"] == SAME, "seed"]))
+        starts = range(count, stored - count + 1, count)[:RERUNS]
         return [compare(baseline, self.record(seeds=range(s, s + count)), rng) for s in starts]
 
     def planted(self, rng: np.random.Generator) -> dict[str, Verdict]:
@@ -80,7 +82,8 @@ class Trial:
 
     def smallest(self, rng: np.random.Generator) -> dict[str, tuple[float, ...]]:
         """By metric its mean, and the loss caught with 90 % power paired with the noise drawn again, and unpaired."""
-        before, now = self.record(seeds=range(SEEDS)), self.record(REDRAWN, range(SEEDS))
+        now = self.record(REDRAWN)
+        before = self.record(seeds=now.seeds)
         method, keys = self.study.methods[0], [cell.key for cell in before.cells]
         known = gated()
         names = before.metrics[method]
@@ -91,7 +94,7 @@ class Trial:
         count = self.study.seeds
         needed = np.zeros((2, _REPEATS, len(names)))
         for repeat in range(_REPEATS):
-            chosen = rng.choice(SEEDS, 2 * count, replace=False)
+            chosen = rng.choice(len(now.seeds), 2 * count, replace=False)
             one, other = chosen[:count], chosen[count:]
             swap = np.where(rng.random(count) < 0.5, 1.0, -1.0)[:, None]
             changes = swap * (second - first)[one]

@@ -48,7 +48,7 @@ def _alarms(trial: Trial, draws: int, rng: np.random.Generator) -> str:
         "| --- | --- | --- |",
     ]
     for is_paired, words in (
-        (False, "unpaired: two groups of the 60 stored specimens"),
+        (False, "unpaired: two groups of the stored specimens"),
         (True, "paired: the noise of the same images drawn again, sides changed over at random"),
     ):
         worse, fell = trial.false_alarms(is_paired, draws, rng)
