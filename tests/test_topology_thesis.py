@@ -21,7 +21,10 @@ def test_every_condition_is_a_recipe(row):
     recipes = [load_recipe(row.recipe).with_values({**row.values, **values}) for values in row.conditions.values()]
     assert len({recipe.model_dump_json() for recipe in recipes}) == len(row.conditions)
     assert {tuple(recipe.specimen.field_nm) for recipe in recipes} == {tuple(recipes[0].specimen.field_nm)}
-    text = "\n".join(table(row, rank_scores({name: np.ones(2) for name in row.conditions}, np.random.default_rng(0))))
+    text = "\n".join(
+        table(row, rank_scores({name: np.ones(2) for name in row.conditions}, np.random.default_rng(0)), 2.5)
+    )
+    assert "Empty masks: 2.5" in text
     assert row.thesis in text
     assert all(name in text for name in row.conditions)
 
