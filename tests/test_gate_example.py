@@ -1,0 +1,71 @@
+"""The package that docs/examples has for copying, installed by itself: its gate does what it says."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[1] / "docs/examples/method-package"
+
+
+class Package(NamedTuple):
+    """A copy of the package that is installed."""
+
+    folder: Path
+    install: Callable[[], None]
+    veristem: Callable[..., subprocess.CompletedProcess]
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory) -> Package:
+    """Installed beside what is installed here, this checkout among it, so that nothing is downloaded."""
+    root = tmp_path_factory.mktemp("example")
+    folder = shutil.copytree(EXAMPLE, root / "copy")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", root / "venv"], check=True)
+    python = root / "venv" / ("Scripts" if os.name == "nt" else "bin") / Path(sys.executable).name
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+
+    def run(*arguments) -> subprocess.CompletedProcess:
+        command = [python, *map(str, arguments)]
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+    site = Path(run("-c", "import sysconfig; print(sysconfig.get_path('purelib'))").stdout.strip())
+    (site / "outer.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n", "utf-8")
+
+    def install() -> None:
+        quiet = ("--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "--no-index")
+        done = run("-m", "pip", "install", *quiet, "--force-reinstall", ".")
+        assert done.returncode == 0, done.stderr
+
+    def veristem(*arguments) -> subprocess.CompletedProcess:
+        return run("-c", "from veristem.bench.cli import main; main()", *arguments)
+
+    install()
+    return Package(folder, install, veristem)
+
+
+def test_its_gate_passes_and_fails(package):
+    """The two commands of its README pass; when its method errs more in depth, they fall short and name the score."""
+    assert "darkest-row" in package.veristem("list", "methods").stdout.split()
+    study, gate = ("study", "gate.toml", "-o", "results"), ("gate", "results", "--baseline", "baseline.json")
+    done = package.veristem(*study)
+    assert done.returncode == 0, done.stderr
+    done = package.veristem(*gate)
+    assert done.returncode == 0, done.stdout + done.stderr
+    source = package.folder / "darkest_row.py"
+    text = source.read_text(encoding="utf-8")
+    source.write_text(text.replace("acquisition.focus_nm)", "acquisition.focus_nm + 15.0)"), encoding="utf-8")
+    assert source.read_text(encoding="utf-8") != text
+    package.install()
+    assert package.veristem(*study).returncode == 0
+    done = package.veristem(*gate)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "fell short" in done.stdout.splitlines()[-1]
