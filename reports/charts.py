@@ -37,8 +37,8 @@ _POINT_LIMITS = {
 }
 _DASHES = ((4, 2), (1, 1.5))
 _WANTED = {
-    "f_score": F_ENOUGH, "length_ratio": 1.0, "calibration": 1.0, "depth_bias_nm": 0.0, "depth_rmse_nm_over_limit": 1.0,
-    "lateral_rmse_nm_over_limit": 1.0,
+    "f_score": F_ENOUGH, "length_ratio": 1.0, "calibration": 1.0, "depth_bias_nm": 0.0, "lateral_bias_x_nm": 0.0,
+    "lateral_bias_y_nm": 0.0, "depth_rmse_nm_over_limit": 1.0, "lateral_rmse_nm_over_limit": 1.0,
 }  # fmt: skip
 
 
@@ -285,7 +285,7 @@ def _dress(ax, score: str) -> None:
     if score in _SHARES:
         ax.set_ylim(-0.04, 1.04)
         ax.set_yticks([0, 0.5, 1])
-    elif score != "depth_bias_nm":
+    elif "_bias_" not in score:
         # counts that are all 0 get room; a length may be far below 1 nm
         ax.set_ylim(0, max(0.0 if parts(score)[1] else 1.0, ax.get_ylim()[1]))
     if score in _WANTED:

@@ -62,7 +62,7 @@ def test_identical_is_perfect():
 @pytest.mark.parametrize("shift", [0.5, 3.0, 9.0])
 @pytest.mark.parametrize("axis", ["y", "z"])
 def test_shifted_across(shift, axis):
-    """Every sample is off by the shift; its sign shows in the depth bias alone."""
+    """Every sample is off by the shift; its sign shows in the biases alone."""
     result = scores(curves(LINE), curves(LINE - shift * np.eye(3)["xyz".index(axis)]))
     depth, lateral = (shift, 0.0) if axis == "z" else (0.0, shift)
     expected = {
@@ -79,6 +79,8 @@ def test_shifted_across(shift, axis):
         "depth_rmse_nm": depth,
         "depth_spread_nm": 0.0,
         "lateral_rmse_nm": lateral,
+        "lateral_bias_x_nm": 0.0,
+        "lateral_bias_y_nm": -lateral,
         "length_ratio": 1.0,
         "apls": 1.0,
         "betti0_error": 0.0,

@@ -14,7 +14,15 @@ from veristem.datasets.results import POINT_SCORES
 BOX = (200.0, 100.0, 80.0)
 RADIUS = 2.0
 TWO = [[50.0, 50.0, 40.0], [150.0, 50.0, 40.0]]
-ERRORS = ("depth_bias_nm", "depth_rmse_nm", "depth_spread_nm", "lateral_rmse_nm", "calibration")
+ERRORS = (
+    "depth_bias_nm",
+    "lateral_bias_x_nm",
+    "lateral_bias_y_nm",
+    "depth_rmse_nm",
+    "depth_spread_nm",
+    "lateral_rmse_nm",
+    "calibration",
+)
 OVER_LIMIT = ("depth_rmse_nm_over_limit", "lateral_rmse_nm_over_limit")
 SHARES = ("precision", "recall", "f_score")
 quick = settings(deadline=None, max_examples=25)
@@ -47,7 +55,7 @@ def shares(truth, found, **options) -> tuple:
 def test_identical_is_perfect():
     """Every metric has its good value where it is a share or an error, and the counts are those of the truth."""
     result = score_points(spheres(TWO), points(TWO, 1, 1, 1), covariance_nm2=limits(2, 1.0, 1.0, 4.0))
-    assert [result[name] for name in (*ERRORS, *OVER_LIMIT)] == [0] * 7
+    assert [result[name] for name in (*ERRORS, *OVER_LIMIT)] == [0] * 9
     assert [result[name] for name in SHARES] == [1, 1, 1]
     assert (result["count_truth"], result["count_found"], result["tolerance_nm"]) == (2, 2, None)
     assert set(result) == {*POINT_SCORES, "tolerance_nm"}
@@ -103,6 +111,8 @@ def test_errors_by_hand():
         "depth_rmse_nm": np.sqrt(5),
         "depth_spread_nm": 1.0,
         "lateral_rmse_nm": np.sqrt(1.25 / 2),
+        "lateral_bias_x_nm": 0.15,
+        "lateral_bias_y_nm": 0.7,
         "calibration": np.sqrt(5) / 2,
         "depth_rmse_nm_over_limit": np.sqrt(5) / 1.5,
         "lateral_rmse_nm_over_limit": np.sqrt(1.25 / 2) / 0.5,

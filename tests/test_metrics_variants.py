@@ -20,7 +20,16 @@ LIMITS = (  # not given here
     "depth_rmse_nm_over_parallax_limit",
     "lateral_rmse_nm_over_limit",
 )
-ERRORS = ("depth_bias_nm", "depth_rmse_nm", "depth_spread_nm", "lateral_rmse_nm", "tangent_error_deg", "calibration")
+ERRORS = (
+    "depth_bias_nm",
+    "lateral_bias_x_nm",
+    "lateral_bias_y_nm",
+    "depth_rmse_nm",
+    "depth_spread_nm",
+    "lateral_rmse_nm",
+    "tangent_error_deg",
+    "calibration",
+)
 JUNCTIONS = ("junction_recall", "junction_precision")  # single lines have none
 
 
