@@ -41,7 +41,8 @@ def connect(workers: int, scheduler: str | None) -> Iterator[tuple]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler is not None:
         try:
-            client = Client(scheduler, timeout=_ANSWER_S)
+            # never the default: a client that fails would stay it, and break all of Dask in this process
+            client = Client(scheduler, timeout=_ANSWER_S, set_as_default=False)
         except Exception as error:  # each kind of address fails in its own way
             text = (str(error).splitlines() or ["no answer"])[0]
             raise InputError(
@@ -69,7 +70,7 @@ def connect(workers: int, scheduler: str | None) -> Iterator[tuple]:
         except RuntimeError as error:
             raise InputError(f"--workers {workers}: they did not start ({error}); --workers 1 needs none") from None
     try:
-        with Client(cluster) as client:
+        with Client(cluster, set_as_default=False) as client:
             yield client, workers
     except BaseException:
         _kill(cluster)
@@ -117,7 +118,7 @@ def run_on(client, batches: list[list[Cell]], store: Store) -> Iterator[str]:
     token.write_text(run, encoding="utf-8")
     try:
         sent = {send(batch): batch for batch in batches}
-        ended = as_completed(list(sent))
+        ended = as_completed(list(sent), loop=client.loop)
         for future in ended:
             batch = sent.pop(future)
             left: list[Cell] = []

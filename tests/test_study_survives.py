@@ -260,6 +260,8 @@ def test_two_at_once(start, tmp_path):
 
 def test_scheduler_that_does_not_answer(cli, place, tmp_path, monkeypatch):
     """Nobody there, or no address at all: one line."""
+    from dask import config
+
     from veristem.bench import cluster
 
     monkeypatch.setattr(cluster, "_ANSWER_S", 1)
@@ -268,4 +270,5 @@ def test_scheduler_that_does_not_answer(cli, place, tmp_path, monkeypatch):
         done = cli("study", "study.toml", "-o", tmp_path, "--scheduler", address)
         assert done.code == 2
         assert done.err.startswith(f"error: --scheduler {address}: no answer")
+        assert config.get("scheduler", None) is None  # Dask elsewhere in this process goes on without it
         assert len(done.err.splitlines()) == 1
