@@ -95,11 +95,10 @@ def moved(masks: np.ndarray, shift_px) -> np.ndarray:
 def _runs(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Runs (N, 3) of pixels in the same masks: first, last + 1 and their set; and which sets each mask has (V, S)."""
     flat = masks.reshape(len(masks), -1)
-    sets, which = np.unique(flat, axis=1, return_inverse=True)
-    which = which.ravel()
-    edges = np.flatnonzero(np.diff(which)) + 1
+    edges = np.flatnonzero((flat[:, 1:] != flat[:, :-1]).any(axis=0)) + 1
     first = np.concatenate([[0], edges])
-    runs = np.column_stack([first, np.append(edges, len(which)), which[first]])
+    sets, which = np.unique(flat[:, first], axis=1, return_inverse=True)
+    runs = np.column_stack([first, np.append(edges, flat.shape[1]), which.ravel()])
     return runs[sets[:, runs[:, 2]].any(axis=0)], sets
 
 
