@@ -10,6 +10,7 @@ import pytest
 from veristem.bench.cell import simulate
 from veristem.bench.topology.ranking import rank_scores
 from veristem.bench.topology.thesis import GRID_NM, ROWS, masks, table
+from veristem.bench.topology.thesis_figure import thesis_figure
 from veristem.datasets import DislocationNetwork
 from veristem.datasets.recipe import load_recipe
 from veristem.datasets.truth import LineTruth
@@ -27,6 +28,18 @@ def test_every_condition_is_a_recipe(row):
     assert "Empty masks: 2.5" in text
     assert row.thesis in text
     assert all(name in text for name in row.conditions)
+
+
+def test_figure_marks_the_choice_of_the_thesis():
+    """A panel a row; only the dose of T17 was chosen outside what is tried; worse ones are hollow."""
+    far = {row.name: {name: np.array([i, i + 0.1]) for i, name in enumerate(row.conditions)} for row in ROWS}
+    panels = thesis_figure(far, dict.fromkeys(far, 9.0)).axes[: len(ROWS)]
+    marked = {panel.get_title(loc="left"): len(panel.patches) for panel in panels}
+    assert marked == {row.name: {"T14 HAADF": 2, "T17 dose": 0}.get(row.name, 1) for row in ROWS}
+    for panel, row in zip(panels, ROWS):
+        faces = [container.lines[0].get_markerfacecolor() for container in panel.containers]
+        assert len(faces) == len(row.conditions)
+        assert faces.count("white") == len(faces) - 1
 
 
 @pytest.mark.parametrize("pixel_nm", [2.0, 4.0])

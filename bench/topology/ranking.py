@@ -113,8 +113,8 @@ def rank_scores(scores: Mapping[str, np.ndarray], rng: np.random.Generator) -> l
     chance = _CHANCE / max(len(table) - 1, 1)
     ranked = []
     for c in np.argsort(means, kind="stable"):
-        half = _half_interval(table[c], _CHANCE / 2)
-        beaten = [(d := table[c] - other).mean() > _half_interval(d, chance) + 1e-12 for other in table]
+        half = half_interval(table[c], _CHANCE / 2)
+        beaten = [(d := table[c] - other).mean() > half_interval(d, chance) + 1e-12 for other in table]
         ranked.append(
             Ranked(
                 condition=list(scores)[c],
@@ -129,7 +129,7 @@ def rank_scores(scores: Mapping[str, np.ndarray], rng: np.random.Generator) -> l
     return ranked
 
 
-def _half_interval(values: np.ndarray, chance: float) -> float:
+def half_interval(values: np.ndarray, chance: float) -> float:
     """How far the mean may lie above the truth but for a chance, by Student's t; NaN for a single value."""
     from scipy.stats import t
 

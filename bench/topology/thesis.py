@@ -21,6 +21,7 @@ from veristem.bench.cell import simulate, streams
 from veristem.bench.facts import machine, versions
 from veristem.bench.topology.ranking import Ranked, rank_scores
 from veristem.bench.topology.score import Topology, topological_score
+from veristem.bench.topology.thesis_figure import thesis_figure
 from veristem.bench.topology.tubes import draw
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.formats.atomic import atomic_path
@@ -28,6 +29,7 @@ from veristem.datasets.geometry import project
 from veristem.datasets.recipe import Recipe, load_recipe
 from veristem.datasets.truth import LineTruth
 from veristem.recon.contours.ridge import ridge_contours
+from veristem.reports.pictures import drawn
 from veristem.sim.specimen import Specimen, make_specimen
 from veristem.sim.visibility import visibility
 
@@ -221,14 +223,14 @@ def table(row: Row, order: list[Ranked], nothing: float) -> list[str]:
 
 
 def main() -> None:
-    """Rank the conditions of all rows, or of some, and write scores.json and tables.md."""
+    """Rank the conditions of all rows, or of some, and write scores.json, tables.md and ranking.png."""
     parser = argparse.ArgumentParser(prog="python -m veristem.bench.topology.thesis", description=__doc__)
-    parser.add_argument("-o", "--out", type=Path, required=True, help="folder for scores.json and tables.md")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="folder for what is written")
     parser.add_argument("--seeds", type=int, default=8, help="specimens a condition")
     parser.add_argument("--row", action="append", choices=[row.name for row in ROWS], help="this row only; repeatable")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    path, lines = given.out / "scores.json", []
+    path, lines, ran, nothing = given.out / "scores.json", [], {}, {}
     kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else {}
     for row in ROWS:
         if given.row and row.name not in given.row:
@@ -239,12 +241,15 @@ def main() -> None:
         more = scores_of(row, range(len(next(iter(scores.values()))), given.seeds), print)
         scores = {name: np.array([*own, *more[name]]) for name, own in scores.items()}
         kept[row.name] = {"row": asked, "scores_per_um": {name: list(s) for name, s in scores.items()}}
-        nothing = nothing_found(row, range(given.seeds))
-        lines += table(row, rank_scores(scores, np.random.default_rng(0)), nothing)
+        ran[row.name], nothing[row.name] = scores, nothing_found(row, range(given.seeds))
+        lines += table(row, rank_scores(scores, np.random.default_rng(0)), nothing[row.name])
         facts = {"versions": versions(), "machine": machine(), "rows": kept}
         for name, text in (("scores.json", json.dumps(facts, indent=1)), ("tables.md", "\n".join(lines))):
             with atomic_path(given.out / name) as partial:
                 partial.write_text(text, encoding="utf-8")
+    if given.seeds > 1:
+        with atomic_path(given.out / "ranking.png") as partial:
+            partial.write_bytes(drawn(thesis_figure(ran, nothing), "png"))
     print("\n".join(lines))
 
 
