@@ -12,26 +12,28 @@ from veristem.datasets.recipe import load_recipe
 from veristem.recon.methods import run_method
 from veristem.sim.images import region_image
 from veristem.sim.networks import GENERATORS, load_generator
-from veristem.sim.networks.population import Population
+from veristem.sim.networks.population import Faulted, Population
 from veristem.sim.specimen import Specimen, make_specimen
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
 def test_generator(alone, generator):
     """A foil of 2000 x 2000 x 200 nm with some 1e4 segments; a net, one sheet, holds fewer."""
-    crystal, size = load_material("Al"), np.array([2000.0, 2000.0, 200.0])
+    crystal, size = load_material("Ni"), np.array([2000.0, 2000.0, 200.0])
     normals, burgers = map(np.array, zip(*crystal.slip_systems()))
     density = 1e-5 if generator == "net" else 1.3e-4
-    population = Population(normals, burgers, crystal.reciprocal_per_nm((1, 1, 1)), size, density, 0.8)
+    g, ways = crystal.reciprocal_per_nm((1, 1, 1)), tuple(crystal.dissociations())
+    population = Population(normals, burgers, g, size, density, 0.8, dissociations=ways)
     make = load_generator(generator)
-    count = len(make(population, np.random.default_rng(0)).segments)
-    network = alone(
+    count = len(Faulted.of(make(population, np.random.default_rng(0))).network.segments)
+    made = alone(
         f"network, {generator}",
         f"{count} segments",
         lambda: make(population, np.random.default_rng(0)),
         rounds=2,
         warmup_rounds=0,
     )
+    network = Faulted.of(made).network
     network.check_conservation()
     assert population.length_of(network) == pytest.approx(population.length_nm, rel=0.051)
 
