@@ -147,16 +147,10 @@ def fail_one(table):
     table.loc[3, table.select_dtypes(float).columns] = np.nan
 
 
-def lose_one(table):
-    """A score that has no value any more."""
-    table.loc[3, "recall"] = np.nan
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (fail_one, "failed: constant at scan.dwell_us = 900, seed 1"),
-        (lose_one, "no value: recall of constant at scan.dwell_us = 900, seed 1"),
         (lambda table: table.drop(index=3), "missing: constant at scan.dwell_us = 900, seed 1"),
     ],
 )
@@ -170,6 +164,18 @@ def test_missing_and_failed_runs_fall_short(cli, folder, change, message):
     assert cli("gate", folder, "--baseline", folder / "baseline.json", "--update").code == (
         2 if "missing" in message else 0
     )
+
+
+@pytest.mark.parametrize(("seeds", "code"), [(1, 0), (SEEDS, 1)])
+def test_lost_scores(cli, folder, seeds, code):
+    """A score has no value any more in a condition: in one specimen that may be chance, in all of them it is not."""
+    change_rows(
+        folder,
+        lambda t: t.assign(recall=t["recall"].mask(t["conditions"].str.contains("900") & (t["seed"] < seeds))),
+    )
+    ended = cli("gate", folder, "--baseline", folder / "baseline.json")
+    assert ended.code == code
+    assert ("no value: recall of constant at scan.dwell_us = 900, any seed" in ended.out) == (code == 1)
 
 
 def test_outputs(cli, folder):
@@ -355,7 +361,7 @@ def test_false_alarms_keep_their_rate(is_paired):
     """Heavy tails, steps and correlation, few seeds: the chance of any false alarm is the stated one."""
     rng = np.random.default_rng(1)
     draws, seeds, rate = 600 if is_paired else 300, 7, 0.05
-    two_sided = np.array([False, False, False, True, False])
+    least = np.array([0.0, 0.0, 0.0, 1.0, 0.0])
     alarms = 0
     for _ in range(draws):
         common = rng.standard_t(2, (2 * seeds, 1))
@@ -364,25 +370,25 @@ def test_false_alarms_keep_their_rate(is_paired):
         values[:, 2] = np.round(values[:, 2])
         values[:, 4] = (values[:, 4] > 2) * 100.0
         halves = values[:seeds], values[seeds:]
-        chances = paired(halves[1] - halves[0], two_sided, rng) if is_paired else unpaired(*halves, two_sided, rng)
-        alarms += chances.p_values(two_sided).min() <= rate
+        chances = paired(halves[1] - halves[0], least, rng) if is_paired else unpaired(*halves, least, rng)
+        alarms += chances.p_values.min() <= rate
     low, high = binom.interval(0.999, draws, rate)
     assert low <= alarms <= high
 
 
 def test_chances():
     """All worse is the rarest sign of all; nothing is certain; the least that is rare enough is the critical one."""
-    rng, sides = np.random.default_rng(0), np.array([False, True])
-    worst = paired(np.ones((8, 2)), sides, rng)
-    np.testing.assert_allclose(worst.p_values(sides), 2 / 2**8)
+    rng, none = np.random.default_rng(0), np.zeros(2)
+    worst = paired(np.ones((8, 2)), none, rng)
+    np.testing.assert_allclose(worst.p_values, 1 / 2**8)
     assert worst.critical(0.01) == pytest.approx(1)
     assert worst.critical(0.001) > 1
-    nothing = paired(np.zeros((8, 2)), sides, rng)
-    np.testing.assert_array_equal(nothing.p_values(sides), 1)
-    some = paired(rng.normal(size=(10, 2)), sides, rng)
+    for changes, least in ((0.0, 0.0), (-1.0, 0.0), (1.0, 1.0)):  # none, better, too small to mean anything
+        np.testing.assert_array_equal(paired(np.full((8, 2), changes), none + least, rng).p_values, 1)
+    some = paired(rng.normal(size=(10, 2)), none, rng)
     critical = some.critical(0.05)
     assert (some.largest >= critical).mean() <= 0.05 < (some.largest >= critical - 1e-6).mean() + 2 / 2**10
-    assert [too_few(n, n, True, 0.01) for n in (7, 8)] == [True, False]
+    assert [too_few(n, n, True, 0.01) for n in (6, 7)] == [True, False]
     assert [too_few(n, n, False, 0.01) for n in (4, 5)] == [True, False]
 
 

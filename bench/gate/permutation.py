@@ -4,12 +4,13 @@ The seeds are what varies by chance, so a seed's values of all metrics stay toge
 (paired) or their side (unpaired), and every metric is held against the largest statistic of all metrics. This is exact
 for any distribution of the values, however skewed, discrete or correlated, as long as signs or sides are exchangeable
 (Westfall & Young, Resampling-Based Multiple Testing, Wiley 1993, single-step maxT; Nichols & Holmes, Hum. Brain Mapp.
-15 (2002) 1).
+15 (2002) 1). Changes too small to mean anything count as none, among the permutations as well.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import comb
 
 import numpy as np
@@ -26,7 +27,8 @@ class Chances:
     Parameters
     ----------
     statistic : (F,) float
-        Change over its own scale, in [-1, 1], a monotone function of Student's t; 0 where nothing varies.
+        Change for the worse over its own scale, a monotone function of Student's t, in [0, 1]; 0 for no or too small a
+        change, and for a better one.
     scale : (F,) float
         Mean change at which the statistic is 1, in units of the metric.
     largest : (P,) float
@@ -37,10 +39,10 @@ class Chances:
     scale: np.ndarray
     largest: np.ndarray
 
-    def p_values(self, two_sided: np.ndarray) -> np.ndarray:
+    @cached_property
+    def p_values(self) -> np.ndarray:
         """(F,) float: chance of a change as large in any metric, were nothing changed."""
-        seen = np.where(two_sided, np.abs(self.statistic), self.statistic)
-        below = np.searchsorted(np.sort(self.largest), seen - _ROUNDING)
+        below = np.searchsorted(np.sort(self.largest), self.statistic - _ROUNDING)
         return 1 - below / len(self.largest)
 
     def critical(self, false_alarm: float) -> float:
@@ -52,15 +54,15 @@ class Chances:
         return float(above[0]) if len(above) else 2.0
 
 
-def paired(changes: np.ndarray, two_sided: np.ndarray, rng: np.random.Generator) -> Chances:
+def paired(changes: np.ndarray, least: np.ndarray, rng: np.random.Generator) -> Chances:
     """Sign-flip test of changes on the same specimens.
 
     Parameters
     ----------
     changes : (N, F) float
         Now minus before by seed and metric, greater is worse; NaN for none.
-    two_sided : (F,) bool
-        Metrics of which a change either way counts.
+    least : (F,) float
+        Change up to which it means nothing.
     rng : numpy.random.Generator
         Draws the signs when there are too many to try all.
     """
@@ -75,10 +77,10 @@ def paired(changes: np.ndarray, two_sided: np.ndarray, rng: np.random.Generator)
         signs[0] = 1
     scale = np.sqrt((filled**2).sum(axis=0) / np.maximum(count, 1))
     means = signs @ filled / np.maximum(count, 1)
-    return _chances(means, scale, two_sided)
+    return _chances(means, scale, least)
 
 
-def unpaired(before: np.ndarray, now: np.ndarray, two_sided: np.ndarray, rng: np.random.Generator) -> Chances:
+def unpaired(before: np.ndarray, now: np.ndarray, least: np.ndarray, rng: np.random.Generator) -> Chances:
     """Permutation test of two groups of seeds; before (N, F), now (M, F), else as `paired`."""
     values = np.concatenate([now, before])
     known = np.isfinite(values)
@@ -96,17 +98,16 @@ def unpaired(before: np.ndarray, now: np.ndarray, two_sided: np.ndarray, rng: np
     total = is_now @ filled
     means = np.where(both, total / at_now + total / at_before, 0.0)  # before sums to minus what now sums to
     scale = np.sqrt((filled**2).sum(axis=0) * (1 / at_now + 1 / at_before))
-    return _chances(means, scale, two_sided)
+    return _chances(means, scale, least)
 
 
 def too_few(seeds_before: int, seeds_now: int, is_paired: bool, false_alarm: float) -> bool:
     """Whether no change however large could be told from chance."""
     ways = 2**seeds_now if is_paired else comb(seeds_before + seeds_now, seeds_now)
-    return 2 / ways > false_alarm
+    return 1 / ways > false_alarm
 
 
-def _chances(means: np.ndarray, scale: np.ndarray, two_sided: np.ndarray) -> Chances:
+def _chances(means: np.ndarray, scale: np.ndarray, least: np.ndarray) -> Chances:
     """Of mean changes (P, F), the first of them found; scale (F,) or (P, F)."""
-    statistics = np.divide(means, scale, out=np.zeros_like(means), where=scale > 0)
-    largest = np.where(two_sided, np.abs(statistics), statistics).max(axis=1)
-    return Chances(statistics[0], np.broadcast_to(scale, means.shape)[0], largest)
+    statistics = np.divide(means, scale, out=np.zeros_like(means), where=(means > least) & (scale > 0))
+    return Chances(statistics[0], np.broadcast_to(scale, means.shape)[0], statistics.max(axis=1))

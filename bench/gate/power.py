@@ -15,7 +15,7 @@ import numpy as np
 from veristem.bench.gate.permutation import paired, unpaired
 from veristem.bench.gate.planted import LOSSES, REDRAWN, SAME, planted_rows
 from veristem.bench.gate.record import Record, gated, record_of_rows
-from veristem.bench.gate.verdict import FALSE_ALARM, Verdict, compare
+from veristem.bench.gate.verdict import FALSE_ALARM, Verdict, away, compare, meaningful
 from veristem.datasets.recipe import load_recipe, load_study
 
 STUDIES = ("gate-lines", "gate-particles")
@@ -86,13 +86,14 @@ class Trial:
         before = self.record(seeds=now.seeds)
         method, keys = self.study.methods[0], [cell.key for cell in before.cells]
         known = gated()
-        names = before.metrics[method]
-        values = [np.stack([_by_seed(r, method, name, keys) for name in names], axis=1) for r in (before, now)]
-        sign = np.array([-1.0 if known[name].better == "higher" else 1.0 for name in names])
-        two_sided = np.array([known[name].better == "closer" for name in names])
+        table = {n: [_by_seed(r, method, n, keys) for r in (before, now)] for n in before.metrics[method]}
+        table = {name: values for name, values in table.items() if np.isfinite(values[0]).any()}
+        metrics, values = [known[name] for name in table], np.array(list(table.values())).transpose(1, 2, 0)
+        sign = np.array([away(metric, v) for metric, v in zip(metrics, np.nanmean(values, axis=(0, 1)))])
+        least = np.array([meaningful(metric) for metric in metrics])
         first, second = (sign * v for v in values)
         count = self.study.seeds
-        needed = np.zeros((2, _REPEATS, len(names)))
+        needed = np.zeros((2, _REPEATS, len(metrics)))
         for repeat in range(_REPEATS):
             chosen = rng.choice(len(now.seeds), 2 * count, replace=False)
             one, other = chosen[:count], chosen[count:]
@@ -100,18 +101,17 @@ class Trial:
             changes = swap * (second - first)[one]
 
             def same_specimens(loss: np.ndarray, changes=changes) -> float:
-                return paired(changes + loss, two_sided, rng).p_values(two_sided)[loss > 0][0]
+                return paired(changes + loss, least, rng).p_values[loss > 0][0]
 
             def others(loss: np.ndarray, one=one, other=other) -> float:
-                return unpaired(first[one], first[other] + loss, two_sided, rng).p_values(two_sided)[loss > 0][0]
+                return unpaired(first[one], first[other] + loss, least, rng).p_values[loss > 0][0]
 
-            for i in range(len(names)):
+            for i in range(len(metrics)):
                 spread = float(np.nanstd(first[:, i]))
-                needed[0, repeat, i] = _least(same_specimens, i, len(names), spread)
-                needed[1, repeat, i] = _least(others, i, len(names), spread)
-        mean = np.nanmean(values[0], axis=0)
-        table = np.column_stack([mean, *np.quantile(needed, POWER, axis=1)])
-        return {name: tuple(map(float, row)) for name, row in zip(names, table)}
+                needed[0, repeat, i] = _least(same_specimens, i, len(metrics), spread)
+                needed[1, repeat, i] = _least(others, i, len(metrics), spread)
+        losses = np.column_stack([np.nanmean(values[0], axis=0), *np.quantile(needed, POWER, axis=1)])
+        return {metric.name: tuple(map(float, row)) for metric, row in zip(metrics, losses)}
 
 
 def make_rows(study: str, work: Path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from veristem.bench.gate.planted import LOSSES, SAME
-from veristem.bench.gate.verdict import FALSE_ALARM, MEANINGFUL, Verdict, compare
+from veristem.bench.gate.verdict import FALSE_ALARM, MEANINGFUL, Verdict, compare, meaningful
 from veristem.datasets.formats.atomic import atomic_path
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _smallest(trial: Trial, rng: np.random.Generator) -> str:
     for name, (mean, same, others) in trial.smallest(rng).items():
         metric = known[name]
         unit = f" {metric.unit}" if metric.unit else ""
-        least = MEANINGFUL * abs(metric.bad - metric.good)
+        least = meaningful(metric)
         values = (mean, least, max(same, least), max(others, least))
         lines.append(f"| {name} | " + " | ".join("–" if v != v else f"{v:.3g}{unit}" for v in values) + " |")
     return "\n".join(lines) + "\n"

@@ -105,6 +105,18 @@ class Verdict:
         return f"unpaired: {self.seeds_now} specimens against {self.seeds_before} others"
 
 
+def away(metric: Metric, value: float = 0.0) -> float:
+    """Sign of a change for the worse; of a "closer" metric, of one that leads from a value away from what is good."""
+    if metric.better != "closer":
+        return -1.0 if metric.better == "higher" else 1.0
+    return 1.0 if value >= metric.good else -1.0
+
+
+def meaningful(metric: Metric) -> float:
+    """The change up to which a metric counts as the same, in its unit."""
+    return MEANINGFUL * abs(metric.bad - metric.good)
+
+
 def check_same(baseline: Record, now: Record, where: str) -> None:
     """Both must be of one study: the same conditions, recipe and metrics, but for what now lacks.
 
@@ -140,8 +152,9 @@ def compare(baseline: Record, now: Record, rng: np.random.Generator, false_alarm
 
     Scores are averaged over the conditions of a specimen, and specimens are what varies by chance. Where one side has
     all seeds of the other, they are compared seed by seed, else as two groups. Metrics of which neither more nor less
-    is better ("closer") are compared by their mean over specimens, which is what all specimens share; their scatter
-    from specimen to specimen shows in the others.
+    is better ("closer") are compared by their mean over specimens, which is what all specimens share, and worse is
+    away from what is good, on the side on which before and now lie together; their scatter from specimen to specimen
+    shows in the others.
 
     Parameters
     ----------
@@ -185,11 +198,11 @@ def compare(baseline: Record, now: Record, rng: np.random.Generator, false_alarm
             if np.isnan(before).all():
                 continue
             columns.append(_column(method, known[name], before, after, is_paired))
-            problems += _nulls(name, before, after, failed[1] | absent, titles, seeds_now, is_paired)
+            problems += _nulls(name, before, after, failed[1] | absent, titles)
+        known_once = [both for both in values.values() if np.isfinite(both[0]).any()]
+        before, after = (np.mean([np.isnan(both[side]) for both in known_once], axis=0) for side in (0, 1))
+        columns.append(_column(method, _COUNTS["null_share"], before, after, is_paired))
         if not is_paired:
-            known_once = [both for both in values.values() if np.isfinite(both[0]).any()]
-            before, after = (np.mean([np.isnan(both[side]) for both in known_once], axis=0) for side in (0, 1))
-            columns.append(_column(method, _COUNTS["null_share"], before, after, is_paired))
             before, after = (runs.astype(float) for runs in failed)
             columns.append(_column(method, _COUNTS["failed_share"], before, after, is_paired))
     findings = tuple(_judge(columns, is_paired, false_alarm, rng)) if columns else ()
@@ -224,37 +237,34 @@ def _column(method: str, metric: Metric, before: np.ndarray, now: np.ndarray, is
 
 def _judge(columns: list[_Column], is_paired: bool, false_alarm: float, rng: np.random.Generator):
     """A finding a column; worse and better are looked for apart."""
-    two_sided = np.array([c.metric.better == "closer" for c in columns])
-    sign = np.array([-1.0 if c.metric.better == "higher" else 1.0 for c in columns])
+    least = np.array([meaningful(c.metric) for c in columns])
+    # of both sides, so that it is the same whichever is before: chances would not be exact else
+    sign = np.array([away(c.metric, _mean(np.append(c.before, c.now))) for c in columns])
     before, now = (sign * np.stack([getattr(c, side) for c in columns], axis=1) for side in ("before", "now"))
     if is_paired:
-        worse = paired(now - before, two_sided, rng)
-        better = paired(before - now, two_sided, rng)
+        worse, better = paired(now - before, least, rng), paired(before - now, least, rng)
     else:
-        worse = unpaired(before, now, two_sided, rng)
-        better = unpaired(now, before, two_sided, rng)
-    critical = worse.critical(false_alarm)
-    p_worse, p_better = worse.p_values(two_sided), better.p_values(two_sided)
+        worse, better = unpaired(before, now, least, rng), unpaired(now, before, least, rng)
     for i, column in enumerate(columns):
-        least = MEANINGFUL * abs(column.metric.bad - column.metric.good)
-        yield _finding(column, i, worse, critical, (p_worse[i], p_better[i]), least, false_alarm, is_paired)
+        yield _finding(column, i, worse, better, least[i], false_alarm, is_paired)
 
 
 def _finding(
-    column: _Column, i: int, chances: Chances, critical: float, p_values, least: float, false_alarm: float, is_paired
+    column: _Column, i: int, worse: Chances, better: Chances, least: float, false_alarm: float, is_paired: bool
 ) -> Finding:
     metric = column.metric
     change = column.mean_now - column.mean_before
     loss = metric.loss(column.mean_now) - metric.loss(column.mean_before)
     if metric.better != "closer":
-        loss = -change if metric.better == "higher" else change
-    p_worse, p_better = p_values
+        loss = away(metric) * change
+    p_worse, p_better = worse.p_values[i], better.p_values[i]
+    critical = worse.critical(false_alarm)
     verdict: Literal["worse", "better", "same"] = "same"
     if loss > least and p_worse <= false_alarm:
         verdict = "worse"
     elif loss < -least and p_better <= false_alarm:
         verdict = "better"
-    scale = float(chances.scale[i])
+    scale = float(worse.scale[i])
     allowed = least if scale == 0 else max(least, critical * scale) if critical <= 1 else None
     changes = column.now - column.before if is_paired else np.array([])
     if metric.better == "closer" and is_paired:
@@ -279,16 +289,8 @@ def _failures(before: np.ndarray, now: np.ndarray, titles: list[str], seeds: lis
     return [f"failed: {titles[column]}, seed {seeds[row]}" for row, column in np.argwhere(new)]
 
 
-def _nulls(
-    name: str, before: np.ndarray, now: np.ndarray, gone: np.ndarray, titles: list[str], seeds: list[int], is_paired
-) -> list[str]:
-    """Scores that have lost their value, but for runs that are gone.
-
-    Paired ones one by one, unpaired ones where most specimens had a value and none has one now.
-    """
-    if is_paired:
-        lost = np.isfinite(before) & ~np.isfinite(now) & ~gone
-        return [f"no value: {name} of {titles[column]}, seed {seeds[row]}" for row, column in np.argwhere(lost)]
+def _nulls(name: str, before: np.ndarray, now: np.ndarray, gone: np.ndarray, titles: list[str]) -> list[str]:
+    """Scores that most specimens had and none has now, but for runs that are gone."""
     lost = (np.isfinite(before).mean(axis=0) > 0.5) & ~np.isfinite(now).any(axis=0) & ~gone.all(axis=0)
     return [f"no value: {name} of {titles[column]}, any seed" for column in np.flatnonzero(lost)]
 
