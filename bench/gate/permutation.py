@@ -1,10 +1,14 @@
-"""Many metrics compared at once over few seeds: permutation tests with the family-wise error held.
+"""Many metrics compared at once over few seeds, with the chance held of calling any of them worse by chance.
 
-The seeds are what varies by chance, so a seed's values of all metrics stay together: whole seeds change their sign
-(paired) or their side (unpaired), and every metric is held against the largest statistic of all metrics. This is exact
-for any distribution of the values, however skewed, discrete or correlated, as long as signs or sides are exchangeable
-(Westfall & Young, Resampling-Based Multiple Testing, Wiley 1993, single-step maxT; Nichols & Holmes, Hum. Brain Mapp.
-15 (2002) 1). Changes too small to mean anything count as none, among the permutations as well.
+Permutation tests: the seeds are what varies by chance, so a seed's values of all metrics stay together: whole seeds
+change their sign (paired) or their side (unpaired), and every metric is held against the largest statistic of all
+metrics. This is exact for any distribution of the values, however skewed, discrete or correlated, as long as signs or
+sides are exchangeable (Westfall & Young, Resampling-Based Multiple Testing, Wiley 1993, single-step maxT; Nichols &
+Holmes, Hum. Brain Mapp. 15 (2002) 1). Changes too small to mean anything count as none, among the permutations as well;
+a seed in which a metric has no value counts as unchanged, so that few values cannot make a large statistic.
+
+Signs cannot tell a loss in a few of the same specimens from chance, however large it is. So paired metrics are also
+held against their spread over the specimens before: a mean further off than that of other specimens would be is worse.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ import numpy as np
 _EXACT_SEEDS = 13  # up to here all 2^n signs are tried, beyond as many random ones
 _DRAWS = 2**_EXACT_SEEDS
 _ROUNDING = 1e-9
+_SPREAD = 0.1  # of the false-alarm rate is the spread's, the rest that of signs
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ def paired(changes: np.ndarray, least: np.ndarray, rng: np.random.Generator) -> 
     else:
         signs = rng.choice([-1.0, 1.0], (_DRAWS, seeds))
         signs[0] = 1
-    scale = np.sqrt((filled**2).sum(axis=0) / np.maximum(count, 1))
+    scale = np.sqrt(seeds * (filled**2).sum(axis=0)) / np.maximum(count, 1)
     means = signs @ filled / np.maximum(count, 1)
     return _chances(means, scale, least)
 
@@ -94,17 +99,83 @@ def unpaired(before: np.ndarray, now: np.ndarray, least: np.ndarray, rng: np.ran
     at_now = is_now @ known
     at_before = count - at_now
     both = (at_now > 0) & (at_before > 0)
-    at_now, at_before = np.where(both, at_now, 1), np.where(both, at_before, 1)
-    total = is_now @ filled
-    means = np.where(both, total / at_now + total / at_before, 0.0)  # before sums to minus what now sums to
-    scale = np.sqrt((filled**2).sum(axis=0) * (1 / at_now + 1 / at_before))
-    return _chances(means, scale, least)
+    # the sum of all is 0, so that before has minus the sum of now
+    apart = np.where(both, 1 / np.where(both, at_now, 1) + 1 / np.where(both, at_before, 1), 0.0)
+    scale = np.sqrt((filled**2).sum(axis=0) / (1 / len(now) + 1 / len(before))) * apart
+    return _chances(is_now @ filled * apart, scale, least)
+
+
+def worse(
+    before: np.ndarray,
+    now: np.ndarray,
+    least: np.ndarray,
+    is_paired: bool,
+    false_alarm: float,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Chance of as large a loss in any metric, were nothing changed, and the loss that would be called one.
+
+    Parameters
+    ----------
+    before, now : (N, F), (M, F) float
+        By seed and metric, greater is worse; NaN for none. Paired ones are of the same seeds.
+    least : (F,) float
+        Change up to which it means nothing.
+    is_paired : bool
+        Whether seeds are compared one by one.
+    false_alarm : float
+        Chance that any metric is called worse though nothing has changed.
+    rng : numpy.random.Generator
+        Draws the permutations.
+
+    Returns
+    -------
+    p_values, allowed : (F,) float
+        At most ``false_alarm`` is worse; losses up to ``allowed`` are not, NaN where only more seeds could tell.
+    """
+    if not is_paired:
+        chances = unpaired(before, now, least, rng)
+        return chances.p_values, _allowed(chances, false_alarm, least)
+    chances = paired(now - before, least, rng)
+    p_spread, up_to = _against_spread(before, now - before, _SPREAD * false_alarm)
+    p_spread[~(_means(now - before) > least)] = 1.0
+    p_values = np.minimum(1.0, np.minimum(chances.p_values / (1 - _SPREAD), p_spread / _SPREAD))
+    allowed = _allowed(chances, (1 - _SPREAD) * false_alarm, least)
+    return p_values, np.fmin(allowed, np.maximum(up_to, least))
 
 
 def too_few(seeds_before: int, seeds_now: int, is_paired: bool, false_alarm: float) -> bool:
     """Whether no change however large could be told from chance."""
-    ways = 2**seeds_now if is_paired else comb(seeds_before + seeds_now, seeds_now)
+    ways = (1 - _SPREAD) * 2**seeds_now if is_paired else comb(seeds_before + seeds_now, seeds_now)
     return 1 / ways > false_alarm
+
+
+def _against_spread(before: np.ndarray, changes: np.ndarray, false_alarm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Chance that as many other specimens had as large a mean loss in any metric (Student's t, Bonferroni), and the
+    loss at which it is ``false_alarm``; 1 and NaN where all specimens were alike before, which tells nothing of it.
+    """
+    from scipy.stats import t
+
+    before = np.where(np.isfinite(changes), before, np.nan)
+    count = np.isfinite(before).sum(axis=0)
+    varies = np.array([len(np.unique(column[np.isfinite(column)])) > 1 for column in before.T])
+    p_values, up_to = np.ones(len(count)), np.full(len(count), np.nan)
+    spread = np.nanstd(before[:, varies], axis=0, ddof=1) * np.sqrt(2 / count[varies])
+    p_values[varies] = varies.sum() * t.sf(_means(changes[:, varies]) / spread, count[varies] - 1)
+    up_to[varies] = spread * t.isf(false_alarm / max(varies.sum(), 1), count[varies] - 1)
+    return p_values, up_to
+
+
+def _allowed(chances: Chances, false_alarm: float, least: np.ndarray) -> np.ndarray:
+    critical = chances.critical(false_alarm)
+    told = np.maximum(least, critical * chances.scale)
+    return np.where(chances.scale == 0, least, told if critical <= 1 else np.nan)
+
+
+def _means(values: np.ndarray) -> np.ndarray:
+    """Of what is known; 0 of nothing."""
+    known = np.isfinite(values)
+    return np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
 
 
 def _chances(means: np.ndarray, scale: np.ndarray, least: np.ndarray) -> Chances:

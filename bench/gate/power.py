@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from veristem.bench.gate.permutation import paired, unpaired
+from veristem.bench.gate.permutation import worse
 from veristem.bench.gate.planted import LOSSES, REDRAWN, SAME, planted_rows
 from veristem.bench.gate.record import Record, gated, record_of_rows
 from veristem.bench.gate.verdict import FALSE_ALARM, Verdict, away, compare, meaningful
@@ -81,7 +81,9 @@ class Trial:
         return {name: compare(baseline, self.record(name), rng) for name in (SAME, *LOSSES)}
 
     def smallest(self, rng: np.random.Generator) -> dict[str, tuple[float, ...]]:
-        """By metric its mean, and the loss caught with 90 % power paired with the noise drawn again, and unpaired."""
+        """By metric its mean, and the losses caught with 90 % power: paired with nothing else changed, paired with the
+        noise drawn again, and unpaired; infinite where more seeds would have to have a value.
+        """
         now = self.record(REDRAWN)
         before = self.record(seeds=now.seeds)
         method, keys = self.study.methods[0], [cell.key for cell in before.cells]
@@ -93,24 +95,23 @@ class Trial:
         least = np.array([meaningful(metric) for metric in metrics])
         first, second = (sign * v for v in values)
         count = self.study.seeds
-        needed = np.zeros((2, _REPEATS, len(metrics)))
+        needed = np.zeros((3, _REPEATS, len(metrics)))
         for repeat in range(_REPEATS):
             chosen = rng.choice(len(now.seeds), 2 * count, replace=False)
             one, other = chosen[:count], chosen[count:]
-            swap = np.where(rng.random(count) < 0.5, 1.0, -1.0)[:, None]
-            changes = swap * (second - first)[one]
+            redrawn = np.where(rng.random(count)[:, None] < 0.5, second[one], first[one])
+            sides = (first[one], first[one], True), (first[one] + second[one] - redrawn, redrawn, True), (
+                first[one], first[other], False,
+            )  # fmt: skip
+            for kind, (mine, yours, is_paired) in enumerate(sides):
+                for i in range(len(metrics)):
 
-            def same_specimens(loss: np.ndarray, changes=changes) -> float:
-                return paired(changes + loss, least, rng).p_values[loss > 0][0]
+                    def chance(loss: float, i=i, mine=mine, yours=yours, is_paired=is_paired) -> float:
+                        changed = yours + loss * (np.arange(len(metrics)) == i)
+                        return worse(mine, changed, least, is_paired, FALSE_ALARM, rng)[0][i]
 
-            def others(loss: np.ndarray, one=one, other=other) -> float:
-                return unpaired(first[one], first[other] + loss, least, rng).p_values[loss > 0][0]
-
-            for i in range(len(metrics)):
-                spread = float(np.nanstd(first[:, i]))
-                needed[0, repeat, i] = _least(same_specimens, i, len(metrics), spread)
-                needed[1, repeat, i] = _least(others, i, len(metrics), spread)
-        losses = np.column_stack([np.nanmean(values[0], axis=0), *np.quantile(needed, POWER, axis=1)])
+                    needed[kind, repeat, i] = _least(chance, 8 * float(np.nanstd(first[:, i])))
+        losses = np.column_stack([np.nanmean(values[0], axis=0), *np.quantile(needed, POWER, axis=1, method="higher")])
         return {metric.name: tuple(map(float, row)) for metric, row in zip(metrics, losses)}
 
 
@@ -146,16 +147,14 @@ def _by_seed(record: Record, method: str, name: str, keys: list[tuple[str, str]]
     return record.values(method, name, keys, record.seeds).mean(axis=1)
 
 
-def _least(chance: Callable[[np.ndarray], float], which: int, count: int, spread: float) -> float:
-    """The smallest loss of one metric, in its unit, whose chance is at most the false-alarm rate; by bisection."""
-    low, high = 0.0, 8 * spread
-    if not spread > 0:
-        return np.nan
+def _least(chance: Callable[[float], float], high: float) -> float:
+    """The smallest loss of one metric, in its unit, whose chance is at most the false-alarm rate; infinite for none."""
+    if not chance(high) <= FALSE_ALARM:
+        return np.inf
+    low = 0.0
     for _ in range(9):
         middle = (low + high) / 2
-        loss = np.zeros(count)
-        loss[which] = middle
-        low, high = (low, middle) if chance(loss) <= FALSE_ALARM else (middle, high)
+        low, high = (low, middle) if chance(middle) <= FALSE_ALARM else (middle, high)
     return high
 
 

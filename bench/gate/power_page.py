@@ -97,19 +97,19 @@ def _smallest(trial: Trial, rng: np.random.Generator) -> str:
 
     known = gated()
     lines = [
-        "**Smallest loss caught with 90 % power**, of one metric alone and of the same size in every specimen. A "
-        "method that is run again gives the same numbers, so that such a loss is caught from "
-        f"{MEANINGFUL:g} of the way between a perfect score and one of little use. The other columns are for a change "
-        "that draws all errors anew, and for other specimens.\n",
+        "**Smallest loss caught with 90 % power**, of one metric alone and of the same size in every specimen: "
+        "on the same specimens, where a method that is run again gives the same numbers, and a loss is one from "
+        f"{MEANINGFUL:g} of the way between a perfect score and one of little use; on them with the noise drawn "
+        "again; and on others. A dash: too few specimens have a value.\n",
         "| metric | mean | paired, nothing else changed | paired, noise drawn again | unpaired |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for name, (mean, same, others) in trial.smallest(rng).items():
+    for name, (mean, *losses) in trial.smallest(rng).items():
         metric = known[name]
         unit = f" {metric.unit}" if metric.unit else ""
         least = meaningful(metric)
-        values = (mean, least, max(same, least), max(others, least))
-        lines.append(f"| {name} | " + " | ".join("–" if v != v else f"{v:.3g}{unit}" for v in values) + " |")
+        values = (mean, *(max(loss, least) for loss in losses))
+        lines.append(f"| {name} | " + " | ".join(f"{v:.3g}{unit}" if np.isfinite(v) else "–" for v in values) + " |")
     return "\n".join(lines) + "\n"
 
 

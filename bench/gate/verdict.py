@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from veristem.bench.gate.permutation import Chances, paired, too_few, unpaired
+from veristem.bench.gate.permutation import too_few, worse
 from veristem.bench.gate.record import Record, gated
 from veristem.bench.metrics.base import Metric
 from veristem.datasets.errors import InputError
@@ -70,8 +70,8 @@ class Verdict:
         Its name.
     is_paired : bool
         Whether the same specimens and noise are compared.
-    seeds_before, seeds_now : int
-        Specimens compared.
+    seeds_before, seeds_now, seeds_common : int
+        Specimens in the baseline, in the results, and in both; paired ones are compared in those alone.
     false_alarm : float
         Chance that any metric is called worse though nothing has changed.
     findings : tuple of Finding
@@ -84,6 +84,7 @@ class Verdict:
     is_paired: bool
     seeds_before: int
     seeds_now: int
+    seeds_common: int
     false_alarm: float
     findings: tuple[Finding, ...]
     problems: tuple[str, ...]
@@ -101,8 +102,14 @@ class Verdict:
     def how(self) -> str:
         """What was compared with what, in words."""
         if self.is_paired:
-            return f"paired: the same {self.seeds_now} specimens and noise"
-        return f"unpaired: {self.seeds_now} specimens against {self.seeds_before} others"
+            others = [
+                f", of {count} {where}"
+                for count, where in ((self.seeds_before, "in the baseline"), (self.seeds_now, "run"))
+                if count > self.seeds_common
+            ]
+            return f"paired: the same {self.seeds_common} specimens and noise{''.join(others)}"
+        same = f", {self.seeds_common} of them the same" if self.seeds_common else ""
+        return f"unpaired: {self.seeds_now} specimens against {self.seeds_before}{same}"
 
 
 def away(metric: Metric, value: float = 0.0) -> float:
@@ -154,7 +161,7 @@ def compare(baseline: Record, now: Record, rng: np.random.Generator, false_alarm
     all seeds of the other, they are compared seed by seed, else as two groups. Metrics of which neither more nor less
     is better ("closer") are compared by their mean over specimens, which is what all specimens share, and worse is
     away from what is good, on the side on which before and now lie together; their scatter from specimen to specimen
-    shows in the others.
+    is not judged.
 
     Parameters
     ----------
@@ -168,7 +175,7 @@ def compare(baseline: Record, now: Record, rng: np.random.Generator, false_alarm
     Raises
     ------
     InputError
-        When the seeds are too few to find anything.
+        When the seeds are too few to find anything, or the baseline has no value of any metric.
     """
     common = [seed for seed in now.seeds if seed in baseline.seeds]
     is_paired = len(common) == min(len(baseline.seeds), len(now.seeds))
@@ -198,17 +205,21 @@ def compare(baseline: Record, now: Record, rng: np.random.Generator, false_alarm
             if np.isnan(before).all():
                 continue
             columns.append(_column(method, known[name], before, after, is_paired))
-            problems += _nulls(name, before, after, failed[1] | absent, titles)
-        known_once = [both for both in values.values() if np.isfinite(both[0]).any()]
-        before, after = (np.mean([np.isnan(both[side]) for both in known_once], axis=0) for side in (0, 1))
-        columns.append(_column(method, _COUNTS["null_share"], before, after, is_paired))
-        if not is_paired:
+        problems += _nulls(values, failed[1] | absent, titles, seeds_now, is_paired)
+        if is_paired:
+            others = [seed for seed in now.seeds if seed not in common]
+            failures = now.failures(method, keys, others)
+            problems += _failures(np.zeros_like(failures), failures, titles, others, is_paired)
+        elif known_once := [both for both in values.values() if np.isfinite(both[0]).any()]:
+            before, after = (np.mean([np.isnan(both[side]) for both in known_once], axis=0) for side in (0, 1))
+            columns.append(_column(method, _COUNTS["null_share"], before, after, is_paired))
             before, after = (runs.astype(float) for runs in failed)
             columns.append(_column(method, _COUNTS["failed_share"], before, after, is_paired))
-    findings = tuple(_judge(columns, is_paired, false_alarm, rng)) if columns else ()
-    return Verdict(
-        now.study, is_paired, len(seeds_before), len(seeds_now), false_alarm, findings, tuple(problems)
-    )  # fmt: skip
+    if not columns:
+        raise InputError("gate: no metric with a value found in the baseline, at least one needed")
+    findings = tuple(_judge(columns, is_paired, false_alarm, rng))
+    counts = len(baseline.seeds), len(now.seeds), len(common)
+    return Verdict(now.study, is_paired, *counts, false_alarm, findings, tuple(problems))
 
 
 @dataclass(frozen=True)
@@ -241,31 +252,25 @@ def _judge(columns: list[_Column], is_paired: bool, false_alarm: float, rng: np.
     # of both sides, so that it is the same whichever is before: chances would not be exact else
     sign = np.array([away(c.metric, _mean(np.append(c.before, c.now))) for c in columns])
     before, now = (sign * np.stack([getattr(c, side) for c in columns], axis=1) for side in ("before", "now"))
-    if is_paired:
-        worse, better = paired(now - before, least, rng), paired(before - now, least, rng)
-    else:
-        worse, better = unpaired(before, now, least, rng), unpaired(now, before, least, rng)
+    p_worse, allowed = worse(before, now, least, is_paired, false_alarm, rng)
+    p_better, _ = worse(now, before, least, is_paired, false_alarm, rng)
     for i, column in enumerate(columns):
-        yield _finding(column, i, worse, better, least[i], false_alarm, is_paired)
+        yield _finding(column, p_worse[i], p_better[i], allowed[i], least[i], false_alarm, is_paired)
 
 
 def _finding(
-    column: _Column, i: int, worse: Chances, better: Chances, least: float, false_alarm: float, is_paired: bool
+    column: _Column, p_worse: float, p_better: float, allowed: float, least: float, false_alarm: float, is_paired: bool
 ) -> Finding:
     metric = column.metric
     change = column.mean_now - column.mean_before
     loss = metric.loss(column.mean_now) - metric.loss(column.mean_before)
     if metric.better != "closer":
         loss = away(metric) * change
-    p_worse, p_better = worse.p_values[i], better.p_values[i]
-    critical = worse.critical(false_alarm)
     verdict: Literal["worse", "better", "same"] = "same"
     if loss > least and p_worse <= false_alarm:
         verdict = "worse"
     elif loss < -least and p_better <= false_alarm:
         verdict = "better"
-    scale = float(worse.scale[i])
-    allowed = least if scale == 0 else max(least, critical * scale) if critical <= 1 else None
     changes = column.now - column.before if is_paired else np.array([])
     if metric.better == "closer" and is_paired:
         changes = np.abs(column.now - metric.good) - np.abs(column.before - metric.good)
@@ -274,7 +279,7 @@ def _finding(
     return Finding(
         column.method, metric.name, metric.unit, metric.better,
         _or_none(column.mean_before), _or_none(column.mean_now), 0.0 if np.isnan(change) else change,
-        allowed, float(p_worse),
+        _or_none(allowed), float(p_worse),
         int((changes > least).sum()) if is_paired else None, int((changes < -least).sum()) if is_paired else None,
         verdict,
     )  # fmt: skip
@@ -289,10 +294,24 @@ def _failures(before: np.ndarray, now: np.ndarray, titles: list[str], seeds: lis
     return [f"failed: {titles[column]}, seed {seeds[row]}" for row, column in np.argwhere(new)]
 
 
-def _nulls(name: str, before: np.ndarray, now: np.ndarray, gone: np.ndarray, titles: list[str]) -> list[str]:
-    """Scores that most specimens had and none has now, but for runs that are gone."""
-    lost = (np.isfinite(before).mean(axis=0) > 0.5) & ~np.isfinite(now).any(axis=0) & ~gone.all(axis=0)
-    return [f"no value: {name} of {titles[column]}, any seed" for column in np.flatnonzero(lost)]
+def _nulls(values: dict, gone: np.ndarray, titles: list[str], seeds: list[int], is_paired: bool) -> list[str]:
+    """Scores that most specimens had before and that have lost their value, but for runs that are gone.
+
+    Paired ones run by run, unpaired ones where no specimen has one now.
+    """
+    lost: dict[str, list[str]] = {}
+    for name, (before, now) in values.items():
+        usual = np.isfinite(before).mean(axis=0) > 0.5
+        if is_paired:
+            where = np.argwhere(usual & np.isfinite(before) & ~np.isfinite(now) & ~gone)
+            runs = [f"{titles[column]}, seed {seeds[row]}" for row, column in where]
+        else:
+            none = usual & ~np.isfinite(now).any(axis=0) & ~gone.all(axis=0)
+            runs = [f"{titles[column]}, any seed" for column in np.flatnonzero(none)]
+        for run in runs:
+            lost.setdefault(run, []).append(name)
+    more = {run: f" and {len(names) - 1} more" if len(names) > 1 else "" for run, names in lost.items()}
+    return [f"no value: {names[0]}{more[run]} of {run}" for run, names in lost.items()]
 
 
 def _filled(recipe: dict, where: str) -> dict:
