@@ -138,6 +138,9 @@ def main() -> int:
     except (OSError, ValueError, InputError) as error:
         print(f"{options.times}: {error}", file=sys.stderr)
         return 2
+    except (AttributeError, KeyError, TypeError):
+        print(f"{options.times}: not what pytest-benchmark writes", file=sys.stderr)
+        return 2
     return 0
 
 

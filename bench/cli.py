@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import traceback
 
 import typer
 
@@ -22,7 +24,8 @@ from veristem.datasets.errors import InputError
 
 app = typer.Typer(
     help="How well does a 3D reconstruction from a few STEM views recover what is really there?",
-    epilog="--debug, anywhere, shows the traceback of an error. Exit codes: 0 done, 1 a gate fell short, 2 bad input.",
+    epilog="--debug, anywhere, shows the traceback of an error. "
+    "Exit codes: 0 done, 1 a gate fell short, 2 bad input, 3 a fault of VeriSTEM.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -35,7 +38,10 @@ app.command("list")(list_)
 
 
 def main() -> None:
-    """Run the command line: 0 done, 1 a gate fell short, 2 bad input, told in one line on stderr."""
+    """Run the command line: 0 done, 1 a gate fell short, 2 bad input, told in one line on stderr, 3 a fault of ours."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a log that is not UTF-8 gets a ? for µ, and no traceback
     debug = "--debug" in sys.argv
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     command = typer.main.get_command(app)
@@ -49,8 +55,10 @@ def main() -> None:
         sys.exit(130)
     except Exception as error:
         usage = getattr(error, "format_message", None)  # typer brings its own copy of click: known by its methods
-        if debug or (usage is None and not isinstance(error, InputError | OSError)):
-            raise
+        is_ours = usage is None and not isinstance(error, InputError | OSError)
+        if debug or is_ours:
+            traceback.print_exc()
+            sys.exit(3 if is_ours else 2)
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error)
             sys.exit(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 
 EXAMPLE = Path(__file__).parents[1] / "docs/examples/method-package"
 
@@ -52,14 +54,28 @@ def package(tmp_path_factory) -> Package:
     return Package(folder, install, veristem)
 
 
+def workflow_commands() -> list[list[str]]:
+    """What its workflow runs of VeriSTEM."""
+    text = (EXAMPLE / ".github/workflows/gate.yml").read_text(encoding="utf-8")
+    steps = yaml.safe_load(text)["jobs"]["gate"]["steps"]
+    commands = [shlex.split(step.get("run", "")) for step in steps]
+    found = [words[1:] for words in commands if words[:1] == ["veristem"]]
+    assert [words[0] for words in found] == ["study", "gate"]
+    return found
+
+
 def test_its_gate_passes_and_fails(package):
-    """The two commands of its README pass; when its method errs more in depth, they fall short and name the score."""
+    """What its README and its workflow run passes; made to err more in depth it falls short, and says where."""
     assert "darkest-row" in package.veristem("list", "methods").stdout.split()
     study, gate = ("study", "gate.toml", "-o", "results"), ("gate", "results", "--baseline", "baseline.json")
     done = package.veristem(*study)
     assert done.returncode == 0, done.stderr
     done = package.veristem(*gate)
     assert done.returncode == 0, done.stdout + done.stderr
+    for command in workflow_commands():
+        done = package.veristem(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert (package.folder / "gate.md").read_text(encoding="utf-8").startswith("### ✅")
     source = package.folder / "darkest_row.py"
     text = source.read_text(encoding="utf-8")
     source.write_text(text.replace("acquisition.focus_nm)", "acquisition.focus_nm + 15.0)"), encoding="utf-8")

@@ -16,14 +16,15 @@ _STYLE = {"worse": "bold red", "better": "green", "same": ""}
 _WIDTH = 150  # of a log, which has no width of its own
 
 
-def conclusion(verdict: Verdict, slow: Sequence[str] = ()) -> str:
+def conclusion(verdict: Verdict, over: Sequence[str] = ()) -> str:
     """One line: passed or not, and what to do."""
-    bad = [f"{len(verdict.of('worse'))} metrics worse", f"{len(verdict.problems)} missing or failed", *slow]
-    if not verdict.passed or slow:
+    worse = len(verdict.of("worse"))
+    bad = [f"{worse} metric{'s' * (worse != 1)} worse", f"{len(verdict.problems)} missing or failed", *over]
+    if not verdict.passed or over:
         told = [text for text in bad if not text.startswith("0 ")]
         return f"{verdict.study} fell short: {', '.join(told)}"
     better = verdict.of("better")
-    hint = f"; {len(better)} metrics better: write them into the baseline with --update" if better else ""
+    hint = f"; {len(better)} better: write them into the baseline with --update" if better else ""
     return f"{verdict.study} passed{hint}"
 
 
@@ -32,30 +33,29 @@ def caption(verdict: Verdict) -> str:
     return f"{verdict.how}; chance that any metric is called worse by chance at most {100 * verdict.false_alarm:g} %"
 
 
-def print_table(verdict: Verdict, costs: Sequence[Cost], memory: str, slow: Sequence[str]) -> None:
+def print_table(verdict: Verdict, costs: Sequence[Cost], over: Sequence[str]) -> None:
     """Table, costs, problems and conclusion on stdout."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDTH)
-    table = Table(*_HEAD, title=f"{verdict.study}: {caption(verdict)}", title_justify="left")
+    table = Table(*_HEAD, title=escape(f"{verdict.study}: {caption(verdict)}"), title_justify="left")
     for finding in _worst_first(verdict):
-        table.add_row(*_row(finding), style=_STYLE[finding.verdict])
+        table.add_row(*map(escape, _row(finding)), style=_STYLE[finding.verdict])
     console.print(table)
-    for line in [*_cost_lines(costs, memory), *verdict.problems, conclusion(verdict, slow)]:
+    for line in [*map(str, costs), *verdict.problems, conclusion(verdict, over)]:
         console.print(line, markup=False, soft_wrap=True)
 
 
-def write_markdown(
-    path: Path, verdict: Verdict, costs: Sequence[Cost], memory: str, slow: Sequence[str]
-) -> None:  # fmt: skip
+def write_markdown(path: Path, verdict: Verdict, costs: Sequence[Cost], over: Sequence[str]) -> None:
     """For a pull request: conclusion, problems, what has changed, and all else folded away."""
     changed = [f for f in _worst_first(verdict) if f.verdict != "same"]
     same = [f for f in verdict.findings if f.verdict == "same"]
-    mark = "✅" if verdict.passed and not slow else "❌"
-    parts = [f"### {mark} {conclusion(verdict, slow)}", caption(verdict)]
+    mark = "✅" if verdict.passed and not over else "❌"
+    parts = [f"### {mark} {conclusion(verdict, over)}", caption(verdict)]
     if verdict.problems:
         parts.append("\n".join(f"- {line}" for line in verdict.problems))
     if changed:
@@ -64,18 +64,20 @@ def write_markdown(
         parts.append(
             f"<details><summary>{len(same)} metrics unchanged</summary>\n\n{_markdown_table(same)}\n\n</details>"
         )
-    parts.append("\n".join(f"- {line}" for line in _cost_lines(costs, memory)))
+    parts.append("\n".join(f"- {cost}" for cost in costs))
     with atomic_path(path) as partial:
         partial.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def write_junit(path: Path, verdict: Verdict, costs: Sequence[Cost], slow: Sequence[str]) -> None:
-    """JUnit XML: a test case a metric and method, one for the runs, and one for time where it is gated."""
+def write_junit(path: Path, verdict: Verdict, costs: Sequence[Cost], over: Sequence[str]) -> None:
+    """JUnit XML: a test case a metric and method, one for the runs, and one for costs beside a reference."""
     from junitparser import Failure, JUnitXml, TestCase, TestSuite
 
     suite = TestSuite(f"veristem gate {verdict.study}")
     suite.add_property("comparison", verdict.how)
     suite.add_property("false_alarm", str(verdict.false_alarm))
+    for cost in costs:
+        suite.add_property(cost.what, str(cost).removeprefix(f"{cost.what}: "))
     for finding in verdict.findings:
         case = TestCase(finding.metric, classname=f"{verdict.study}.{finding.method}", time=0)
         if finding.verdict == "worse":
@@ -88,9 +90,9 @@ def write_junit(path: Path, verdict: Verdict, costs: Sequence[Cost], slow: Seque
         case.system_err = "\n".join(verdict.problems)
     suite.add_testcase(case)
     if any(cost.ratio is not None for cost in costs):
-        case = TestCase("time", classname=verdict.study, time=0)
-        if slow:
-            case.result = [Failure(", ".join(slow), "slower")]
+        case = TestCase("costs", classname=verdict.study, time=0)
+        if over:
+            case.result = [Failure(", ".join(over), "costlier")]
         suite.add_testcase(case)
     xml = JUnitXml()
     xml.add_testsuite(suite)
@@ -98,14 +100,13 @@ def write_junit(path: Path, verdict: Verdict, costs: Sequence[Cost], slow: Seque
         xml.write(str(partial), pretty=True)
 
 
-def as_object(verdict: Verdict, costs: Sequence[Cost], peak_memory_mib: float | None, slow: Sequence[str]) -> dict:
+def as_object(verdict: Verdict, costs: Sequence[Cost], over: Sequence[str]) -> dict:
     """All of it, to be written as JSON."""
     return {
-        "passed": verdict.passed and not slow,
+        "passed": verdict.passed and not over,
         **{key: value for key, value in asdict(verdict).items() if key != "problems"},
-        "problems": [*verdict.problems, *slow],
+        "problems": [*verdict.problems, *over],
         "costs": [asdict(cost) for cost in costs],
-        "peak_memory_mib": peak_memory_mib,
     }
 
 
@@ -130,14 +131,6 @@ def _sentence(finding: Finding) -> str:
         f"{finding.metric}: {cells['baseline']} in the baseline, {cells['now']} now, changed by {cells['change']}, "
         f"allowed {cells['allowed']}, chance {cells['chance']}: {finding.verdict}"
     )
-
-
-def _cost_lines(costs: Sequence[Cost], memory: str) -> list[str]:
-    lines = []
-    for cost in costs:
-        ratio = "" if cost.ratio is None else f", {cost.ratio:.3g} times the reference's"
-        lines.append(f"time of {cost.method}: {_number(cost.seconds)} s a reconstruction (median){ratio}")
-    return [*lines, f"peak memory: {memory}"]
 
 
 def _markdown_table(findings: Sequence[Finding]) -> str:

@@ -207,6 +207,8 @@ def read_record(path: str | Path) -> Record:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise InputError(f"{path}: {where}: {error.msg}; it may be cut short; --update writes it anew") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{path}: JSON that cannot be read found; --update writes it anew") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA:
         found = "no schema_version" if version is None else f"schema_version {version!r}"
@@ -258,7 +260,7 @@ def _asked_for(path: Path) -> tuple[Study, Recipe]:
         return Study.model_validate(facts["study"]), Recipe.from_table(facts["recipe"], str(path))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; run `veristem study` again, which writes it") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(
             f"{path}: not what a study writes; run its `veristem study` again, which rebuilds it"
         ) from None

@@ -15,6 +15,7 @@ from veristem.datasets.recipe import Recipe
 
 FALSE_ALARM = 0.01
 MEANINGFUL = 1e-3  # of the way from a perfect score to one of little use: no smaller change is called one
+_NOTHING = "gate: no metric with a value found in the baseline, at least one needed"
 _COUNTS = {  # metrics of the runs themselves, where seeds cannot be told apart one by one
     name: Metric(name, "", "lower", meaning, good=0.0, bad=1.0, empty="", of=())
     for name, meaning in (
@@ -180,11 +181,7 @@ def compare(baseline: Record, now: Record, rng: np.random.Generator, false_alarm
     common = [seed for seed in now.seeds if seed in baseline.seeds]
     is_paired = len(common) == min(len(baseline.seeds), len(now.seeds))
     seeds_before, seeds_now = (common, common) if is_paired else (baseline.seeds, now.seeds)
-    if too_few(len(seeds_before), len(seeds_now), is_paired, false_alarm):
-        raise InputError(
-            f"gate: {len(seeds_now)} seeds found, which cannot tell any loss from chance at a false-alarm rate of "
-            f"{false_alarm:g}; run the study with more seeds or allow more with --false-alarm"
-        )
+    _check_seeds(len(seeds_before), len(seeds_now), is_paired, false_alarm)
     keys = [cell.key for cell in baseline.cells]
     problems = [f"missing: {line}" for line in now.missing]
     there = {cell.key: cell.missing for cell in now.cells}
@@ -216,10 +213,31 @@ def compare(baseline: Record, now: Record, rng: np.random.Generator, false_alarm
             before, after = (runs.astype(float) for runs in failed)
             columns.append(_column(method, _COUNTS["failed_share"], before, after, is_paired))
     if not columns:
-        raise InputError("gate: no metric with a value found in the baseline, at least one needed")
+        raise InputError(_NOTHING)
     findings = tuple(_judge(columns, is_paired, false_alarm, rng))
     counts = len(baseline.seeds), len(now.seeds), len(common)
     return Verdict(now.study, is_paired, *counts, false_alarm, findings, tuple(problems))
+
+
+def check_enough(baseline: Record, false_alarm: float = FALSE_ALARM) -> None:
+    """A record that is to be a baseline must have values, and seeds enough to find a loss by.
+
+    Raises
+    ------
+    InputError
+        Otherwise.
+    """
+    if not any(value is not None for cell in baseline.cells for values in cell.values.values() for value in values):
+        raise InputError(_NOTHING)
+    _check_seeds(len(baseline.seeds), len(baseline.seeds), True, false_alarm)
+
+
+def _check_seeds(before: int, now: int, is_paired: bool, false_alarm: float) -> None:
+    if too_few(before, now, is_paired, false_alarm):
+        raise InputError(
+            f"gate: {now} seeds found, which cannot tell any loss from chance at a false-alarm rate of "
+            f"{false_alarm:g}; run the study with more seeds or allow more with --false-alarm"
+        )
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         When the folder is missing or cannot be written, or the disk is full; what stood at ``path`` stays.
     """
     path = Path(path)
+    if not path.name:
+        raise InputError(f"{path}: no name of a file found; a file in a folder that exists allowed")
     temporary = path.with_name(f".{path.stem}.{uuid4().hex[:12]}{path.suffix}")
     try:
         temporary.touch()  # so that a missing or locked folder shows here, whatever library writes next
