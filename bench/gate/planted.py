@@ -23,16 +23,16 @@ from veristem.sim.acquire import acquire
 from veristem.sim.specimen import make_specimen
 
 SAME, REDRAWN = "same", "noise drawn again"
-Loss = Callable[[Reconstruction, Truth, np.random.Generator], Reconstruction]
+Loss = Callable[[Reconstruction, Truth, float, np.random.Generator], Reconstruction]  # tolerance in nm
 
 
-def worse_depth(found: Reconstruction, truth: Truth, rng: np.random.Generator) -> Reconstruction:
+def worse_depth(found: Reconstruction, truth: Truth, tolerance_nm: float, rng: np.random.Generator) -> Reconstruction:
     """Every error in depth, to the nearest true line or the matched particle, 10 % larger."""
     if isinstance(found, CurveSet):
         from veristem.bench.metrics.lines import Lines
 
         assert isinstance(truth, LineTruth)
-        lines = Lines.of(truth, TOLERANCE_NM, truth.field_nm)
+        lines = Lines.of(truth, tolerance_nm, truth.field_nm)
         moved = [curve + 0.1 * (curve - lines.nearest(curve)[1]) * [0, 0, 1] for curve in found.curves_nm]
         return replace(found, curves_nm=tuple(np.where(np.isfinite(m), m, c) for m, c in zip(moved, found.curves_nm)))
     assert isinstance(truth, ParticleTruth)
@@ -43,7 +43,7 @@ def worse_depth(found: Reconstruction, truth: Truth, rng: np.random.Generator) -
     return replace(found, points_nm=points)
 
 
-def fewer_found(found: Reconstruction, truth: Truth, rng: np.random.Generator) -> Reconstruction:
+def fewer_found(found: Reconstruction, truth: Truth, tolerance_nm: float, rng: np.random.Generator) -> Reconstruction:
     """Recall 3 % lower: every curve has lost an end, as large a share of it as that takes; or particles at random."""
     if isinstance(found, CurveSet):
         assert isinstance(truth, LineTruth)
@@ -52,13 +52,16 @@ def fewer_found(found: Reconstruction, truth: Truth, rng: np.random.Generator) -
             left = [_shortened(curve, sigma, share) for curve, sigma in zip(found.curves_nm, found.sigma_nm)]
             return replace(found, curves_nm=tuple(c for c, _ in left), sigma_nm=tuple(s for _, s in left))
 
-        whole = recall.score(curve_pair(truth, found))
+        def recall_of(curves: CurveSet) -> float:
+            return recall.score(curve_pair(truth, curves, tolerance_nm=tolerance_nm)) or 0.0
+
+        whole = recall_of(found)
         if not whole:
             return found
         low, high = 0.0, 1.0
         for _ in range(10):
             share = (low + high) / 2
-            enough = (recall.score(curve_pair(truth, cut(share))) or 0.0) <= 0.97 * whole
+            enough = recall_of(cut(share)) <= 0.97 * whole
             low, high = (share, high) if enough else (low, share)
         return cut(low)
     count = len(found.points_nm)
@@ -69,7 +72,7 @@ def fewer_found(found: Reconstruction, truth: Truth, rng: np.random.Generator) -
 def shifted(*step_nm: float) -> Loss:
     """Everything moved by a step (x, y, z) [nm]."""
 
-    def shift(found: Reconstruction, truth: Truth, rng: np.random.Generator) -> Reconstruction:
+    def shift(found: Reconstruction, truth: Truth, tolerance_nm: float, rng: np.random.Generator) -> Reconstruction:
         if isinstance(found, CurveSet):
             return replace(found, curves_nm=tuple(curve + step_nm for curve in found.curves_nm))
         return replace(found, points_nm=found.points_nm + step_nm)
@@ -77,7 +80,7 @@ def shifted(*step_nm: float) -> Loss:
     return shift
 
 
-def one_shifted(found: Reconstruction, truth: Truth, rng: np.random.Generator) -> Reconstruction:
+def one_shifted(found: Reconstruction, truth: Truth, tolerance_nm: float, rng: np.random.Generator) -> Reconstruction:
     """The longest curve alone, or one particle, moved across the beam by 1 nm."""
     step = np.array([1.0, 1.0, 0.0]) / np.sqrt(2)
     if isinstance(found, CurveSet):
@@ -111,7 +114,7 @@ def planted_rows(study: Study, recipe: Recipe, seed: int, planted: bool) -> Iter
         Whether every loss of `LOSSES` is planted too.
     """
     specimen = None
-    method = study.methods[0]
+    method, tolerance = study.methods[0], study.tolerance_nm or TOLERANCE_NM
     for conditions in study.cells():
         changed = recipe.with_values({**conditions, "recipe.seed": seed})
         specimen_rng, noise = streams(seed)
@@ -125,7 +128,9 @@ def planted_rows(study: Study, recipe: Recipe, seed: int, planted: bool) -> Iter
             try:
                 truth, acquisition = acquire(specimen, changed, noise_rng)
                 found = run_method(method, acquisition)
-                worse = {name: loss(found, truth, loss_rng) if loss else found for name, loss in losses.items()}
+                worse = {
+                    name: loss(found, truth, tolerance, loss_rng) if loss else found for name, loss in losses.items()
+                }
                 how = _limits(truth) | {"tolerance_nm": study.tolerance_nm}
                 rows = [{"variant": name, "error": None} | score(truth, w, **how) for name, w in worse.items()]
             except Exception as error:  # as in a study, where it costs its own rows only
