@@ -79,12 +79,18 @@ def _by_method(result: StudyResult) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def _shares(rows: pd.DataFrame, method: str, stages, aside, score: str, error) -> Iterator[np.ndarray]:
-    """By seed (S,): the whole error, the part of each stage, what is left, and what the true geometry would mend."""
-    means = rows.assign(error=error(rows[score])).pivot_table("error", index="seed", columns="method", aggfunc="mean")
+    """By seed (S,): the whole error, the part of each stage, what is left, and what the true geometry would mend.
+
+    Only conditions and seeds count in which every way it was run has the score, so that the parts add up.
+    """
+    names = {stage: f"{method} {stage}=truth" if stage else method for stage in ("", *stages, *aside)}
+    index = ["condition", "seed"]
+    table = rows.assign(error=error(rows[score])).pivot_table("error", index=index, columns="method", aggfunc="mean")
+    whole = table[[name for name in names.values() if name in table]].dropna()
+    means = whole.reset_index().pivot_table(list(whole.columns), index="seed", aggfunc="mean")
 
     def of(stage: str) -> np.ndarray:
-        name = f"{method} {stage}=truth" if stage else method
-        return np.asarray(means.get(name, np.full(len(means), np.nan)), float)
+        return np.asarray(means.get(names[stage], np.full(len(means), np.nan)), float)
 
     whole = left = of("")
     yield whole

@@ -74,7 +74,9 @@ def study_charts(result: StudyResult) -> Iterator[Chart]:
 def curve_charts(result: StudyResult) -> Iterator[Chart]:
     """Every score against every axis."""
     seeds = len(set(result.rows["seed"]))
-    bars = f"Means over {counted(seeds, 'seed')}" + (", bars: 95 % bootstrap intervals over seeds" if seeds > 1 else "")
+    bars = f"Means over {counted(seeds, 'seed')}" + (
+        ", bars: 95 % intervals over seeds (Student's t)" if seeds > 1 else ""
+    )
     bars += " (of so few they are too narrow)" if 1 < seeds < 6 else ""
     bars += "; axes that are not shown are averaged over." if len(result.free_axes) > 1 else "."
     if result.suffix:
@@ -91,7 +93,7 @@ def curve_charts(result: StudyResult) -> Iterator[Chart]:
 
 @styled
 def score_curves(result: StudyResult, scores: Sequence[str] = CHIEF, axes: Sequence[str] = ()) -> Figure:
-    """Scores (rows) against varied axes (columns), with 95 % bootstrap bars over seeds; one axis alone fills rows.
+    """Scores (rows) against varied axes (columns), with bars of 95 % over seeds; one axis alone fills rows.
 
     Lines are methods when several ran, else the values of another axis. The smallest possible depth error, where
     known, is dashed.

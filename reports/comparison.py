@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -39,7 +38,7 @@ class Comparison:
     first, second : str
         Methods.
     difference, low, high : float
-        First minus second, mean over seeds, with its 95 % bootstrap interval over seeds, in units of the score; NaN
+        First minus second, mean over seeds, with its 95 % interval over seeds (Student's t), in units of the score; NaN
         where there is none.
     p_value : float
         Chance of a difference at least this large, in either direction, were the methods alike (exact sign-flip test
@@ -97,15 +96,23 @@ class Comparison:
         return f"{better} {phrase} {worse}: {words} {way} by {gap} ({sure})."
 
 
-def mean_interval(by_seed: np.ndarray, draws: int = 2000) -> tuple[float, float, float]:
-    """Mean over seeds with its 95 % bootstrap interval; NaN seeds are left out, and one seed has no interval."""
+def mean_interval(by_seed: np.ndarray) -> tuple[float, float, float]:
+    """Mean over seeds with its 95 % interval by Student's t; NaN seeds are left out, and one seed has no interval."""
     values = np.asarray(by_seed, float)
     values = values[np.isfinite(values)]
+    if not len(values):
+        return np.nan, np.nan, np.nan
+    mean, half = float(values.mean()), half_interval(values, LEVEL / 2)
+    return mean, mean - half, mean + half
+
+
+def half_interval(values: np.ndarray, chance: float) -> float:
+    """How far the mean may lie above the truth but for a chance, by Student's t; NaN for a single value."""
+    from scipy.stats import t
+
     if len(values) < 2:
-        return (float(values[0]) if len(values) else np.nan), np.nan, np.nan
-    mean = float(values.mean())
-    low, high = np.percentile(values[_picks(len(values), draws)].mean(axis=1), [2.5, 97.5])
-    return mean, min(float(low), mean), max(float(high), mean)
+        return np.nan
+    return float(t.ppf(1 - chance, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def compare_two(result: StudyResult, score: str, first: str, second: str) -> Comparison:
@@ -167,11 +174,6 @@ def _sign_flip(differences: np.ndarray) -> float:
         signs[0] = 1  # what was found is one of them, so that the chance is never 0
     rounding = 1e-12 * np.abs(differences).sum()
     return float((np.abs(signs @ differences) >= abs(differences.sum()) - rounding).mean())
-
-
-@lru_cache(maxsize=64)
-def _picks(count: int, draws: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, count, (draws, count))
 
 
 def _a(words: str) -> str:

@@ -245,3 +245,13 @@ def test_nearest_segment_is_exact():
     t = ((p - start) * (stop - start)).sum(-1) / ((stop - start) ** 2).sum(-1)
     brute = np.linalg.norm(start + np.clip(t, 0, 1)[..., None] * (stop - start) - p, axis=-1).min(axis=1)
     np.testing.assert_allclose(got, brute, atol=1e-9)
+
+
+@pytest.mark.parametrize("errors", [(0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (1.0, 1.0, 3.0)])
+def test_every_vertex_counts_once_in_the_calibration(errors):
+    """Inner ones, in which two segments meet, as well as ends."""
+    x = np.array([0.0, 100.0, 200.0])
+    found = np.column_stack([x, np.full(3, 50.0), 50.0 + np.array(errors)])
+    truth = curves([[0.0, 50, 50], [200, 50, 50]])
+    expected = np.sqrt(np.mean(np.square(errors)))
+    assert scores(truth, CurveSet((found,), (np.ones(3),)))["calibration"] == pytest.approx(expected)

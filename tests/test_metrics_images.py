@@ -104,6 +104,8 @@ def test_how_a_line_is_written_does_not_change_its_mask():
     np.testing.assert_array_equal(draw([curve], (20, 30), 2.0), draw([fine[::-1]], (20, 30), 2.0))
     assert draw([curve + 1000.0], (20, 30), 2.0).sum() == 0
     assert draw([], (20, 30), 2.0).sum() == 0
+    with pytest.raises(InputError, match="nan found at index"):
+        draw([np.array([[3.0, np.nan], [1.0, 2.0]])], (20, 30), 2.0)
 
 
 LINE = np.array([[8.0, 6.0, 60.0], [32.0, 26.0, 140.0]])  # in a field of 40 x 32 nm

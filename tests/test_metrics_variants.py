@@ -172,6 +172,18 @@ def test_both_sides_are_cut_to_the_field(truth):
     assert corner["f_score"] == 1  # touches the corner only: nothing within
 
 
+def test_a_false_line_has_its_own_angle():
+    """Far from any true line, it is steep or not by itself."""
+    level = curves([[0.0, 0.0, 50.0], [300.0, 0.0, 50.0]])
+    for far, precision in (
+        ([[0.0, 300.0, 50.0], [300.0, 300.0, 50.0]], None),
+        ([[9.0, 99.0, 50], [9.0, 399.0, 50]], 0),
+    ):
+        result = score_curves(level, curves(far), directions_rad=PAIR)
+        assert result["precision_psi_above_25"] == precision
+        assert result["f_score_psi_above_25"] == (1.0 if precision is None else 0.0)
+
+
 def test_sigma_is_cut_with_its_line():
     found = CurveSet((np.array([[-100.0, 10, 52], [100, 10, 52]]),), (np.array([3.0, 1.0]),))
     result = score_curves(curves([[-100.0, 10, 50], [100, 10, 50]]), found, field_nm=(200.0, 200.0))

@@ -44,7 +44,7 @@ def test_a_difference_by_hand():
     """Differences 1, 2, 3: mean 2; two of eight choices of signs reach it."""
     found = compare_two(pair_of([1.0, 2.0, 3.0]), "f_score", "a", "b")
     assert (found.difference, found.p_value, found.seeds, found.pairs) == (2.0, 0.25, 3, 3)
-    assert 1.0 <= found.low < 2.0 < found.high <= 3.0
+    assert (found.low, found.high) == pytest.approx((2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5))  # Student's t
 
 
 def test_conditions_are_averaged_within_a_seed():

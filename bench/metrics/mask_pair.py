@@ -9,6 +9,7 @@ import numpy as np
 
 from veristem.bench.metrics.pair import Samples
 from veristem.datasets.errors import InputError
+from veristem.datasets.shapes import as_array
 from veristem.datasets.truth import LineTruth
 
 
@@ -86,9 +87,15 @@ def draw(curves_nm: Iterable[np.ndarray], shape: tuple[int, int], pixel_nm: floa
     Returns
     -------
     (Y, X) bool
+
+    Raises
+    ------
+    InputError
+        On a curve of another shape, or a coordinate that is not finite.
     """
     mask = np.zeros(shape, bool)
     for curve in curves_nm:
+        curve = as_array("curves_nm", curve, (None, 2))
         mask[pixels_along(curve, shape, pixel_nm)[:2]] = True
     return mask
 

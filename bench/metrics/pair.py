@@ -59,10 +59,11 @@ class Samples:
 
     @staticmethod
     def at_ends(lines: Lines, other: Lines) -> Samples:
-        """The ends of all segments, of equal weight, measured to the lines of the other side."""
-        ends = np.concatenate([lines.start_nm, lines.stop_nm])
-        distance, foot, nearest = other.nearest(ends)
-        return Samples(np.ones(len(ends)), distance, ends - foot, nearest, lines.sigma_nm.T.ravel())
+        """The vertices of some lines, each once, measured to the lines of the other side."""
+        ends, sigma = np.concatenate([lines.start_nm, lines.stop_nm]), lines.sigma_nm.T.ravel()
+        _, first = np.unique(np.column_stack([ends, np.nan_to_num(sigma, nan=-1.0)]), axis=0, return_index=True)
+        distance, foot, nearest = other.nearest(ends[first])
+        return Samples(np.ones(len(first)), distance, ends[first] - foot, nearest, sigma[first])
 
     def limited(self, limits: LineLimits | None, places_nm: np.ndarray) -> Samples:
         """The same with the limits at places (N, 3) on the true lines."""
@@ -141,20 +142,25 @@ class Pair:
     def psi_above_25(self, epipolar: np.ndarray | None) -> Pair | None:
         """Only lines steeper than 25 degrees to the epipolar direction (2,), in the image; others carry little depth.
 
-        Of the truth the visible samples there, of the reconstruction those whose nearest line of all truth is so (all,
-        when there is no truth). A line along the beam moves along the epipolar direction: its angle is 0. None where
-        it is not known what is visible, or without two different views.
+        Of the truth the visible samples there, of the reconstruction those matched to such a line of all truth, and of
+        what is false that which is so itself (all, when there is no truth). A line along the beam moves along the
+        epipolar direction: its angle is 0. None where it is not known what is visible, or without two different views.
         """
         truth = self.truth_lines
         if truth.visible is None or epipolar is None:
             return None
-        tangent = (truth.stop_nm - truth.start_nm)[:, :2]
-        across = np.abs(tangent[:, 0] * epipolar[1] - tangent[:, 1] * epipolar[0])
-        steep = np.append(np.arctan2(across, np.abs(tangent @ epipolar)) > np.radians(PSI_DEG), True)  # -1: no truth
+
+        def steep_are(vectors: np.ndarray) -> np.ndarray:
+            across = np.abs(vectors[:, 0] * epipolar[1] - vectors[:, 1] * epipolar[0])
+            return np.arctan2(across, np.abs(vectors[:, :2] @ epipolar)) > np.radians(PSI_DEG)
+
+        steep = np.append(steep_are(truth.stop_nm - truth.start_nm), True)  # -1: no truth
+        assert self.found.piece_nm is not None
+        own = steep_are(self.found.piece_nm[:, 1] - self.found.piece_nm[:, 0]) | (self.found.nearest < 0)
         return replace(
             self,
             truth=self.truth.where((steep[:-1] & truth.visible)[truth.pieces[2]]),
-            found=self.found.where(steep[self.found.nearest]),
+            found=self.found.where(np.where(self.within(self.found), steep[self.found.nearest], own)),
             vertices=self.vertices.where(steep[self.vertices.nearest]),
             counted_graph=None,
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from veristem.bench.topology.score import Topology, topological_score
 from veristem.datasets.errors import InputError
+from veristem.reports.comparison import half_interval
 
 _RESAMPLES = 4000
 _CHANCE = 0.05
@@ -127,12 +128,3 @@ def rank_scores(scores: Mapping[str, np.ndarray], rng: np.random.Generator) -> l
             )
         )
     return ranked
-
-
-def half_interval(values: np.ndarray, chance: float) -> float:
-    """How far the mean may lie above the truth but for a chance, by Student's t; NaN for a single value."""
-    from scipy.stats import t
-
-    if len(values) < 2:
-        return np.nan
-    return float(t.ppf(1 - chance, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))

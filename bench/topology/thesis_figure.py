@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from veristem.bench.topology.ranking import half_interval, rank_scores
+from veristem.bench.topology.ranking import rank_scores
+from veristem.reports.comparison import half_interval
 from veristem.reports.figures import open_figure, styled
 from veristem.reports.style import METHODS, TRUTH
 
