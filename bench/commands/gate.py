@@ -38,8 +38,8 @@ def gate(
 
     Metric by metric, averaged over the conditions of a specimen; specimens are what varies by chance. With the seeds of
     the baseline they are compared one by one (the same specimens and noise), with others as two groups. On the same
-    specimens a loss counts when nearly all of them lose, or when the mean moves out of the spread that the baseline has
-    from specimen to specimen. Missing runs, new failures and lost values fail too. --update writes the results as the
+    specimens a loss counts when nearly all of them lose, or when the mean moves twice as far as other specimens would
+    move it. Missing runs, new failures and lost values fail too. --update writes the results as the
     baseline, to be reviewed and committed.
 
     Example: veristem study gate-lines -o results && veristem gate results --baseline gate.json --junit gate.xml

@@ -77,8 +77,10 @@ def _words_of(row: str) -> str:
 
 _HEAD = f"""# What the scores see
 
-A network of zipped lines and loops (512 × 512 × 200 nm) is made worse in known ways, and every score is asked.
-`make scores` makes this page and its picture; `tests/test_metrics_*.py` hold the scores to values worked out by hand.
+A network of zipped lines and loops (512 × 512 × 200 nm) is made worse in known ways, and every score is asked but those
+that compare errors with the limit, which needs counted images, those of particles, and the topological score, which was
+fitted on degradations of its own (`bench/topology/weights.csv`). `make scores` makes this page and its picture;
+`tests/test_metrics_*.py` hold the scores to values worked out by hand.
 
 Curves start from a good reconstruction: the truth with depths wrong by 1 nm rms, smoothly, and reported as such. Masks
 and disparities start from the truth, at 1 nm a pixel. What is drawn by chance is a mean of {SEEDS} draws.
@@ -88,7 +90,8 @@ and disparities start from the truth, at 1 nm a pixel. What is drawn by chance i
 Each group is one degradation, its four strengths rising from left to right. Grey: the score stays where it was
 (less than {100 * BLIND:g} % of its way from good to bad, or it even improves); dark: it moves; orange: no value.
 Arrows: ↑ higher is better, ↓ lower, → nearer to its good value. The ends of the way, good and bad, are those of
-`veristem list metrics` and of the file of each metric.
+`veristem list metrics` and of the file of each metric. Lines are counted in pieces of at most a quarter of the
+tolerance: where one leaves the tolerance on a slope, a share is right to one piece.
 
 """
 

@@ -8,7 +8,8 @@ Holmes, Hum. Brain Mapp. 15 (2002) 1). Changes too small to mean anything count 
 a seed in which a metric has no value counts as unchanged, so that few values cannot make a large statistic.
 
 Signs cannot tell a loss in a few of the same specimens from chance, however large it is. So paired metrics are also
-held against their spread over the specimens before: a mean further off than that of other specimens would be is worse.
+held against their spread over the specimens before: a mean twice as far off as that of other specimens would be is
+worse.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _EXACT_SEEDS = 13  # up to here all 2^n signs are tried, beyond as many random o
 _DRAWS = 2**_EXACT_SEEDS
 _ROUNDING = 1e-9
 _SPREAD = 0.1  # of the false-alarm rate is the spread's, the rest that of signs
+_FURTHER = 2.0  # than other specimens would be: tails are heavier than Student's t knows
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,8 @@ def too_few(seeds_before: int, seeds_now: int, is_paired: bool, false_alarm: flo
 
 
 def _against_spread(before: np.ndarray, changes: np.ndarray, false_alarm: float) -> tuple[np.ndarray, np.ndarray]:
-    """Chance that as many other specimens had as large a mean loss in any metric (Student's t, Bonferroni), and the
-    loss at which it is ``false_alarm``; 1 and NaN where all specimens were alike before, which tells nothing of it.
+    """Chance that as many other specimens had half as large a mean loss in any metric (Student's t, Bonferroni), and
+    the loss at which it is ``false_alarm``; 1 and NaN where all specimens were alike before, which tells nothing of it.
     """
     from scipy.stats import t
 
@@ -160,7 +162,7 @@ def _against_spread(before: np.ndarray, changes: np.ndarray, false_alarm: float)
     count = np.isfinite(before).sum(axis=0)
     varies = np.array([len(np.unique(column[np.isfinite(column)])) > 1 for column in before.T])
     p_values, up_to = np.ones(len(count)), np.full(len(count), np.nan)
-    spread = np.nanstd(before[:, varies], axis=0, ddof=1) * np.sqrt(2 / count[varies])
+    spread = _FURTHER * np.nanstd(before[:, varies], axis=0, ddof=1) * np.sqrt(2 / count[varies])
     p_values[varies] = varies.sum() * t.sf(_means(changes[:, varies]) / spread, count[varies] - 1)
     up_to[varies] = spread * t.isf(false_alarm / max(varies.sum(), 1), count[varies] - 1)
     return p_values, up_to

@@ -53,6 +53,10 @@ def _alarms(trial: Trial, draws: int, rng: np.random.Generator) -> str:
     ):
         worse, fell = trial.false_alarms(is_paired, draws, rng)
         lines.append(f"| {words} | {worse} ({100 * worse / draws:.2f} %) | {fell} |")
+    lines.append(
+        "\nAny reason: also a specimen in which nothing is found any more, with the same seed. The same method never "
+        "does that; with the noise drawn again it is chance."
+    )
     return "\n".join(lines) + "\n"
 
 
