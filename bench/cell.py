@@ -242,8 +242,9 @@ def _limits(cell: Cell, truth: Truth, made: Made) -> dict[str, float | None]:
             made.limits = {"limits": line_limits(truth, slopes)}
         limits, most = made.limits["limits"], cell.tolerance_nm or TOLERANCE_NM
         across, deep = limits.typical_nm(limits.full_nm, most)
-        by_parallax = limits.typical_nm(limits.parallax_nm, most)[1]
-        typical = {"lateral_limit_nm": across, "depth_limit_nm": deep, "depth_parallax_limit_nm": by_parallax}
+        typical = {"lateral_limit_nm": across, "depth_limit_nm": deep}
+        across, deep = limits.typical_nm(limits.parallax_nm, most)
+        typical |= {"lateral_parallax_limit_nm": across, "depth_parallax_limit_nm": deep}
     return {name: float(value) if np.isfinite(value) else None for name, value in typical.items()}
 
 

@@ -70,12 +70,16 @@ class LineLimits:
     def typical_nm(self, limit_nm: np.ndarray, most_nm: float) -> np.ndarray:
         """(2,) root mean square by length over lines steeper than 25 degrees to the epipolar direction, NaN for none.
 
-        Pieces whose limit in depth is beyond ``most_nm`` are left out, as scores leave out larger errors.
+        Pieces whose limit in depth is beyond ``most_nm`` are left out, as scores leave out larger errors; of the limit
+        across the beam also those in which it is itself.
         """
         counted = (self.psi_deg > 25) & (limit_nm[:, 1] <= most_nm)
-        if not counted.any():
-            return np.full(2, np.nan)
-        return np.sqrt(np.average(limit_nm[counted] ** 2, axis=0, weights=self.length_nm[counted]))
+        found = np.full(2, np.nan)
+        for axis in (0, 1):
+            known = counted & (limit_nm[:, axis] <= most_nm)
+            if known.any():
+                found[axis] = np.sqrt(np.average(limit_nm[known, axis] ** 2, weights=self.length_nm[known]))
+        return found
 
 
 def line_limits(truth: LineTruth, slopes: np.ndarray | None = None) -> LineLimits:

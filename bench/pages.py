@@ -91,9 +91,11 @@ def make_scene(
         residuals = reprojection_residuals(acquisition, found) if found.curves_nm else Residuals((), [])
         return Scene(acquisition, found, method=method, residuals_px=residuals.vertex_px, residuals=residuals.per_view)
     tolerance_nm = tolerance_nm or TOLERANCE_NM
-    scores = score_curves(truth, found, tolerance_nm=tolerance_nm, limits=line_limits(truth))
-    errors = vertex_errors_nm(truth, found)
-    return Scene(acquisition=acquisition, curves=found, truth=truth, errors_nm=errors, scores=scores, method=method)
+    limits = line_limits(truth)
+    scores = score_curves(truth, found, tolerance_nm=tolerance_nm, limits=limits)
+    limit = float(np.hypot(*limits.typical_nm(limits.parallax_nm, tolerance_nm)))
+    told = {"scores": scores, "method": method, "limit_nm": limit if np.isfinite(limit) else None}
+    return Scene(acquisition, found, truth, vertex_errors_nm(truth, found), **told)
 
 
 def run_facts(truth: Truth | None, notes=()) -> dict[str, dict[str, str]]:

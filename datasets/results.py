@@ -58,10 +58,11 @@ _TEXT = ("study", "cell", "recipe", "method", "method_version", "conditions", "f
 _WHOLE = ("seed",)
 # depth_limit_nm, lateral_limit_nm: RMS of the smallest errors any unbiased method can have, over the particles, or over
 # 20 nm pieces of visible lines steeper than 25 degrees to the epipolar direction, if the study asks for full limits;
-# depth_parallax_limit_nm: of such pieces, where depth shows by parallax alone
+# depth_parallax_limit_nm, lateral_parallax_limit_nm: of such pieces, where depth shows by parallax alone
 # line_contrast, line_cnr: of visible lines in the expected images, see bench/line_contrast.py; null for particles
 _NUMBER = ("tolerance_nm", "pair_angle_deg", "electrons_per_pixel", "counts_per_pixel", "depth_limit_nm",
-           "lateral_limit_nm", "depth_parallax_limit_nm", "line_contrast", "line_cnr", *TIMES)  # fmt: skip
+           "lateral_limit_nm", "depth_parallax_limit_nm", "lateral_parallax_limit_nm", "line_contrast", "line_cnr",
+           *TIMES)  # fmt: skip
 
 
 def score_columns() -> list[str]:

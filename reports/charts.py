@@ -17,7 +17,7 @@ from veristem.datasets import InputError
 from veristem.reports import style
 from veristem.reports.comparison import mean_interval
 from veristem.reports.figures import WIDTH_IN, new_figure, styled
-from veristem.reports.rows import StudyResult, has, is_geometric
+from veristem.reports.rows import STEEP, StudyResult, has, is_geometric
 from veristem.reports.studies import CHIEF, F_ENOUGH, OTHERS
 from veristem.reports.words import counted, fixed, label, parts, value_text
 
@@ -27,15 +27,13 @@ if TYPE_CHECKING:
 MAPPED = ("f_score", "depth_rmse_nm")
 MOST_PAIRS = 6
 _SHARES = ("f_score", "f_score_at_3_limits", "precision", "recall", "apls", "junction_recall", "junction_precision")
-_LINES_LIMITS = {  # under errors of steep lines; under all lines there is none, for some tell nothing of depth
-    "depth_rmse_nm_psi_above_25": {"depth_parallax_limit_nm": "parallax", "depth_limit_nm": "limit"},
-    "lateral_rmse_nm_psi_above_25": {"lateral_limit_nm": "limit"},
-}
-_POINT_LIMITS = {
-    "depth_rmse_nm": {"depth_limit_nm": "limit"},
-    "lateral_rmse_nm": {"lateral_limit_nm": "limit"},
-}
-_DASHES = ((4, 2), (1, 1.5))
+_DEPTH_LIMITS = {"depth_parallax_limit_nm": "parallax", "depth_limit_nm": "limit"}
+_LATERAL_LIMITS = {"lateral_parallax_limit_nm": "parallax", "lateral_limit_nm": "limit"}
+_LIMITS = {  # columns that belong under a score, and what they are called there
+    "depth_rmse_nm": _DEPTH_LIMITS, "depth_spread_nm": _DEPTH_LIMITS, "depth_rmse_nm" + STEEP: _DEPTH_LIMITS,
+    "lateral_rmse_nm": _LATERAL_LIMITS, "lateral_rmse_nm" + STEEP: _LATERAL_LIMITS,
+}  # fmt: skip
+_DASHES = {"parallax": (4, 2), "limit": (1, 1.5)}
 _WANTED = {
     "f_score": F_ENOUGH, "length_ratio": 1.0, "calibration": 1.0, "depth_bias_nm": 0.0, "lateral_bias_x_nm": 0.0,
     "lateral_bias_y_nm": 0.0, "depth_rmse_nm_over_limit": 1.0, "lateral_rmse_nm_over_limit": 1.0,
@@ -85,7 +83,7 @@ def curve_charts(result: StudyResult) -> Iterator[Chart]:
         known = [score for score in scores if result.knows(score)]
         for axes in _portions(result.free_axes, 3):
             for part in _portions(known, 6):
-                text = bars + _chief_caption(result, part) if not fold else bars
+                text = bars + _caption(result, part)
                 name = f"curves-{'other' if fold else 'chief'}-{part[0]}-{_key(axes[0])}"
                 alt = f"Scores against {', '.join(map(label, axes))}"
                 yield Chart(file_name(f"{result.name}-{name}"), score_curves(result, part, axes), alt, text, fold)
@@ -204,18 +202,20 @@ def _best_first(result: StudyResult) -> list[str]:
     return sorted(means, key=lambda method: -np.nan_to_num(means[method]))
 
 
-def _chief_caption(result: StudyResult, scores) -> str:
+def _caption(result: StudyResult, scores) -> str:
     text = f" Dashed: F = {F_ENOUGH:g}." if "f_score" in scores else ""
-    drawn = {name for score in scores for name in _limits(result, score)}
-    if "depth_parallax_limit_nm" in drawn:
+    drawn = {column for score in scores for column in _limits(result, score)}
+    of_lines = {column for column in drawn if "parallax" in column}
+    if of_lines:
         text += (
-            " Dashed under the errors in depth of lines steeper than 25° to the epipolar direction: the smallest that "
-            "any unbiased method can have which is given 20 nm of line and sees depth by parallax alone"
+            " Under the errors: the smallest that any unbiased method can have which is given 20 nm of line steeper "
+            "than 25° to the epipolar direction (flatter lines have larger ones); dashed: which sees depth by parallax "
+            "alone"
         )
-        text += "; dotted: which knows how contrast changes with depth as well" if "depth_limit_nm" in drawn else ""
+        text += "; dotted: which knows how contrast changes with depth as well" if drawn > of_lines else ""
         text += ". A smooth curve over a longer line may lie below, as does what is found where it is easy."
     elif drawn:
-        text += " Dashed under the errors: their limits, the smallest that any unbiased method can have."
+        text += " Dotted under the errors: their limits, the smallest that any unbiased method can have."
     return text + _failure_text(result)
 
 
@@ -254,8 +254,8 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
             artist.set_transform(ax.transData + beside)
         if not of_methods or i == 0:
             whose, paint = (result.rows, "0.2") if of_methods else (rows, colour)
-            for dashes, (column, name) in zip(_DASHES, _limits(result, score).items()):
-                _limit(ax, whose, axis, values, at, (column, name, paint, dashes))
+            for column, name in _limits(result, score).items():
+                _limit(ax, whose, axis, values, at, (column, name, paint, _DASHES[name.split(",")[0]]))
     if numeric and is_geometric(at):
         ax.set_xscale("log")
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -269,17 +269,20 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
 
 
 def _limits(result: StudyResult, score: str) -> dict[str, str]:
-    """The columns of limits that belong under a score, and their names."""
-    of_lines = result.knows("depth_parallax_limit_nm")
-    return {c: n for c, n in (_LINES_LIMITS if of_lines else _POINT_LIMITS).get(score, {}).items() if result.knows(c)}
+    """The known columns of limits that belong under a score, and their names; those of lines are of steep ones."""
+    whose = ", ψ\u00a0>\u00a025°" if result.knows("depth_parallax_limit_nm") and not score.endswith(STEEP) else ""
+    return {column: name + whose for column, name in _LIMITS.get(score, {}).items() if result.knows(column)}
 
 
 def _limit(ax, rows, axis: str, values, at, how) -> None:
+    from matplotlib.patheffects import withStroke
+
     column, name, colour, dashes = how
     limit = rows.pivot_table(column, index=axis, aggfunc="mean").reindex(values)[column]
     ax.plot(at, limit, color=colour, lw=1.0, ls=(0, dashes))
     if name not in [text.get_text() for text in ax.texts] and np.isfinite(limit.iloc[0]):
-        where = {"ha": "left", "va": "bottom", "fontsize": 8}
+        halo = [withStroke(linewidth=2, foreground="white")]  # it may lie on a curve
+        where = {"ha": "left", "va": "bottom", "fontsize": 8, "path_effects": halo, "zorder": 4}
         ax.annotate(name, (at[0], limit.iloc[0]), (5, 1), textcoords="offset points", **where)
 
 

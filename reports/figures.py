@@ -230,9 +230,13 @@ def _shaded_lines(ax, curves: list[np.ndarray], shade: style.Shade) -> None:
         lines = LineCollection(list(segments), colors=paint.to_rgba(middle), lw=1.5, capstyle="round")
         ax.add_collection(lines, autolim=False)
     over = any((v > shade.limits[1]).any() for v in shade.values)
-    _colour_bar(ax, paint, shade.label, extend="max" if over else "neither")
+    marked = shade.smallest is not None and shade.smallest <= shade.limits[1]
+    label = shade.label + ("; line: limit" if marked else "")
+    bar = _colour_bar(ax, paint, label, extend="max" if over else "neither")
+    if marked:
+        bar.ax.axhline(shade.smallest, color="white", lw=1.6)
 
 
-def _colour_bar(ax, painted, label: str, **how) -> None:
+def _colour_bar(ax, painted, label: str, **how):
     # an inset is as high as the picture, whatever its aspect
-    ax.figure.colorbar(painted, cax=ax.inset_axes((1.03, 0, 0.035, 1)), label=label, **how)
+    return ax.figure.colorbar(painted, cax=ax.inset_axes((1.03, 0, 0.035, 1)), label=label, **how)

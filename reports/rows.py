@@ -20,7 +20,7 @@ STEEP_SCORES = tuple(  # of lines that parallax moves across themselves: those t
                               "depth_rmse_nm_over_limit")
 )  # fmt: skip
 SCORES = (*dict.fromkeys((*CURVE_SCORES, *POINT_SCORES)), *STEEP_SCORES)
-LIMITS = ("depth_limit_nm", "lateral_limit_nm", "depth_parallax_limit_nm")
+LIMITS = ("depth_limit_nm", "lateral_limit_nm", "depth_parallax_limit_nm", "lateral_parallax_limit_nm")
 
 
 @dataclass(frozen=True, eq=False)

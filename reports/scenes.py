@@ -55,6 +55,8 @@ class Scene:
         Without a truth: distance of each projected vertex to the nearest contour of an image [pixels].
     residuals : list of dict
         The same summed up, one dictionary a view: ``view``, ``rms_px``, ``median_px``, ``within_3px``, ``explained``.
+    limit_nm : float or None
+        The smallest root mean square of ``errors_nm`` that the views allow; a line in the scale of errors [nm].
 
     Raises
     ------
@@ -71,6 +73,7 @@ class Scene:
     about: str = ""
     residuals_px: tuple[np.ndarray, ...] | None = None
     residuals: list[dict[str, Any]] = field(default_factory=list)
+    limit_nm: float | None = None
 
     def __post_init__(self):
         allowed = [len(c) for c in self.curves.curves_nm]
@@ -94,7 +97,8 @@ class Scene:
     @property
     def shade(self) -> style.Shade:
         """Colours of the reconstruction."""
-        return style.shade(self.curves, self.errors_nm, self.tolerance_nm, self.size_nm[2], self.residuals_px)
+        coloured_by = (self.errors_nm, self.tolerance_nm, self.size_nm[2], self.residuals_px, self.limit_nm)
+        return style.shade(self.curves, *coloured_by)
 
 
 def truth_plotter(scene: Scene):

@@ -33,20 +33,25 @@ class Shade:
         Perceptually uniform.
     limits : (float, float)
         Values of the first and the last colour.
+    smallest : float or None
+        Of an error: the limit that physics sets, a line in the scale.
     """
 
     values: tuple[np.ndarray, ...]
     label: str
     colours: Any
     limits: tuple[float, float]
+    smallest: float | None = None
 
 
-def shade(curves: CurveSet, errors_nm, tolerance_nm: float, thickness_nm: float | None, residuals_px=None) -> Shade:
+def shade(
+    curves: CurveSet, errors_nm, tolerance_nm: float, thickness_nm: float | None, residuals_px=None, limit_nm=None
+) -> Shade:
     """Colours of a reconstruction: its error up to the tolerance; without a truth its residual, else its depth."""
     from matplotlib import colormaps
 
     if errors_nm is not None:
-        return Shade(_below(errors_nm), "error (nm)", plasma(), (0.0, tolerance_nm))
+        return Shade(_below(errors_nm), "error (nm)", plasma(), (0.0, tolerance_nm), limit_nm)
     if residuals_px is not None:
         return Shade(_below(residuals_px), "residual (pixels)", plasma(), (0.0, RESIDUAL_PX))
     values = tuple(c[:, 2] for c in curves.curves_nm)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from veristem.bench.line_limits import LENGTH_NM, REACH_NM, depth_slopes, line_limits, moved_in_depth
+from veristem.bench.line_limits import LENGTH_NM, REACH_NM, LineLimits, depth_slopes, line_limits, moved_in_depth
 from veristem.datasets import DislocationNetwork, LineTruth
 from veristem.datasets.recipe import load_recipe
 from veristem.sim.acquire import acquire
@@ -109,6 +109,17 @@ def test_places_off_visible_lines_have_no_limit():
     nothing = line_limits(replace(truth, visible=np.zeros(1, bool)))
     assert np.isnan(nothing.at(MIDDLE[None])[0]).all()
     assert np.isnan(nothing.typical_nm(nothing.parallax_nm, 10.0)).all()
+
+
+def test_typical_limit_leaves_out_what_scores_leave_out():
+    """Of lines of 20 and 40 nm, one flat to the epipolar direction, one too deep and one known in depth alone."""
+    across = np.array([1.0, 2.0, 9.0, 9.0, 30.0])
+    deep = np.array([3.0, 6.0, 9.0, 30.0, 5.0])
+    psi = np.array([90.0, 40.0, 10.0, 90.0, 90.0])
+    length = np.array([20.0, 40.0, 20.0, 20.0, 20.0])
+    limits = LineLimits(np.zeros((0, 3)), np.zeros(0, int), length, psi, np.stack([across, deep], axis=1), None)
+    expected = [np.sqrt((1 + 2 * 4) / 3), np.sqrt((9 + 2 * 36 + 25) / 4)]
+    assert limits.typical_nm(limits.parallax_nm, 20.0) == pytest.approx(expected)
 
 
 def estimates(truth: LineTruth, azimuth_deg: float, draws: int, rng: np.random.Generator) -> np.ndarray:

@@ -24,8 +24,10 @@ def make_table(full=0.5, methods=tuple(F), seeds=3) -> pd.DataFrame:
             "study": "stages", "cell": f"{method}-{angle}-{dwell}-{seed}", "recipe": "fake", "method": method,
             "conditions": json.dumps({ANGLE: angle, DWELL: dwell}), "seed": seed, "tolerance_nm": 20.0,
             "f_score_visible": F[method] - 0.01 * seed, "f_score": 0.1, "precision": 0.5,
-            "depth_rmse_nm_visible": 9.0, "depth_rmse_nm_psi_above_25": DEPTH[method],
-            "depth_parallax_limit_nm": 20 / angle, "depth_limit_nm": full, "lateral_limit_nm": full, "version": "0.1.0",
+            "depth_rmse_nm_visible": 9.0, "depth_rmse_nm_psi_above_25": DEPTH[method], "depth_spread_nm_visible": 8.0,
+            "lateral_rmse_nm_visible": 3.0, "lateral_rmse_nm_psi_above_25": 2.0,
+            "depth_parallax_limit_nm": 20 / angle, "lateral_parallax_limit_nm": 0.6,
+            "depth_limit_nm": full, "lateral_limit_nm": full, "version": "0.1.0",
         }
         for seed in range(seeds) for angle in (2, 4, 8) for dwell in (10, 100) for method in methods
     ]  # fmt: skip
@@ -83,12 +85,14 @@ def test_without_true_stages_there_is_no_budget(tmp_path):
 
 
 @pytest.mark.parametrize(("full", "names"), [(0.5, {"parallax", "limit"}), (None, {"parallax"})])
-def test_limits_are_drawn_under_errors_of_steep_lines_alone(full, names):
-    """Parallax alone, and with contrast where that was asked for; under all lines there is none."""
+def test_limits_are_drawn_under_every_error(full, names):
+    """Parallax alone, and with contrast where that was asked for; under all lines it says of which the limit is."""
     (result,) = split(make_table(full))
-    figure = charts.score_curves(result, ("depth_rmse_nm", "depth_rmse_nm_psi_above_25"), (ANGLE, DWELL))
+    steep = "_psi_above_25"
+    plain = ("depth_rmse_nm", "depth_spread_nm", "lateral_rmse_nm")
+    figure = charts.score_curves(result, (*plain, "depth_rmse_nm" + steep, "lateral_rmse_nm" + steep), (ANGLE, DWELL))
     drawn = [{text.get_text() for text in ax.texts} for ax in figure.axes]
-    assert [found for found in drawn if found] == [names, names]
+    assert drawn == [{f"{name}, ψ\u00a0>\u00a025°" for name in names}] * 6 + [names] * 4
     captions = [chart.caption for chart in charts.curve_charts(result)]
     assert any("parallax alone" in caption for caption in captions)
     assert any("contrast changes with depth" in caption for caption in captions) == (full is not None)

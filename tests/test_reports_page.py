@@ -206,6 +206,15 @@ def test_figures_have_labelled_axes(scene):
     assert [ax.get_xscale() for ax in curves.axes[-3:]] == ["linear", "linear", "log"]
 
 
+@pytest.mark.parametrize(("limit", "marked"), [(3.0, True), (30.0, False), (None, False)])
+def test_the_limit_is_a_line_in_the_scale_of_errors(scene, limit, marked):
+    """Where it lies within the tolerance, at its value."""
+    figure = figures.overlay_depth(replace(scene, limit_nm=limit))
+    (bar,) = figure.axes[0].child_axes
+    assert bar.get_ylabel() == ("error (nm); line: limit" if marked else "error (nm)")
+    assert [line.get_ydata()[0] for line in bar.lines] == ([limit] if marked else [])
+
+
 def test_left_eye_is_the_view_whose_rays_come_from_the_left(scene):
     assert figures.pair(scene.acquisition) == (0, 1)
     assert figures.pair(replace(scene.acquisition, directions_rad=DIRECTIONS[::-1])) == (1, 0)

@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from veristem.bench.degradations import images
 from veristem.bench.degradations.curves import CURVES, Curves, Degradation
 from veristem.bench.degradations.images import DISPARITY, MASKS, disparity_of, mask_of
 from veristem.bench.degradations.scene import good, network
 from veristem.bench.metrics.base import Metric
 from veristem.bench.scoring import metrics, score_curves, score_disparity, score_masks
+from veristem.bench.topology.score import Topology, topological_score
 
 SEEDS = 5
 BLIND, SEES = 0.01, 0.05  # of the way from good to bad
 Scores = Mapping[str, float | None]
+_TOPOLOGY = Metric("topological_score", "1/µm", "lower", "wrong places a micrometre of line", 0.0, 10.0, "a value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,17 +81,21 @@ def curve_answers(truth=None) -> Answers:
 
 
 def mask_answers(lines: Curves) -> Answers:
-    """Of the metrics of masks, the shares at two tolerances."""
+    """Of the metrics of masks, the shares at two tolerances, and of the topological score."""
     truth, of = mask_of(lines), {m.name: m for m in metrics() if "masks" in m.of}
+    true_topology = Topology.of(truth, images.PIXEL_NM)
 
     def scores(way: Degradation | None, strength: float, rng) -> Scores:
         found = way.apply(lines, strength, rng) if way else truth
         exact, near = (score_masks(truth, found, tolerance_px=t) for t in (0.0, 2.0))
-        return exact | {f"{name}, 2 px": value for name, value in near.items()}  # clDice knows no tolerance
+        topology = topological_score(Topology.of(found, images.PIXEL_NM), true_topology)
+        # neither clDice nor topology knows a tolerance
+        return exact | {f"{name}, 2 px": value for name, value in near.items()} | {_TOPOLOGY.name: topology}
 
     shares = [name for name in of if name != "cldice"]
     rows = {name: of[name] for name in shares} | {f"{name}, 2 px": of[name] for name in shares}
-    return _measured("masks, lines one pixel wide", rows | {"cldice": of["cldice"]}, ways=MASKS, scores=scores)
+    rows |= {"cldice": of["cldice"], _TOPOLOGY.name: _TOPOLOGY}
+    return _measured("masks, lines one pixel wide", rows, MASKS, scores)
 
 
 def disparity_answers(lines: Curves) -> Answers:
