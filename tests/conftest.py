@@ -107,7 +107,7 @@ def simulated(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def cases() -> Path:
     """Folder of real files: VERISTEM_CASES, or ../shared/cases beside the repository."""
-    folder = Path(os.environ.get("VERISTEM_CASES", Path(__file__).parents[1] / "../shared/cases")).resolve()
+    folder = Path(os.environ.get("VERISTEM_CASES") or Path(__file__).parents[1] / "../shared/cases").resolve()
     if not folder.is_dir():
         pytest.skip(f"no folder {folder}; set VERISTEM_CASES")
     return folder
