@@ -101,7 +101,7 @@ def point_pair(
     """True and reconstructed particles matched, as `score_points` scores them."""
     from veristem.bench.metrics.point_pair import PointPair
 
-    if tolerance_nm is not None and not (np.isfinite(tolerance_nm) and tolerance_nm > 0):
+    if tolerance_nm is not None and not _is_positive(tolerance_nm):
         raise InputError(f"tolerance_nm: {tolerance_nm} found, a positive number allowed")
     if isinstance(truth, ParticleTruth):
         if covariance_nm2 is None:
@@ -127,10 +127,11 @@ def score_curves(
     topology are of the visible lines; but what was found counts against *all* truth, since a line that is really there
     is not wrong for being called invisible. So precision, accuracy and the errors in depth are the plain ones, and the
     F-score is the harmonic mean of precision against all truth and recall of the visible. ``*_psi_above_25`` takes of
-    these only the lines steeper than 25 degrees to the epipolar direction; paths and topology have no value there.
+    these only the lines steeper than 25 degrees to the epipolar direction, ``*_psi_below_25`` only the others, which
+    carry little depth; paths and topology have no value there.
 
-    Curves as truth count as visible. Of a network without its reflection it is not known: both variants are None. The
-    second one is None also without two different view directions.
+    Curves as truth count as visible. Of a network without its reflection it is not known: all variants are None. The
+    last two are None also without two different view directions.
 
     Parameters
     ----------
@@ -161,7 +162,8 @@ def score_curves(
     variants = {
         "": pair,
         "_visible": pair.visible(),
-        "_psi_above_25": pair.psi_above_25(epipolar),
+        "_psi_above_25": pair.steep(epipolar),
+        "_psi_below_25": pair.steep(epipolar, False),
     }
     scores: dict[str, float | None] = {"tolerance_nm": float(tolerance_nm)}
     for suffix, part in variants.items():
@@ -181,7 +183,7 @@ def curve_pair(
     from veristem.bench.metrics.lines import Lines
     from veristem.bench.metrics.pair import Pair
 
-    if not (np.isfinite(tolerance_nm) and tolerance_nm > 0):
+    if not _is_positive(tolerance_nm):
         raise InputError(f"tolerance_nm: {tolerance_nm} found, a positive number allowed")
     if isinstance(truth, LineTruth):
         field_nm = truth.field_nm if field_nm is None else field_nm
@@ -262,6 +264,10 @@ def _scores(kind: str, pair, suffix: str = "") -> dict[str, float | None]:
             value = None if pair is None else module.score(pair)
             scores[module.METRIC.name + suffix] = value if value is None or np.isfinite(value) else None
     return scores
+
+
+def _is_positive(length) -> bool:
+    return isinstance(length, (int, float, np.number)) and bool(0 < length < np.inf)
 
 
 def vertex_errors_nm(

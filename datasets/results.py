@@ -23,6 +23,7 @@ CURVE_SCORES = (  # the plain keys; each also stands with the suffixes below
     "lateral_bias_x_nm",
     "lateral_bias_y_nm",
     "lateral_rmse_nm",
+    "lateral_spread_nm",
     "lateral_rmse_nm_over_limit",
     "tangent_error_deg",
     "length_ratio",
@@ -33,7 +34,7 @@ CURVE_SCORES = (  # the plain keys; each also stands with the suffixes below
     "betti1_error",
     "calibration",
 )
-SUFFIXES = ("", "_visible", "_psi_above_25")
+SUFFIXES = ("", "_visible", "_psi_above_25", "_psi_below_25")
 POINT_SCORES = (  # the plain keys of particles
     "precision",
     "recall",
@@ -45,6 +46,7 @@ POINT_SCORES = (  # the plain keys of particles
     "lateral_bias_x_nm",
     "lateral_bias_y_nm",
     "lateral_rmse_nm",
+    "lateral_spread_nm",
     "lateral_rmse_nm_over_limit",
     "count_truth",
     "count_found",

@@ -33,8 +33,8 @@ def budget_charts(result: StudyResult) -> Iterator[Chart]:
                 score_curves(replace(result, rows=rows), ("f_score", depth), axes),
                 f"F and depth error of {method} with true stages against {', '.join(map(label, axes))}",
                 f"{method} as it is, and with a stage taken from the truth: what a curve gains over the one before it "
-                "is the error that the stage makes. Means over seeds and the other axes, bars: 95 % intervals; limits "
-                "as with the other curves.",
+                "is the error that the stage makes. Means over seeds and the other axes, bars: 95 % intervals. "
+                f"Limits as with the other curves hold for {method} as it is: who is given the truth may lie below.",
             )
 
 

@@ -29,14 +29,16 @@ MOST_PAIRS = 6
 _SHARES = ("f_score", "f_score_at_3_limits", "precision", "recall", "apls", "junction_recall", "junction_precision")
 _DEPTH_LIMITS = {"depth_parallax_limit_nm": "parallax", "depth_limit_nm": "limit"}
 _LATERAL_LIMITS = {"lateral_parallax_limit_nm": "parallax", "lateral_limit_nm": "limit"}
+_FULL = ("depth_limit_nm", "lateral_limit_nm")
 _LIMITS = {  # columns that belong under a score, and what they are called there
     "depth_rmse_nm": _DEPTH_LIMITS, "depth_spread_nm": _DEPTH_LIMITS, "depth_rmse_nm" + STEEP: _DEPTH_LIMITS,
-    "lateral_rmse_nm": _LATERAL_LIMITS, "lateral_rmse_nm" + STEEP: _LATERAL_LIMITS,
+    "lateral_rmse_nm": _LATERAL_LIMITS, "lateral_spread_nm": _LATERAL_LIMITS,
+    "lateral_rmse_nm" + STEEP: _LATERAL_LIMITS,
 }  # fmt: skip
-_DASHES = {"parallax": (4, 2), "limit": (1, 1.5)}
 _WANTED = {
     "f_score": F_ENOUGH, "length_ratio": 1.0, "calibration": 1.0, "depth_bias_nm": 0.0, "lateral_bias_x_nm": 0.0,
-    "lateral_bias_y_nm": 0.0, "depth_rmse_nm_over_limit": 1.0, "lateral_rmse_nm_over_limit": 1.0,
+    "lateral_bias_y_nm": 0.0, "depth_rmse_nm_over_limit": 1.0, "depth_rmse_nm_over_parallax_limit": 1.0,
+    "lateral_rmse_nm_over_limit": 1.0,
 }  # fmt: skip
 
 
@@ -93,8 +95,8 @@ def curve_charts(result: StudyResult) -> Iterator[Chart]:
 def score_curves(result: StudyResult, scores: Sequence[str] = CHIEF, axes: Sequence[str] = ()) -> Figure:
     """Scores (rows) against varied axes (columns), with bars of 95 % over seeds; one axis alone fills rows.
 
-    Lines are methods when several ran, else the values of another axis. The smallest possible depth error, where
-    known, is dashed.
+    Lines are methods when several ran, else the values of another axis. The limits of errors, where known, are dashed
+    (of lines, by parallax) and dotted.
 
     Raises
     ------
@@ -156,8 +158,14 @@ def heat_maps(result: StudyResult, method: str, pairs) -> Figure:
         for ax, pair, table in zip(grid[:, column], pairs, tables):
             shown = _map(ax, score, pair, *table, limits)
         assert shown is not None
-        bar = figure.colorbar(shown, ax=list(grid[:, column]), location="top", aspect=30, label=label(score))
-        bar.outline.set_linewidth(0.4)
+        bar = figure.colorbar(shown, ax=list(grid[:, column]), location="top", aspect=30)
+        means = {name: float(np.nanmean(np.asarray(rows[of], float))) for of, name in _limits(result, score).items()}
+        told = [f"mean {name}: {fixed(mean, score)}" for name, mean in means.items()]
+        bar.set_label("\n".join([label(score), *told]))
+        for mean in means.values():
+            if limits[0] <= mean <= limits[1]:
+                bar.ax.axvline(mean, color="white", lw=2)
+                bar.ax.axvline(mean, color="black", lw=0.8)
     return figure
 
 
@@ -183,6 +191,7 @@ def map_charts(result: StudyResult) -> Iterator[Chart]:
                 "better; framed: the best cell of each map; hatched grey: no value."
             )
             text += f" Scores are over {result.things}." if result.suffix else ""
+            text += " Line in the scale: the mean limit, as with the curves." if _limits(result, MAPPED[1]) else ""
             if len(pairs) > MOST_PAIRS:
                 text += f" {MOST_PAIRS} of {len(pairs)} pairs of axes are drawn."
             if flat and place == 0:
@@ -203,19 +212,22 @@ def _best_first(result: StudyResult) -> list[str]:
 
 
 def _caption(result: StudyResult, scores) -> str:
-    text = f" Dashed: F = {F_ENOUGH:g}." if "f_score" in scores else ""
+    text = f" Grey and dashed: F = {F_ENOUGH:g}." if "f_score" in scores else ""
     drawn = {column for score in scores for column in _limits(result, score)}
-    of_lines = {column for column in drawn if "parallax" in column}
-    if of_lines:
-        text += (
-            " Under the errors: the smallest that any unbiased method can have which is given 20 nm of line steeper "
-            "than 25° to the epipolar direction (flatter lines have larger ones); dashed: which sees depth by parallax "
-            "alone"
-        )
-        text += "; dotted: which knows how contrast changes with depth as well" if drawn > of_lines else ""
-        text += ". A smooth curve over a longer line may lie below, as does what is found where it is easy."
+    if drawn and result.of_particles:
+        text += " Dotted with the errors: their limits, the smallest that any unbiased method can have."
     elif drawn:
-        text += " Dotted under the errors: their limits, the smallest that any unbiased method can have."
+        text += (
+            " With the errors: limits of 20 nm of line steeper than 25° to the epipolar direction, the smallest that "
+            "any unbiased method can have which is given so much"
+        )
+        text += "; dashed: which sees depth by parallax alone" if any("parallax" in c for c in drawn) else ""
+        text += "; dotted: which knows how contrast changes with depth as well" if drawn & set(_FULL) else ""
+        text += (
+            ". Of lines whose limit is within the tolerance: errors beyond it are not seen either, and the limit of "
+            "all of them is larger. A smooth curve over a longer line may lie below, as does what is found where it is "
+            "easy."
+        )
     return text + _failure_text(result)
 
 
@@ -255,7 +267,7 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
         if not of_methods or i == 0:
             whose, paint = (result.rows, "0.2") if of_methods else (rows, colour)
             for column, name in _limits(result, score).items():
-                _limit(ax, whose, axis, values, at, (column, name, paint, _DASHES[name.split(",")[0]]))
+                _limit(ax, whose, axis, values, at, (column, name, paint, _dashes(column)))
     if numeric and is_geometric(at):
         ax.set_xscale("log")
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -270,20 +282,25 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
 
 def _limits(result: StudyResult, score: str) -> dict[str, str]:
     """The known columns of limits that belong under a score, and their names; those of lines are of steep ones."""
-    whose = ", ψ\u00a0>\u00a025°" if result.knows("depth_parallax_limit_nm") and not score.endswith(STEEP) else ""
+    whose = "" if result.of_particles or score.endswith(STEEP) else ", ψ\u00a0>\u00a025°"
     return {column: name + whose for column, name in _LIMITS.get(score, {}).items() if result.knows(column)}
+
+
+def _dashes(column: str) -> tuple[float, float]:
+    return (4, 2) if "parallax" in column else (1, 1.5)
 
 
 def _limit(ax, rows, axis: str, values, at, how) -> None:
     from matplotlib.patheffects import withStroke
 
     column, name, colour, dashes = how
-    limit = rows.pivot_table(column, index=axis, aggfunc="mean").reindex(values)[column]
+    limit = rows.groupby(axis)[column].mean().reindex(values).to_numpy(float)
     ax.plot(at, limit, color=colour, lw=1.0, ls=(0, dashes))
-    if name not in [text.get_text() for text in ax.texts] and np.isfinite(limit.iloc[0]):
+    known = np.flatnonzero(np.isfinite(limit))
+    if name not in [text.get_text() for text in ax.texts] and len(known):
         halo = [withStroke(linewidth=2, foreground="white")]  # it may lie on a curve
         where = {"ha": "left", "va": "bottom", "fontsize": 8, "path_effects": halo, "zorder": 4}
-        ax.annotate(name, (at[0], limit.iloc[0]), (5, 1), textcoords="offset points", **where)
+        ax.annotate(name, (at[known[0]], limit[known[0]]), (5, 1), textcoords="offset points", **where)
 
 
 def _dress(ax, score: str) -> None:
@@ -293,8 +310,8 @@ def _dress(ax, score: str) -> None:
     elif "_bias_" not in score:
         # counts that are all 0 get room; a length may be far below 1 nm
         ax.set_ylim(0, max(0.0 if parts(score)[1] else 1.0, ax.get_ylim()[1]))
-    if score in _WANTED:
-        ax.axhline(_WANTED[score], color="0.5", lw=0.8, ls=(0, (4, 3)), zorder=0)
+    if (wanted := _WANTED.get(score.removesuffix(STEEP))) is not None:
+        ax.axhline(wanted, color="0.5", lw=0.8, ls=(0, (4, 3)), zorder=0)
     ax.grid(color="0.9", lw=0.5)
     ax.spines[["top", "right"]].set_visible(False)
     ax.margins(x=0.08)

@@ -230,11 +230,10 @@ def _shaded_lines(ax, curves: list[np.ndarray], shade: style.Shade) -> None:
         lines = LineCollection(list(segments), colors=paint.to_rgba(middle), lw=1.5, capstyle="round")
         ax.add_collection(lines, autolim=False)
     over = any((v > shade.limits[1]).any() for v in shade.values)
-    marked = shade.smallest is not None and shade.smallest <= shade.limits[1]
-    label = shade.label + ("; line: limit" if marked else "")
+    label = shade.label + ("; line: limit" if shade.marked else "")
     bar = _colour_bar(ax, paint, label, extend="max" if over else "neither")
-    if marked:
-        bar.ax.axhline(shade.smallest, color="white", lw=1.6)
+    if shade.marked:
+        bar.ax.axhline(shade.limit, color="white", lw=1.6)
 
 
 def _colour_bar(ax, painted, label: str, **how):

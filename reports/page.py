@@ -130,7 +130,7 @@ def _scores(part: dict, meanings: Mapping[str, str]) -> dict:
     scene = part["scene"]
     one = part["of_particles"]
     rows = tables.score_rows(scene.scores, meanings, ("",) if one else SUFFIXES)
-    head = ["value"] if one else ["all lines", "visible", "visible, ψ > 25°"]
+    head = ["value"] if one else ["all lines", "visible", "visible, ψ > 25°", "visible, ψ ≤ 25°"]
     tolerance = scene.scores.get("tolerance_nm") if one else scene.tolerance_nm
     return {"title": part["title"], "head": head, "rows": rows, "tolerance": tolerance}
 

@@ -51,9 +51,14 @@ class StudyResult:
     staged: pd.DataFrame
 
     @property
+    def of_particles(self) -> bool:
+        """Whether particles were imaged, not lines."""
+        return self.knows("count_truth")
+
+    @property
     def things(self) -> str:
         """What the scores are over: "all particles", "the visible lines" or "all lines"."""
-        if self.knows("count_truth"):
+        if self.of_particles:
             return "all particles"
         return "the visible lines" if self.suffix else "all lines"
 

@@ -56,7 +56,8 @@ class Scene:
     residuals : list of dict
         The same summed up, one dictionary a view: ``view``, ``rms_px``, ``median_px``, ``within_3px``, ``explained``.
     limit_nm : float or None
-        The smallest root mean square of ``errors_nm`` that the views allow; a line in the scale of errors [nm].
+        Limit of the root mean square of ``errors_nm``, of 20 nm of line steeper than 25 degrees to the epipolar
+        direction, by parallax, as far as it is within the tolerance; a line in the scale of errors [nm].
 
     Raises
     ------
@@ -152,7 +153,10 @@ def add_curves(plotter, curves: CurveSet, shade: style.Shade | None, *, size_nm,
     if shade is None:
         return _add_lines(plotter, mesh, size_nm, False, color=color)
     mesh[shade.label] = np.concatenate(shade.values)
-    return _add_lines(plotter, mesh, size_nm, False, **_scale(shade.label, shade.colours, shade.limits))
+    scale = _scale(shade.label, shade.colours, shade.limits)
+    if shade.marked:
+        scale["annotations"] = {shade.limit: "limit"}
+    return _add_lines(plotter, mesh, size_nm, False, **scale)
 
 
 def add_particles(plotter, particles: ParticleDispersion, *, color=None) -> int:

@@ -33,15 +33,20 @@ class Shade:
         Perceptually uniform.
     limits : (float, float)
         Values of the first and the last colour.
-    smallest : float or None
-        Of an error: the limit that physics sets, a line in the scale.
+    limit : float or None
+        Of an error: a line in the scale, where it is within the colours.
     """
 
     values: tuple[np.ndarray, ...]
     label: str
     colours: Any
     limits: tuple[float, float]
-    smallest: float | None = None
+    limit: float | None = None
+
+    @property
+    def marked(self) -> bool:
+        """Whether there is a limit within the colours."""
+        return self.limit is not None and self.limit <= self.limits[1]
 
 
 def shade(

@@ -98,7 +98,7 @@ def failures(table: pd.DataFrame | None) -> dict:
 
 
 def score_rows(scores: dict[str, float | None], meanings: Mapping[str, str], suffixes=SUFFIXES) -> list[dict]:
-    """One row a score: name, what it means, its values over all, visible and steep lines, or those of ``suffixes``."""
+    """One row a score: name, what it means, its values over all, visible, steep and other lines, or of ``suffixes``."""
     plain = [name for name in SCORES if name not in STEEP_SCORES]
     known = [name for name in plain if any(name + suffix in scores for suffix in suffixes)]
     rows = [

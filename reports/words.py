@@ -41,9 +41,10 @@ def label(path: str) -> str:
 def parts(path: str) -> tuple[str, str]:
     """Words and unit of a dotted recipe path or a score; the unit is empty when there is none."""
     key = path.rsplit(".", 1)[-1]
-    if key.endswith("_psi_above_25"):
-        words, unit = parts(key.removesuffix("_psi_above_25"))
-        return f"{words}, ψ\u00a0>\u00a025°", unit
+    for suffix, angle in (("_psi_above_25", "ψ\u00a0>\u00a025°"), ("_psi_below_25", "ψ\u00a0≤\u00a025°")):
+        if key.endswith(suffix):
+            words, unit = parts(key.removesuffix(suffix))
+            return f"{words}, {angle}", unit
     for suffix, unit in _UNITS.items():
         if key.endswith("_" + suffix):
             name = key.removesuffix("_" + suffix)

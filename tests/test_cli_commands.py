@@ -101,6 +101,8 @@ def test_reconstruct_score_and_report(done, folder):
     scores = json.loads(done("score", folder / "truth.h5", folder / "reconstruction.vtp", "--json"))
     assert scores["tolerance_nm"] == 10.0
     assert all(value is None or np.isfinite(value) for value in scores.values())
+    more = json.loads(done("score", folder / "truth.h5", folder / "reconstruction.vtp", "--json", "--junctions"))
+    assert {key: value for key, value in more.items() if key != "junctions"} == scores
     table = done("score", folder / "truth.h5", folder / "reconstruction.vtp", "--tolerance-nm", "25")
     printed = dict(line.split() for line in table.splitlines())
     assert printed["tolerance_nm"] == "25"

@@ -82,7 +82,7 @@ ANSWERS = (
     (1, "precision", ("shift x", "thick", "blocks", "spurious", "speckle"), ("removed", "broken")),
     (1, "recall, 2 px", ("removed",), ("thick", "blocks", "spurious", "speckle")),
     (1, "cldice", ("removed", "speckle", "spurious"), ()),
-    (1, "topological_score", ("broken", "speckle", "spurious"), ()),
+    (1, "topological_score", ("thick", "broken", "speckle", "spurious"), ()),
     (2, "epe_px", ("offset", "noise", "outliers"), ()),
     (2, "given", ("removed",), ("offset", "noise", "rounded", "outliers")),
     (2, "bad3", ("outliers", "removed", "noise"), ()),

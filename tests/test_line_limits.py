@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from veristem.bench.cell import Cell, Made, run_cell
 from veristem.bench.line_limits import LENGTH_NM, REACH_NM, LineLimits, depth_slopes, line_limits, moved_in_depth
-from veristem.datasets import DislocationNetwork, LineTruth
+from veristem.bench.pages import make_scene
+from veristem.datasets import CurveSet, DislocationNetwork, LineTruth
 from veristem.datasets.recipe import load_recipe
 from veristem.sim.acquire import acquire
 from veristem.sim.networks.foil import deeper
@@ -216,3 +218,19 @@ def test_lines_that_are_moved_in_depth_still_end_on_the_faces(network):
         assert len(start) == 3
         on = np.cross(stop - start, (network.vectors_nm)[[0, 1, 2]])
         assert np.linalg.norm(on, axis=1).max() < 1e-6 * np.linalg.norm(network.vectors_nm, axis=1).max() ** 2
+
+
+def test_limits_reach_results_and_pages():
+    """By parallax: the columns of a study, and the line in the scale of errors, their root sum of squares."""
+    small = recipe(specimen__network={"density_per_m2": 2e14})
+    cell = Cell("key", small, {}, "constant", 20.0, "study")
+    made = Made()
+    row, error = run_cell(cell, made)
+    assert error is None
+    truth, acquisition = made.pair
+    scene = make_scene(acquisition, CurveSet(()), truth, "constant", 20.0)
+    known = [row["lateral_parallax_limit_nm"], row["depth_parallax_limit_nm"]]
+    assert known == pytest.approx(made.limits["limits"].typical_nm(made.limits["limits"].parallax_nm, 20.0))
+    assert scene.limit_nm == pytest.approx(np.hypot(*known))
+    assert row["depth_limit_nm"] is row["lateral_limit_nm"] is None
+    assert make_scene(acquisition, CurveSet(()), truth, "constant", 1e-6).limit_nm is None

@@ -35,7 +35,10 @@ def test_every_column_of_the_results_has_a_metric():
     kinds = ("curves", "points", "masks", "disparity")
     of_curves, of_points, of_masks, of_disparity = ([m.name for m in metrics() if kind in m.of] for kind in kinds)
     result = scores(curves(LINE), curves(LINE))
-    assert {n for n in result if not n.endswith(("_visible", "_psi_above_25"))} == {*of_curves, "tolerance_nm"}
+    assert {n for n in result if not n.endswith(("_visible", "_psi_above_25", "_psi_below_25"))} == {
+        *of_curves,
+        "tolerance_nm",
+    }
     sphere = ParticleDispersion([[1.0, 1.0, 1.0]], [1.0], [2.0, 2.0, 2.0])
     points = score_points(sphere, PointSet(sphere.centers_nm))
     assert set(points) == {*of_points, "tolerance_nm"}
@@ -60,11 +63,13 @@ def test_identical_is_perfect():
 
 
 @pytest.mark.parametrize("shift", [0.5, 3.0, 9.0])
-@pytest.mark.parametrize("axis", ["y", "z"])
+@pytest.mark.parametrize("axis", ["x", "y", "z"])
 def test_shifted_across(shift, axis):
     """Every sample is off by the shift; its sign shows in the biases alone."""
-    result = scores(curves(LINE), curves(LINE - shift * np.eye(3)["xyz".index(axis)]))
-    depth, lateral = (shift, 0.0) if axis == "z" else (0.0, shift)
+    line = LINE[:, [1, 0, 2]] if axis == "x" else LINE
+    result = scores(curves(line), curves(line - shift * np.eye(3)["xyz".index(axis)]))
+    x, y, depth = (shift * (axis == name) for name in "xyz")
+    lateral = x + y
     expected = {
         "accuracy_nm": shift,
         "completeness_nm": shift,
@@ -79,8 +84,9 @@ def test_shifted_across(shift, axis):
         "depth_rmse_nm": depth,
         "depth_spread_nm": 0.0,
         "lateral_rmse_nm": lateral,
-        "lateral_bias_x_nm": 0.0,
-        "lateral_bias_y_nm": -lateral,
+        "lateral_spread_nm": 0.0,
+        "lateral_bias_x_nm": -x,
+        "lateral_bias_y_nm": -y,
         "length_ratio": 1.0,
         "apls": 1.0,
         "betti0_error": 0.0,
@@ -96,8 +102,9 @@ def test_shifted_along():
     assert result["precision"] == pytest.approx(190 / 200)
     assert result["recall"] == pytest.approx(190 / 200)
     assert result["hausdorff_nm"] == pytest.approx(20, abs=1e-6)
-    assert result["hausdorff95_nm"] == pytest.approx(10, abs=2.5)  # half a step of samples
-    assert result["lateral_rmse_nm"] == pytest.approx(np.sqrt(10**3 / 3 / 190), abs=0.02)
+    beyond = np.arange(1.25, 20, 2.5)  # where the samples lie, 2.5 nm each; the worst twentieth are four of them
+    assert result["hausdorff95_nm"] == pytest.approx(beyond[3], abs=1e-6)
+    assert result["lateral_rmse_nm"] == pytest.approx(np.sqrt((beyond[:4] ** 2).sum() * 2.5 / 190), abs=1e-6)
 
 
 def test_beyond_the_tolerance():
@@ -119,7 +126,7 @@ def test_half_missing():
     assert result["completeness_nm"] == pytest.approx(100**2 / 2 / 200)
     assert result["f_score"] == pytest.approx(2 * 0.55 / 1.55)
     assert result["hausdorff_nm"] == pytest.approx(100, abs=1e-6)
-    assert result["hausdorff95_nm"] == pytest.approx(90, abs=2.5)
+    assert result["hausdorff95_nm"] == pytest.approx(88.75, abs=1e-6)  # 90, in samples 2.5 nm apart
     assert result["length_ratio"] == pytest.approx(0.5)
 
 
@@ -179,6 +186,15 @@ def test_hausdorff_between_the_samples_by_hand():
     result = scores(truth, curves(LINE))
     assert result["hausdorff_nm"] == pytest.approx(21.5, abs=1e-6)
     assert result["hausdorff95_nm"] < 20
+
+
+def test_lateral_spread_is_without_the_mean():
+    """Two lines, one 2 nm and one 6 nm aside: bias 4, spread 2, whatever they share along the other axis."""
+    truth = curves(LINE, moved(LINE, y=100))
+    result = scores(truth, curves(moved(LINE, y=2), moved(LINE, y=106)))
+    assert result["lateral_bias_y_nm"] == pytest.approx(4)
+    assert result["lateral_spread_nm"] == pytest.approx(2, abs=1e-6)
+    assert result["lateral_rmse_nm"] == pytest.approx(np.sqrt(20))
 
 
 def test_spread_is_without_the_mean():

@@ -1,5 +1,6 @@
 """Junctions: which there are, which Burgers vectors meet there, which were found."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from veristem.bench.scoring import junction_table, score_curves
 from veristem.datasets import CurveSet, DislocationNetwork
+from veristem.datasets.formats.vtp import write_vtp
 
 CENTER = np.array([100.0, 100.0, 50.0])
 ARMS = CENTER + 70.0 * np.array([[1, 0, 0], [-0.6, 0.8, 0], [-0.6, -0.8, 0], [0, 0.6, 0.8]])
@@ -113,3 +115,16 @@ def test_a_junction_of_the_visible(truth):
     assert (result["junction_recall"], result["junction_precision"]) == (1, 1)
     assert (result["junction_recall_visible"], result["junction_precision_visible"]) == (None, 1)
     assert junction_table(hidden, curves(*star())) == {}
+
+
+def test_junctions_on_the_command_line(cli, tmp_path):
+    """By the Burgers vectors that meet, one found and one not; of curves it is not known."""
+    write_vtp(tmp_path / "truth.vtp", network((A, B, -C), (C, -A, -B)))
+    write_vtp(tmp_path / "found.vtp", curves(*star()))
+    asked = ("score", tmp_path / "truth.vtp", tmp_path / "found.vtp", "--junctions")
+    (kind,) = json.loads(cli(*asked, "--json").out)["junctions"]
+    assert (kind["there"], kind["found"], len(kind["burgers_nm"])) == (2, 1, 3)
+    assert cli(*asked).out.splitlines()[-1].endswith("1 of 2 found")
+    refused = cli("score", tmp_path / "found.vtp", tmp_path / "found.vtp", "--junctions")
+    assert refused.code == 2
+    assert "--junctions: " in refused.err

@@ -21,6 +21,7 @@ ERRORS = (
     "depth_rmse_nm",
     "depth_spread_nm",
     "lateral_rmse_nm",
+    "lateral_spread_nm",
     "calibration",
 )
 OVER_LIMIT = ("depth_rmse_nm_over_limit", "lateral_rmse_nm_over_limit")
@@ -55,7 +56,7 @@ def shares(truth, found, **options) -> tuple:
 def test_identical_is_perfect():
     """Every metric has its good value where it is a share or an error, and the counts are those of the truth."""
     result = score_points(spheres(TWO), points(TWO, 1, 1, 1), covariance_nm2=limits(2, 1.0, 1.0, 4.0))
-    assert [result[name] for name in (*ERRORS, *OVER_LIMIT)] == [0] * 9
+    assert [result[name] for name in (*ERRORS, *OVER_LIMIT)] == [0] * 10
     assert [result[name] for name in SHARES] == [1, 1, 1]
     assert (result["count_truth"], result["count_found"], result["tolerance_nm"]) == (2, 2, None)
     assert set(result) == {*POINT_SCORES, "tolerance_nm"}
@@ -111,6 +112,7 @@ def test_errors_by_hand():
         "depth_rmse_nm": np.sqrt(5),
         "depth_spread_nm": 1.0,
         "lateral_rmse_nm": np.sqrt(1.25 / 2),
+        "lateral_spread_nm": np.hypot(0.15, 0.3),
         "lateral_bias_x_nm": 0.15,
         "lateral_bias_y_nm": 0.7,
         "calibration": np.sqrt(5) / 2,

@@ -27,6 +27,7 @@ ERRORS = (
     "depth_rmse_nm",
     "depth_spread_nm",
     "lateral_rmse_nm",
+    "lateral_spread_nm",
     "tangent_error_deg",
     "calibration",
 )
@@ -90,10 +91,10 @@ def test_what_files_do_not_tell_is_null(network):
     plain = score_curves(curves(FLAT), found)
     for m in METRICS:
         assert plain[m.name + "_visible"] == plain[m.name]
-        assert plain[m.name + "_psi_above_25"] is None
+        assert plain[m.name + "_psi_above_25"] is plain[m.name + "_psi_below_25"] is None
     result = score_curves(network, found, directions_rad=PAIR)
     assert result["recall"] is not None
-    assert all(v is None for k, v in result.items() if k.endswith(("_visible", "_psi_above_25")))
+    assert all(v is None for k, v in result.items() if k.endswith(("_visible", "_psi_above_25", "_psi_below_25")))
     for views in (PAIR[:1], PAIR[[0, 0]], np.zeros((0, 2))):
         assert score_curves(curves(FLAT), found, directions_rad=views)["f_score_psi_above_25"] is None
 
@@ -136,9 +137,13 @@ def test_angle_to_the_epipolar_direction(truth):
     assert result["chamfer_nm_psi_above_25"] == pytest.approx(2)
     assert result["length_ratio_psi_above_25"] == pytest.approx(1)
     assert result["f_score_psi_above_25"] == pytest.approx(1)
+    assert result["depth_bias_nm_psi_below_25"] == pytest.approx(9)
+    assert result["chamfer_nm_psi_below_25"] == pytest.approx(18)
+    assert result["length_ratio_psi_below_25"] == pytest.approx(1)
     for name in ("apls", "betti0_error", "betti1_error", *JUNCTIONS):
-        assert result[name + "_psi_above_25"] is None
-    assert score_curves(both, curves(FLAT))["recall_psi_above_25"] == 0
+        assert result[name + "_psi_above_25"] is result[name + "_psi_below_25"] is None
+    half = score_curves(both, curves(FLAT))
+    assert (half["recall_psi_above_25"], half["recall_psi_below_25"]) == (0, 1)
     turned = score_curves(both, curves(np.add(FLAT, [0, 0, 9])), directions_rad=PAIR[:, ::-1])
     assert turned["depth_bias_nm_psi_above_25"] == pytest.approx(9)
 
@@ -149,6 +154,7 @@ def test_the_angle_is_25_degrees_either_way(degrees, counts):
     line = curves([[0.0, 0, 0], [100 * c, 100 * s, 300.0]])  # depth does not enter
     result = score_curves(line, line, directions_rad=[[0, 0], [0.01, 0], [-0.07, 0]])
     assert result["recall_psi_above_25"] == (1 if counts else None)
+    assert result["recall_psi_below_25"] == (None if counts else 1)
 
 
 def test_a_line_along_the_beam_moves_along_the_epipolar_direction():
@@ -182,6 +188,7 @@ def test_a_false_line_has_its_own_angle():
         result = score_curves(level, curves(far), directions_rad=PAIR)
         assert result["precision_psi_above_25"] == precision
         assert result["f_score_psi_above_25"] == (1.0 if precision is None else 0.0)
+        assert result["precision_psi_below_25"] == (0 if precision is None else None)
 
 
 def test_sigma_is_cut_with_its_line():

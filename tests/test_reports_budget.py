@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -96,3 +97,35 @@ def test_limits_are_drawn_under_every_error(full, names):
     captions = [chart.caption for chart in charts.curve_charts(result)]
     assert any("parallax alone" in caption for caption in captions)
     assert any("contrast changes with depth" in caption for caption in captions) == (full is not None)
+
+
+def test_a_condition_without_a_limit_has_no_line_there():
+    """At the lowest angle or dose no line has a limit within the tolerance: the rest is drawn and named."""
+    table = make_table()
+    angle, dwell = (table["conditions"].map(json.loads).str[path] for path in (ANGLE, DWELL))
+    table.loc[(angle == 2) | (dwell == 10), "depth_parallax_limit_nm"] = None
+    (result,) = split(table)
+    figure = charts.score_curves(result, ("depth_rmse_nm_psi_above_25",), (ANGLE, DWELL))
+    assert [{text.get_text() for text in ax.texts} for ax in figure.axes] == [{"parallax", "limit"}] * 2
+    drawn = [list(line.get_ydata()) for line in figure.axes[0].lines if line.get_linestyle() == "--"]
+    assert drawn[::2] == [pytest.approx([np.nan, *rest], nan_ok=True) for rest in ([np.nan] * 2, [5.0, 2.5])]  # a dose
+    assert drawn[1::2] == [[0.5] * 3] * 2
+    table["depth_parallax_limit_nm"] = None
+    (result,) = split(table)
+    figure = charts.score_curves(result, ("depth_rmse_nm",), (DWELL,))
+    assert [text.get_text() for text in figure.axes[0].texts] == ["limit, ψ\u00a0>\u00a025°"]
+    assert any("of 20 nm of line" in chart.caption for chart in charts.curve_charts(result))
+
+
+def test_the_scale_of_a_map_has_the_mean_limit():
+    """Where it lies within the colours, and says which it is."""
+    table = make_table()
+    table["depth_rmse_nm_visible"] = table["conditions"].map(json.loads).str[ANGLE].astype(float)  # 2 to 8 nm
+    (result,) = split(table)
+    figure = charts.heat_maps(result, "m", [(ANGLE, DWELL)])
+    _, depth = (ax for ax in figure.axes if ax.get_label() == "<colorbar>")
+    mean = (10 + 5 + 2.5) / 3
+    assert [line.get_xdata()[0] for line in depth.lines] == pytest.approx([mean, mean])  # white under black
+    assert depth.get_xlabel().split("\n") == [
+        "depth RMSE (nm)", "mean parallax, ψ\u00a0>\u00a025°: 5.8", "mean limit, ψ\u00a0>\u00a025°: 0.5"
+    ]  # fmt: skip

@@ -221,7 +221,9 @@ def test_page_of_a_study_of_particles(tmp_path):
     assert "Choose method joint, concentration 2 mg/ml" in studies.best_sentence(result)
     figure = charts.score_curves(result, ("depth_rmse_nm",))
     assert [text.get_text() for ax in figure.axes for text in ax.texts] == ["limit"] * 2
-    others = [chart for chart in charts.curve_charts(result) if chart.fold]
+    chief, *others = charts.curve_charts(result)
+    assert "Dotted with the errors: their limits" in chief.caption
+    assert "20 nm of line" not in chief.caption
     assert "depth RMSE / limit" in [ax.get_ylabel() for ax in others[0].figure.axes]
 
 

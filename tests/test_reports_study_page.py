@@ -110,7 +110,7 @@ def test_page_of_five_thousand_runs_stays_small(tmp_path):
 def test_a_known_limit_is_drawn_under_the_depth_error():
     for limit, drawn in ((1.5, 1), (None, 0)):
         figure = charts.score_curves(split(make_table(limit=limit))[0], ("depth_rmse_nm",), (ANGLE,))
-        assert [text.get_text() for text in figure.axes[0].texts] == ["limit"] * drawn
+        assert [text.get_text() for text in figure.axes[0].texts] == ["limit, ψ\u00a0>\u00a025°"] * drawn
 
 
 def test_limits_of_a_row_show_every_column():

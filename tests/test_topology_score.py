@@ -178,7 +178,7 @@ def test_data_that_ship_are_those_of_their_command(table):
 
 
 def test_score_tells_strength(shipped):
-    """What ships is good enough to tell wrong places within a factor of 1.5, and hardly sees thicker lines."""
+    """What ships is good enough to tell wrong places within a factor of 1.5, and hardly how much thicker lines are."""
     error = shipped["cross_validated"]["relative_rms"]
     assert max(error["broken"], error["speckle"], error["spurious"]) < 0.35
     assert error["thickened"] < 0.7

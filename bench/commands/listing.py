@@ -12,7 +12,11 @@ from veristem.datasets.errors import InputError
 def list_(
     kind: Annotated[str, typer.Argument(help="recipes, studies, methods, metrics, materials, detectors or specimens")],
 ) -> None:
-    """List what there is by name."""
+    """List what there is by name.
+
+    Metrics with their unit, which way is better, what they score, and their values at a perfect reconstruction and at
+    one of little use.
+    """
     for line in listing(kind):
         typer.echo(line)
 
@@ -36,7 +40,8 @@ def listing(kind: str) -> list[str]:
     if kind == "metrics":
         from veristem.bench.scoring import metrics
 
-        return [f"{m.name:26s} {m.unit or '-':4s} {m.better:7s} {'+'.join(m.of):19s} {m.meaning}" for m in metrics()]
+        told = [(m, f"{m.name:33s} {m.unit or '-':4s} {m.better:7s} {'+'.join(m.of):19s}") for m in metrics()]
+        return [f"{start} {f'{m.good:g} to {m.bad:g}':8s} {m.meaning}" for m, start in told]
     if kind == "materials":
         from veristem.datasets.crystal import material_names
 

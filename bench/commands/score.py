@@ -28,6 +28,9 @@ def score(
             help="limits of lines where contrast that changes with depth tells too: images the truth twice more"
         ),
     ] = False,
+    junctions: Annotated[
+        bool, typer.Option("--junctions", help="count junctions too, by the Burgers vectors that meet there")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object and nothing else")] = False,
 ) -> None:
     """Compare a reconstruction with the truth.
@@ -42,9 +45,12 @@ def score(
     from veristem.bench.extents import mismatch
     from veristem.bench.line_limits import line_limits
     from veristem.bench.pages import read_truth_file
+    from veristem.bench.scoring import junction_table
     from veristem.bench.scoring import score as run
     from veristem.datasets.formats import read_curves, read_points
     from veristem.datasets.formats.acquisition_h5 import read_acquisition
+    from veristem.datasets.network import DislocationNetwork
+    from veristem.datasets.reconstruction import CurveSet
     from veristem.datasets.truth import LineTruth
 
     if tolerance_nm is not None and not 0 < tolerance_nm < float("inf"):
@@ -60,8 +66,17 @@ def score(
     scores = run(loaded, found, tolerance_nm=tolerance_nm, directions_rad=directions, **limits)
     if warning := mismatch(loaded, found):
         typer.echo(f"warning: {warning}", err=True)
+    kinds = []
+    if junctions:
+        if not (isinstance(loaded, LineTruth | DislocationNetwork) and isinstance(found, CurveSet)):
+            raise InputError(f"--junctions: {truth} found, a network or a truth.h5 of lines allowed")
+        table = junction_table(loaded, found, tolerance_nm=scores["tolerance_nm"])
+        kinds = [{"burgers_nm": b, "there": there, "found": hit} for b, (there, hit) in sorted(table.items())]
     if as_json:
-        typer.echo(json.dumps(scores))
+        typer.echo(json.dumps(scores | {"junctions": kinds} if junctions else scores))
         return
     for key, value in scores.items():
-        typer.echo(f"{key:32s} {'–' if value is None else f'{value:.4g}'}")
+        typer.echo(f"{key:46s} {'–' if value is None else f'{value:.4g}'}")
+    for kind in kinds:
+        vectors = " ".join("[" + " ".join(f"{b:.3g}" for b in vector) + "]" for vector in kind["burgers_nm"])
+        typer.echo(f"junctions of b (nm) {vectors}: {kind['found']} of {kind['there']} found")

@@ -18,7 +18,9 @@ from veristem.bench.topology.score import Topology, topological_score
 SEEDS = 5
 BLIND, SEES = 0.01, 0.05  # of the way from good to bad
 Scores = Mapping[str, float | None]
-_TOPOLOGY = Metric("topological_score", "1/µm", "lower", "wrong places a micrometre of line", 0.0, 10.0, "a value")
+_TOPOLOGY = Metric(
+    "topological_score", "1/µm", "lower", "wrong places a micrometre of line", 0.0, 10.0, "0 for two empty masks"
+)
 
 
 @dataclass(frozen=True, eq=False)

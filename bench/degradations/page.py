@@ -138,9 +138,10 @@ def _lessons(answers: Sequence[Answers]) -> str:
         f"Of masks, clDice forgives width ({at(masks, 'cldice', 'thick')} where F is {at(masks, 'f_score', 'thick')}) "
         f"and no shift ({at(masks, 'cldice', 'shift x')}).",
         f"The topological score counts wrong places, {at(masks, 'topological_score', 'broken', 'spurious', 'speckle')} "
-        "a micrometre of line for gaps, false lines and specks at their worst, and hardly sees where a line lies "
-        f"({at(masks, 'topological_score', 'shift x')} for the shift). It was fitted on masks of lines 10 nm wide "
-        "with gaps of 20 nm (`bench/topology/weights.csv`).",
+        "a micrometre of line for gaps, false lines and specks at their worst. It hardly sees where a line lies "
+        f"({at(masks, 'topological_score', 'shift x')} for the shift) and saturates: most lines gone count as "
+        f"{at(masks, 'topological_score', 'removed')}, lines too thick as {at(masks, 'topological_score', 'thick')}. "
+        "It was fitted on masks of lines 10 nm wide with gaps of 20 nm (`bench/topology/weights.csv`).",
         f"EPE leaves out what has no disparity: with most lines gone {at(disparity, 'epe_px', 'removed')} px, "
         f"over a share of {at(disparity, 'given', 'removed')}. The bad shares count what is missing.",
     )

@@ -139,12 +139,13 @@ class Pair:
             counted_graph=self.truth_graph if visible.all() else LineGraph(self.truth_lines.where(visible)),
         )
 
-    def psi_above_25(self, epipolar: np.ndarray | None) -> Pair | None:
-        """Only lines steeper than 25 degrees to the epipolar direction (2,), in the image; others carry little depth.
+    def steep(self, epipolar: np.ndarray | None, wanted: bool = True) -> Pair | None:
+        """Only lines steeper than 25 degrees to the epipolar direction (2,), in the image, or only the others.
 
-        Of the truth the visible samples there, of the reconstruction those matched to such a line of all truth, and of
-        what is false that which is so itself (all, when there is no truth). A line along the beam moves along the
-        epipolar direction: its angle is 0. None where it is not known what is visible, or without two different views.
+        The others carry little depth. Of the truth the visible samples there, of the reconstruction those matched to
+        such a line of all truth, and of what is false that which is so itself (all is steep, when there is no truth).
+        A line along the beam moves along the epipolar direction: its angle is 0. None where it is not known what is
+        visible, or without two different views.
         """
         truth = self.truth_lines
         if truth.visible is None or epipolar is None:
@@ -159,9 +160,9 @@ class Pair:
         own = steep_are(self.found.piece_nm[:, 1] - self.found.piece_nm[:, 0]) | (self.found.nearest < 0)
         return replace(
             self,
-            truth=self.truth.where((steep[:-1] & truth.visible)[truth.pieces[2]]),
-            found=self.found.where(np.where(self.within(self.found), steep[self.found.nearest], own)),
-            vertices=self.vertices.where(steep[self.vertices.nearest]),
+            truth=self.truth.where(((steep[:-1] == wanted) & truth.visible)[truth.pieces[2]]),
+            found=self.found.where(np.where(self.within(self.found), steep[self.found.nearest], own) == wanted),
+            vertices=self.vertices.where(steep[self.vertices.nearest] == wanted),
             counted_graph=None,
         )
 
