@@ -159,7 +159,8 @@ def heat_maps(result: StudyResult, method: str, pairs) -> Figure:
             shown = _map(ax, score, pair, *table, limits)
         assert shown is not None
         bar = figure.colorbar(shown, ax=list(grid[:, column]), location="top", aspect=30)
-        means = {name: float(np.nanmean(np.asarray(rows[of], float))) for of, name in _limits(result, score).items()}
+        of_all = result.rows  # limits are of conditions, whatever the method
+        means = {name: float(np.nanmean(of_all[of])) for of, name in _limits(result, score).items()}
         told = [f"mean {name}: {fixed(mean, score)}" for name, mean in means.items()]
         bar.set_label("\n".join([label(score), *told]))
         for mean in means.values():
