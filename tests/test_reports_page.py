@@ -213,6 +213,10 @@ def test_the_limit_is_a_line_in_the_scale_of_errors(scene, limit, marked):
     (bar,) = figure.axes[0].child_axes
     assert bar.get_ylabel() == ("error (nm); line: limit" if marked else "error (nm)")
     assert [line.get_ydata()[0] for line in bar.lines] == ([limit] if marked else [])
+    plotter = scenes.reconstruction_plotter(replace(scene, limit_nm=limit))
+    mappers = [getattr(actor, "mapper", None) for actor in plotter.actors.values()]
+    notes = [dict(mapper.lookup_table.annotations) for mapper in mappers if mapper is not None]
+    assert [note for note in notes if note] == ([{limit: "limit"}] if marked else [])
 
 
 def test_left_eye_is_the_view_whose_rays_come_from_the_left(scene):
