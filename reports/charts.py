@@ -112,7 +112,9 @@ def score_curves(result: StudyResult, scores: Sequence[str] = CHIEF, axes: Seque
         cells = [[(score, axis) for axis in axes] for score in scores]
     columns = len(cells[0])
     size = (WIDTH_IN if columns > 1 else 4.2, (1.55 if columns > 1 else 2.6) * len(cells) + 1.0)
-    figure, grid = new_figure(size, columns, len(cells), sharey="row" if len(axes) > 1 else False)
+    # conditions without a score keep their place: panels of an axis share it
+    shared = {"sharex": "col", "sharey": "row"} if len(axes) > 1 else {"sharex": "all"}
+    figure, grid = new_figure(size, columns, len(cells), **shared)
     for row, line in enumerate(cells):
         for column, (score, axis) in enumerate(line):
             ax, lines_are = grid[row][column], _line_axis(result, axis)
@@ -122,8 +124,7 @@ def score_curves(result: StudyResult, scores: Sequence[str] = CHIEF, axes: Seque
             last = row == len(cells) - 1
             if len(axes) == 1 or last:
                 ax.set_xlabel(label(axis))
-            else:
-                ax.tick_params(labelbottom=False)
+                ax.tick_params(labelbottom=True)
             if row == 0 and lines_are not in (None, "method"):
                 handles, names = ax.get_legend_handles_labels()
                 names = [fill(name, 30) for name in names]
@@ -296,12 +297,14 @@ def _limit(ax, rows, axis: str, values, at, how) -> None:
 
     column, name, colour, dashes = how
     limit = rows.groupby(axis)[column].mean().reindex(values).to_numpy(float)
-    ax.plot(at, limit, color=colour, lw=1.0, ls=(0, dashes))
     known = np.flatnonzero(np.isfinite(limit))
+    alone = [int(k) for k in known if not {k - 1, k + 1} & set(known)]  # no line reaches them
+    ax.plot(at, limit, color=colour, lw=1.0, ls=(0, dashes), marker="_", markevery=alone)
     if name not in [text.get_text() for text in ax.texts] and len(known):
         halo = [withStroke(linewidth=2, foreground="white")]  # it may lie on a curve
-        where = {"ha": "left", "va": "bottom", "fontsize": 8, "path_effects": halo, "zorder": 4}
-        ax.annotate(name, (at[known[0]], limit[known[0]]), (5, 1), textcoords="offset points", **where)
+        side, away = ("left", 5) if known[0] <= (len(at) - 1) / 2 else ("right", -5)
+        where = {"ha": side, "va": "bottom", "fontsize": 8, "path_effects": halo, "zorder": 4}
+        ax.annotate(name, (at[known[0]], limit[known[0]]), (away, 1), textcoords="offset points", **where)
 
 
 def _dress(ax, score: str) -> None:

@@ -121,6 +121,18 @@ def test_limits_of_a_row_show_every_column():
     assert all(ax.get_ylim()[1] >= 200 for ax in figure.axes)
 
 
+def test_conditions_without_a_score_keep_their_place():
+    """At the lowest angle nothing was found: its depth error is missing there, not moved."""
+    table = make_table(("good",))
+    table.loc[table["conditions"].str.contains('deg": 2,'), "depth_rmse_nm"] = None
+    (result,) = split(table)
+    for axes in ((ANGLE, DWELL), (ANGLE,)):
+        figure = charts.score_curves(result, ("f_score", "depth_rmse_nm"), axes)
+        upper, lower = figure.axes[0], figure.axes[len(axes)]
+        assert lower.get_xlim() == upper.get_xlim()
+        assert lower.get_xlim()[0] < 2
+
+
 def test_maps_show_pairs_of_free_axes(tmp_path):
     """Axes that change together have no map; a cell without a run has no number, and the best one is framed."""
     table = make_table(("good",), radii=(5, 15)).iloc[2:]
