@@ -18,7 +18,7 @@ from veristem.datasets import (
 )  # fmt: skip
 from veristem.datasets.geometry import epipolar_direction
 from veristem.datasets.results import CURVE_SCORES, POINT_SCORES
-from veristem.datasets.shapes import as_array
+from veristem.datasets.shapes import as_array, check_positive
 
 if TYPE_CHECKING:
     from veristem.bench.line_limits import LineLimits
@@ -101,8 +101,8 @@ def point_pair(
     """True and reconstructed particles matched, as `score_points` scores them."""
     from veristem.bench.metrics.point_pair import PointPair
 
-    if tolerance_nm is not None and not _is_positive(tolerance_nm):
-        raise InputError(f"tolerance_nm: {tolerance_nm} found, a positive number allowed")
+    if tolerance_nm is not None:
+        check_positive("tolerance_nm", tolerance_nm)
     if isinstance(truth, ParticleTruth):
         if covariance_nm2 is None:
             from veristem.bench.limits import point_limits
@@ -183,8 +183,7 @@ def curve_pair(
     from veristem.bench.metrics.lines import Lines
     from veristem.bench.metrics.pair import Pair
 
-    if not _is_positive(tolerance_nm):
-        raise InputError(f"tolerance_nm: {tolerance_nm} found, a positive number allowed")
+    check_positive("tolerance_nm", tolerance_nm)
     if isinstance(truth, LineTruth):
         field_nm = truth.field_nm if field_nm is None else field_nm
     if field_nm is not None:
@@ -264,10 +263,6 @@ def _scores(kind: str, pair, suffix: str = "") -> dict[str, float | None]:
             value = None if pair is None else module.score(pair)
             scores[module.METRIC.name + suffix] = value if value is None or np.isfinite(value) else None
     return scores
-
-
-def _is_positive(length) -> bool:
-    return isinstance(length, (int, float, np.number)) and bool(0 < length < np.inf)
 
 
 def vertex_errors_nm(

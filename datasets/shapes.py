@@ -29,3 +29,9 @@ def as_array(name: str, value, shape: tuple[int | None, ...], dtype: DTypeLike =
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise InputError(f"{name}: {array[where]} found at index {where}, finite numbers allowed")
     return array.astype(dtype, copy=False)
+
+
+def check_positive(name: str, value) -> None:
+    """Raise InputError, naming the value, unless it is a finite number above zero."""
+    if not (isinstance(value, (int, float, np.number)) and 0 < value < np.inf):
+        raise InputError(f"{name}: {value} found, a positive number allowed")

@@ -29,7 +29,6 @@ MOST_PAIRS = 6
 _SHARES = ("f_score", "f_score_at_3_limits", "precision", "recall", "apls", "junction_recall", "junction_precision")
 _DEPTH_LIMITS = {"depth_parallax_limit_nm": "parallax", "depth_limit_nm": "limit"}
 _LATERAL_LIMITS = {"lateral_parallax_limit_nm": "parallax", "lateral_limit_nm": "limit"}
-_FULL = ("depth_limit_nm", "lateral_limit_nm")
 _LIMITS = {  # columns that belong under a score, and what they are called there
     "depth_rmse_nm": _DEPTH_LIMITS, "depth_spread_nm": _DEPTH_LIMITS, "depth_rmse_nm" + STEEP: _DEPTH_LIMITS,
     "lateral_rmse_nm": _LATERAL_LIMITS, "lateral_spread_nm": _LATERAL_LIMITS,
@@ -77,7 +76,6 @@ def curve_charts(result: StudyResult) -> Iterator[Chart]:
     bars = f"Means over {counted(seeds, 'seed')}" + (
         ", bars: 95 % intervals over seeds (Student's t)" if seeds > 1 else ""
     )
-    bars += " (of so few they are too narrow)" if 1 < seeds < 6 else ""
     bars += "; axes that are not shown are averaged over." if len(result.free_axes) > 1 else "."
     if result.suffix:
         bars += f" Scores are over {result.things}."
@@ -223,8 +221,9 @@ def _caption(result: StudyResult, scores) -> str:
             " With the errors: limits of 20 nm of line steeper than 25° to the epipolar direction, the smallest that "
             "any unbiased method can have which is given so much"
         )
-        text += "; dashed: which sees depth by parallax alone" if any("parallax" in c for c in drawn) else ""
-        text += "; dotted: which knows how contrast changes with depth as well" if drawn & set(_FULL) else ""
+        by_parallax = {column for column in drawn if "parallax" in column}
+        text += "; dashed: which sees depth by parallax alone" if by_parallax else ""
+        text += "; dotted: which knows how contrast changes with depth as well" if drawn > by_parallax else ""
         text += (
             ". Of lines whose limit is within the tolerance: errors beyond it are not seen either, and the limit of "
             "all of them is larger. A smooth curve over a longer line may lie below, as does what is found where it is "

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from veristem.bench.metrics.lines import Lines
-from veristem.bench.topology.masks import check_positive
 from veristem.bench.topology.tubes import draw
 from veristem.datasets.errors import InputError
+from veristem.datasets.shapes import check_positive
 
 KINDS = ("broken", "speckle", "spurious", "thickened")
 WIDTH_NM = 10.0  # of the lines, and of specks and spurious lines

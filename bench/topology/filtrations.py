@@ -14,7 +14,8 @@ from functools import reduce
 
 import numpy as np
 
-from veristem.bench.topology.masks import as_mask, check_positive
+from veristem.bench.topology.masks import as_mask
+from veristem.datasets.shapes import check_positive
 
 RADIUS_NM = 10.0  # of the density, as far as a line may lie from the truth to count as found
 NAMES = ("dilation", "density", *(f"height-{i}" for i in range(1, 5)), *(f"radial-{i}" for i in range(1, 10)))

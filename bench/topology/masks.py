@@ -25,9 +25,3 @@ def as_mask(name: str, value) -> np.ndarray:
         where = tuple(int(i) for i in np.argwhere(odd)[0])
         raise InputError(f"{name}: {mask[where]} found at index {where}, 0 and 1 allowed; threshold it first")
     return mask.astype(bool)
-
-
-def check_positive(name: str, value: float) -> None:
-    """Raise InputError unless a length is finite and above zero."""
-    if not (np.isfinite(value) and value > 0):
-        raise InputError(f"{name}: {value} found, a number above 0 allowed")

@@ -6,9 +6,9 @@ import numba
 import numpy as np
 
 from veristem.bench.metrics.lines import Lines
-from veristem.bench.topology.masks import check_positive
 from veristem.datasets import CurveSet, DislocationNetwork, LineTruth
 from veristem.datasets.errors import InputError
+from veristem.datasets.shapes import check_positive
 
 Curves = LineTruth | DislocationNetwork | CurveSet
 
