@@ -27,7 +27,7 @@ bench: $(READY)
 	$(BIN)/python -m veristem.bench.benchmarks .benchmarks/times.json -o reports/published/benchmarks
 
 validation: $(READY)
-	$(BIN)/python -m veristem.bench.validation -o docs
+	$(BIN)/python -m validation -o docs
 
 scores: $(READY)
 	$(BIN)/python -m veristem.bench.degradations -o docs

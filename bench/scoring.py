@@ -21,7 +21,7 @@ from veristem.datasets.results import CURVE_SCORES, POINT_SCORES
 from veristem.datasets.shapes import as_array, check_positive
 
 if TYPE_CHECKING:
-    from veristem.bench.line_limits import LineLimits
+    from veristem.bench.limits.lines import LineLimits
     from veristem.bench.metrics.base import Metric
     from veristem.bench.metrics.junctions import Label
     from veristem.bench.metrics.pair import Pair
@@ -80,7 +80,7 @@ def score_points(
     tolerance_nm : float, optional
         Distance within which a particle counts as found [nm]; its radius if not given.
     covariance_nm2 : (N, 3, 3) float, optional
-        Limits of the true particles, from `veristem.bench.limits.point_limits`; computed for a ParticleTruth if not
+        Limits of the true particles, from `veristem.bench.limits.points.point_limits`; computed for a ParticleTruth if not
         given. Without them ``*_over_limit`` is None.
 
     Raises
@@ -105,7 +105,7 @@ def point_pair(
         check_positive("tolerance_nm", tolerance_nm)
     if isinstance(truth, ParticleTruth):
         if covariance_nm2 is None:
-            from veristem.bench.limits import point_limits
+            from veristem.bench.limits.points import point_limits
 
             covariance_nm2 = point_limits(truth)
         truth = truth.particles
@@ -146,7 +146,7 @@ def score_curves(
     field_nm : (2,) float, optional
         Width and height to which both sides are cut, not in depth [nm]; those of a LineTruth if not given.
     limits : LineLimits, optional
-        From `veristem.bench.line_limits`; without them scores over the limit are None.
+        From `veristem.bench.limits.lines`; without them scores over the limit are None.
 
     Raises
     ------

@@ -93,9 +93,9 @@ def tiny() -> str:
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory) -> Path:
     """Folder with the three files of a small simulation with seed SEED; not to be written to."""
-    from veristem.bench.cell import simulate
+    from veristem.bench.study.cell import simulate
     from veristem.bench.commands.options import values_of
-    from veristem.bench.files import save_simulation
+    from veristem.bench.files.simulation import save_simulation
     from veristem.datasets.recipe import load_recipe
 
     folder = tmp_path_factory.mktemp("simulated")
@@ -205,7 +205,7 @@ def small_4d(**values):
 
 def write_4d(recipe, folder, **options) -> np.ndarray:
     """Counts of a scan that was written and read again."""
-    from veristem.bench.cell import streams
+    from veristem.bench.study.cell import streams
     from veristem.datasets.formats.scans import read_scan
     from veristem.sim.scan4d import simulate_scan
     from veristem.sim.specimen import make_specimen

@@ -8,7 +8,7 @@ import mrcfile
 import numpy as np
 import pytest
 
-from veristem.bench.convert import convert_files
+from veristem.bench.files.convert import convert_files
 from veristem.datasets import Acquisition, InputError
 from veristem.datasets.formats.acquisition_h5 import read_acquisition, write_acquisition
 from veristem.datasets.formats.mrc import write_tilt_series

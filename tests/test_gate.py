@@ -15,7 +15,7 @@ import pytest
 from junitparser import JUnitXml
 
 from veristem.bench.gate.record import read_record, record_of, write_record
-from veristem.bench.study import run_study
+from veristem.bench.study.runner import run_study
 from veristem.datasets.recipe import Recipe, Study, load_recipe, load_study
 
 TINY = {

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from veristem.bench.cell import simulate
-from veristem.bench.limits import point_limits
+from veristem.bench.study.cell import simulate
+from veristem.bench.limits.points import point_limits
 from veristem.datasets import ParticleDispersion, ParticleTruth
 from veristem.datasets.recipe import load_recipe
 from veristem.sim.acquire import film_truth

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from veristem.bench.line_contrast import LENGTH_NM, line_contrast
+from veristem.bench.limits.line_contrast import LENGTH_NM, line_contrast
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.recipe import load_recipe
 from veristem.datasets.truth import LineTruth

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from veristem.bench.losses import CAUSES, explain_losses, losses_text
+from veristem.bench.pages.missed import CAUSES, explain_losses, losses_text
 from veristem.bench.scoring import point_pair
 from veristem.datasets import Acquisition, ParticleDispersion, ParticleTruth, PointSet
 from veristem.datasets.geometry import project

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from veristem.bench.extents import mismatch
+from veristem.bench.metrics.extents import mismatch
 from veristem.bench.scoring import score_curves
 from veristem.datasets import CurveSet, DislocationNetwork, InputError, ParticleDispersion, PointSet
 from veristem.datasets.formats.vtp import write_vtp

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from veristem.bench.line_limits import LineLimits
+from veristem.bench.limits.lines import LineLimits
 from veristem.bench.scoring import score_curves
 from veristem.datasets import CurveSet
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from veristem.bench.cell import simulate
+from veristem.bench.study.cell import simulate
 from veristem.bench.oracles import handed_in, true_alignment, true_line_matches
 from veristem.bench.scoring import score_curves
 from veristem.datasets import DislocationNetwork, InputError

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from veristem.bench.cell import simulate
-from veristem.bench.limits import point_limits
+from veristem.bench.study.cell import simulate
+from veristem.bench.limits.points import point_limits
 from veristem.bench.oracles import true_detections, true_matches
 from veristem.bench.scoring import point_pair, score_points
 from veristem.datasets import Acquisition, Detections, InputError, ParticleTruth, PointSet

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from veristem.bench.cell import streams
+from veristem.bench.study.cell import streams
 from veristem.bench.oracles import true_contours
 from veristem.datasets import Acquisition, DislocationNetwork, InputError, LineTruth
 from veristem.datasets.detectors import DETECTORS

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from veristem.bench.pages import write_folder_page
+from veristem.bench.pages.folder import write_folder_page
 from veristem.datasets import InputError
 from veristem.datasets.results import schema
 from veristem.reports import charts, write_page
@@ -203,7 +203,7 @@ def test_what_cannot_be_reported_is_said_in_one_line(tmp_path, cli, prepare, arg
 
 def test_without_a_truth_residuals_stand_in(simulated, tmp_path):
     """Curves on the images: coloured by residual, with a table and its caveat; csv needs a table of results."""
-    from veristem.bench.pages import make_scene
+    from veristem.bench.pages.folder import make_scene
     from veristem.datasets.formats.acquisition_h5 import read_acquisition
     from veristem.datasets.formats.vtp import write_vtp
     from veristem.recon.methods import run_method

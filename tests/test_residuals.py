@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from veristem.bench.metrics.lines import Lines
-from veristem.bench.residuals import CAP_PX, reprojection_residuals
+from veristem.bench.pages.residuals import CAP_PX, reprojection_residuals
 from veristem.datasets import Acquisition, CurveSet
 from veristem.datasets.geometry import project
 

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from veristem.bench.validation.images import columns
-from veristem.bench.validation.modes import adf_image, phonon_share
+from validation.images import columns
+from validation.modes import adf_image, phonon_share
 from veristem.datasets import DislocationNetwork, InputError, load_material
 from veristem.datasets.crystal import electron_wavelength_nm
 from veristem.datasets.geometry import Region

@@ -14,7 +14,7 @@ import pytest
 import zarr
 from scipy import stats
 
-from veristem.bench.cell import streams
+from veristem.bench.study.cell import streams
 from veristem.datasets import InputError
 from veristem.datasets.geometry import disjoint
 from veristem.sim.acquire import acquire

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from veristem.bench.cell import simulate
+from veristem.bench.study.cell import simulate
 from veristem.bench.oracles import true_contours
 from veristem.bench.scoring import score_curves
 from veristem.datasets import InputError, ParticleDispersion

@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from veristem.bench import cell as bench_cell
-from veristem.bench import study as bench_study
-from veristem.bench.key import cell_key
-from veristem.bench.store import read_table
-from veristem.bench.study import batches, list_cells, run_study
+from veristem.bench.study import cell as bench_cell
+from veristem.bench.study import runner as bench_study
+from veristem.bench.study.key import cell_key
+from veristem.bench.study.store import read_table
+from veristem.bench.study.runner import batches, list_cells, run_study
 from veristem.datasets import InputError
 from veristem.datasets.recipe import Recipe, Study, load_recipe
 from veristem.datasets.results import TIMES, schema, score_columns

@@ -64,7 +64,7 @@ def place(tmp_path_factory, tiny) -> Path:
 KEYS = """
 import sys
 import veristem.sim
-from veristem.bench.study import list_cells
+from veristem.bench.study.runner import list_cells
 from veristem.datasets.recipe import load_recipe, load_study
 
 assert veristem.sim.__file__.startswith(sys.argv[1])

@@ -18,8 +18,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from veristem.bench.store import read_table
-from veristem.bench.study import run_study
+from veristem.bench.study.store import read_table
+from veristem.bench.study.runner import run_study
 from veristem.datasets.recipe import load_recipe, load_study
 from veristem.datasets.results import TIMES
 
@@ -262,7 +262,7 @@ def test_scheduler_that_does_not_answer(cli, place, tmp_path, monkeypatch):
     """Nobody there, or no address at all: one line."""
     from dask import config
 
-    from veristem.bench import cluster
+    from veristem.bench.study import cluster
 
     monkeypatch.setattr(cluster, "_ANSWER_S", 1)
     monkeypatch.chdir(place)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from veristem.bench.cell import simulate
+from veristem.bench.study.cell import simulate
 from veristem.bench.topology.ranking import rank_scores
 from veristem.bench.topology.thesis import GRID_NM, ROWS, masks, table
 from veristem.bench.topology.thesis_figure import thesis_figure

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from veristem.bench.validation import CHECKS
-from veristem.bench.validation.page import picture, write_page
+from validation import CHECKS
+from validation.page import picture, write_page
 
 
 @pytest.mark.parametrize("number", CHECKS)

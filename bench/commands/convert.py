@@ -23,7 +23,7 @@ def convert(
     of a tilt series also series.mrc, with series.rawtlt beside it.
     A real stereo pair: left.tif right.tif pair.h5 --pair-angle-deg 8 --pixel-nm 1.5
     """
-    from veristem.bench.convert import convert_files
+    from veristem.bench.files.convert import convert_files
 
     if len(files) < 2:
         raise InputError("convert: one file found, IN… OUT allowed")

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from veristem.bench.commands.options import Sets, command_line, values_of
-from veristem.bench.progress import progress
+from veristem.bench.commands.progress import progress
 
 
 def demo(
@@ -25,7 +25,7 @@ def demo(
 
     Example: veristem demo --network my_network.data --material Ta --out my-demo
     """
-    from veristem.bench.demo import run_demo
+    from veristem.bench.pages.demo import run_demo
 
     page = run_demo(
         out, network, material, particles, values_of(sets), command_line(), say=typer.echo, progress=progress

@@ -27,7 +27,7 @@ def report(
 
     Example: veristem report results -o page.html --format svg,csv
     """
-    from veristem.bench.pages import write_folder_page
+    from veristem.bench.pages.folder import write_folder_page
     from veristem.reports.export import read_formats
 
     known = read_formats(formats)

@@ -41,10 +41,10 @@ def score(
 
     Example: veristem score run/truth.h5 run/mine.vtp --tolerance-nm 20 --full-limits
     """
-    from veristem.bench.cell import full_line_limits
-    from veristem.bench.extents import mismatch
-    from veristem.bench.line_limits import line_limits
-    from veristem.bench.pages import read_truth_file
+    from veristem.bench.study.cell import full_line_limits
+    from veristem.bench.metrics.extents import mismatch
+    from veristem.bench.limits.lines import line_limits
+    from veristem.bench.pages.folder import read_truth_file
     from veristem.bench.scoring import junction_table
     from veristem.bench.scoring import score as run
     from veristem.datasets.formats import read_curves, read_points

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from veristem.bench.commands.options import Out, Sets, values_of
-from veristem.bench.progress import progress
+from veristem.bench.commands.progress import progress
 
 
 def simulate(
@@ -24,10 +24,10 @@ def simulate(
 
     Example: veristem simulate cantor-stereo -o run --set recipe.seed=3
     """
-    from veristem.bench.cell import simulate as run
-    from veristem.bench.cell import simulate_4d
-    from veristem.bench.files import save_simulation, save_truth
-    from veristem.bench.store import make_folder
+    from veristem.bench.study.cell import simulate as run
+    from veristem.bench.study.cell import simulate_4d
+    from veristem.bench.files.simulation import save_simulation, save_truth
+    from veristem.bench.study.store import make_folder
     from veristem.datasets.recipe import load_recipe
     from veristem.reports.words import views_text
 

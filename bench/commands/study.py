@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 import typer
 
 from veristem.bench.commands.options import Out, Sets, command_line, values_of
-from veristem.bench.progress import progress
+from veristem.bench.commands.progress import progress
 from veristem.datasets.errors import InputError
 
 
@@ -41,8 +41,8 @@ def study(
 
     Example: veristem study conditions -o results --workers 2 --method stereo-classical --method my_package:reconstruct
     """
-    from veristem.bench.examples import save_examples
-    from veristem.bench.study import run_study
+    from veristem.bench.study.examples import save_examples
+    from veristem.bench.study.runner import run_study
     from veristem.datasets.recipe import load_recipe, load_study
     from veristem.reports.studies import summary_lines
 

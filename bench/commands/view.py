@@ -28,7 +28,7 @@ def view(
 
     Example: veristem view run/truth.vtp run/mine.vtp --html both.html
     """
-    from veristem.bench.pages import read_any
+    from veristem.bench.pages.folder import read_any
     from veristem.reports import view as show
 
     check_suffix(png, ".png")

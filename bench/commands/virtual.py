@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from veristem.bench.commands.options import check_suffix
-from veristem.bench.progress import progress
+from veristem.bench.commands.progress import progress
 
 
 def virtual(
@@ -51,7 +51,7 @@ def virtual(
 
     Example: veristem virtual run/scan.zspy --vacuum run/vacuum.zspy --pair-angle-deg 5 --radius-mrad 12 -o run/views.h5
     """
-    from veristem.bench.views import write_views
+    from veristem.bench.files.virtual import write_views
 
     check_suffix(out, ".h5")
     lines = write_views(

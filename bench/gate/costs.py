@@ -52,7 +52,7 @@ def costs(folder: Path, reference: Path | None = None) -> list[Cost]:
         When the reference is of another study, was run on another machine or with another number of workers, or shares
         no run.
     """
-    from veristem.bench.store import read_table
+    from veristem.bench.study.store import read_table
 
     keys = ["method", "conditions", "seed"]
     times = read_table(folder).set_index(keys)["reconstruct_s"]

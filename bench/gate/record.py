@@ -160,7 +160,7 @@ def record_of(folder: str | Path) -> Record:
     InputError
         When the folder holds no results of a study, or they are damaged.
     """
-    from veristem.bench.store import read_table
+    from veristem.bench.study.store import read_table
 
     table = read_table(folder)
     study, recipe = _asked_for(Path(folder, "study.json"))

@@ -12,7 +12,7 @@ from veristem.bench.metrics.graph import LineGraph
 from veristem.bench.metrics.lines import Lines
 
 if TYPE_CHECKING:
-    from veristem.bench.line_limits import LineLimits
+    from veristem.bench.limits.lines import LineLimits
 
 PSI_DEG = 25.0
 

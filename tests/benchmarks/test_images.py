@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from veristem.bench.cell import simulate
+from veristem.bench.study.cell import simulate
 from veristem.datasets import load_material
 from veristem.datasets.geometry import Region
 from veristem.datasets.recipe import load_recipe

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from veristem.bench.validation import elasticity, images, microscope, patterns, propagation
-from veristem.bench.validation.check import Check
+from validation import elasticity, images, microscope, patterns, propagation
+from validation.check import Check
 
 
 def _order(number: str) -> tuple[int, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from veristem.bench.validation.check import Check
+from validation.check import Check
 from veristem.reports.figures import open_figure, styled
 from veristem.reports.pictures import drawn
 

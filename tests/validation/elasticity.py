@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 from scipy.special import j1
 
-from veristem.bench.validation.check import Check
-from veristem.bench.validation.stroh import with_core
+from validation.check import Check
+from validation.stroh import with_core
 from veristem.datasets.crystal import load_material
 from veristem.datasets.geometry import rotation_about
 from veristem.datasets.network import DislocationNetwork

@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import numpy as np
 
-from veristem.bench.limits import point_limits
-from veristem.bench.losses import explain_losses, losses_text
+from veristem.bench.limits.points import point_limits
+from veristem.bench.pages.missed import explain_losses, losses_text
 from veristem.bench.scoring import point_pair, score_points
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from veristem.bench.cell import streams
-from veristem.bench.limits import point_limits
-from veristem.bench.line_limits import line_limits
+from veristem.bench.study.cell import streams
+from veristem.bench.limits.points import point_limits
+from veristem.bench.limits.lines import line_limits
 from veristem.bench.metrics import recall
 from veristem.bench.scoring import TOLERANCE_NM, curve_pair, point_pair, score
 from veristem.datasets.recipe import Recipe, Study

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from veristem.bench.line_contrast import background
+from veristem.bench.limits.line_contrast import background
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.truth import LineTruth
 from veristem.recon.stereo.matching import resample

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from veristem.bench.validation.check import Check
+from validation.check import Check
 from veristem.datasets.aberrations import Aberrations
 from veristem.datasets.dispersion import ParticleDispersion
 from veristem.datasets.geometry import Region

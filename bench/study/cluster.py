@@ -15,8 +15,8 @@ from pathlib import Path
 from threading import Lock
 from uuid import uuid4
 
-from veristem.bench.cell import Cell, Made, base_row, run_batch
-from veristem.bench.store import Store
+from veristem.bench.study.cell import Cell, Made, base_row, run_batch
+from veristem.bench.study.store import Store
 from veristem.datasets.errors import InputError
 
 _ANSWER_S = 10

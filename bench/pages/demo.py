@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from veristem.bench.cell import simulate
-from veristem.bench.facts import versions
-from veristem.bench.files import save_reconstruction, save_simulation
-from veristem.bench.pages import make_scene, run_facts, save_page, sentence
-from veristem.bench.store import make_folder
-from veristem.bench.study import run_study
+from veristem.bench.study.cell import simulate
+from veristem.bench.study.facts import versions
+from veristem.bench.files.simulation import save_reconstruction, save_simulation
+from veristem.bench.pages.folder import make_scene, run_facts, save_page, sentence
+from veristem.bench.study.store import make_folder
+from veristem.bench.study.runner import run_study
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.crystal import load_material
 from veristem.datasets.errors import InputError

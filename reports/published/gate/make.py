@@ -119,7 +119,7 @@ def make_rows(study: str, work: Path):
     """All rows that a `Trial` needs: the study with enough seeds for the reruns, the noise drawn again, the losses."""
     import pandas as pd
 
-    from veristem.bench.study import run_study
+    from veristem.bench.study.runner import run_study
 
     loaded = load_study(study)
     recipe = load_recipe(loaded.recipe)

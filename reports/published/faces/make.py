@@ -117,7 +117,7 @@ def write_study(folder: Path) -> Path:
 _README = """# Both faces of a foil relaxed, and not
 
 ```
-python -m veristem.bench.validation faces -o DIR
+python -m validation faces -o DIR
 ```
 
 ![BF-STEM image of the same lines in an infinite medium and in a foil with free faces](faces.png)

@@ -196,7 +196,7 @@ def write_study(folder: Path) -> Path:
 _README = """# One foil in four modes (question T1)
 
 ```
-python -m veristem.bench.validation modes -o DIR
+python -m validation modes -o DIR
 ```
 
 ![The same dislocations as BF-TEM, weak-beam dark field, BF-STEM and ADF-STEM](modes.png)

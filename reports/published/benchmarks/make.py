@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from veristem.bench.facts import machine, versions
+from veristem.bench.study.facts import machine, versions
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
 

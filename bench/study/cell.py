@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from veristem.bench.key import cell_key, scan_key
-from veristem.bench.limits import point_limits
-from veristem.bench.line_contrast import line_contrast
-from veristem.bench.line_limits import LineLimits, depth_slopes, line_limits, moved_in_depth
+from veristem.bench.study.key import cell_key, scan_key
+from veristem.bench.limits.points import point_limits
+from veristem.bench.limits.line_contrast import line_contrast
+from veristem.bench.limits.lines import LineLimits, depth_slopes, line_limits, moved_in_depth
 from veristem.bench.oracles import handed_in
 from veristem.bench.scoring import TOLERANCE_NM, score
-from veristem.bench.store import Store
+from veristem.bench.study.store import Store
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import pair_angle_rad, widest_pair

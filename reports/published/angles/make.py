@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from veristem.bench.cell import simulate
-from veristem.bench.particle_scenes import first_peak_nm
+from veristem.bench.study.cell import simulate
+from veristem.bench.pages.particles import first_peak_nm
 from veristem.datasets import DislocationNetwork, ParticleDispersion
 from veristem.datasets.crystal import load_material
 from veristem.datasets.geometry import pair_angle_rad
@@ -260,7 +260,7 @@ _NAMES = {"rim": "rim to rim", "mean": "mean direction", "contrast": "direction 
 _README = """# Which angle turns disparity into depth?
 
 ```
-python -m veristem.bench.validation angles -o DIR
+python -m validation angles -o DIR
 ```
 
 ![Depth found over true depth, against the inner radius of the quadrants](angles.png)

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from veristem.bench.cell import simulate, streams
-from veristem.bench.facts import machine, versions
+from veristem.bench.study.cell import simulate, streams
+from veristem.bench.study.facts import machine, versions
 from veristem.bench.topology.ranking import Ranked, rank_scores
 from veristem.bench.topology.score import Topology, topological_score
 from veristem.bench.topology.thesis_figure import thesis_figure

@@ -8,10 +8,10 @@ import shutil
 from copy import deepcopy
 from pathlib import Path
 
-from veristem.bench.cell import simulate
-from veristem.bench.files import LAST_WRITTEN, save_reconstruction, save_simulation
+from veristem.bench.study.cell import simulate
+from veristem.bench.files.simulation import LAST_WRITTEN, save_reconstruction, save_simulation
 from veristem.bench.oracles import handed_in
-from veristem.bench.store import make_folder
+from veristem.bench.study.store import make_folder
 from veristem.datasets.recipe import Recipe
 from veristem.recon.methods import run_method
 from veristem.reports.studies import best_and_worst

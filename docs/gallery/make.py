@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from veristem.bench.blind import blind_table, look, outside
-from veristem.bench.cell import simulate
+from veristem.bench.study.cell import simulate
 from veristem.datasets import Acquisition, InputError, LineTruth
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Dislocations

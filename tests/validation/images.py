@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from veristem.bench.validation.check import Check
+from validation.check import Check
 from veristem.datasets import DislocationNetwork, load_material
 from veristem.datasets.geometry import Region
 from veristem.datasets.recipe import Microscope

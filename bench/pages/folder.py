@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from veristem.bench import particle_scenes
-from veristem.bench.facts import versions
-from veristem.bench.line_limits import line_limits
-from veristem.bench.particle_scenes import make_particle_scene
-from veristem.bench.residuals import Residuals, reprojection_residuals
+from veristem.bench.pages import particles as particle_scenes
+from veristem.bench.study.facts import versions
+from veristem.bench.limits.lines import line_limits
+from veristem.bench.pages.particles import make_particle_scene
+from veristem.bench.pages.residuals import Residuals, reprojection_residuals
 from veristem.bench.scoring import TOLERANCE_NM, metrics, score_curves, vertex_errors_nm
-from veristem.bench.store import read_table
+from veristem.bench.study.store import read_table
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats import read_curves, read_network, read_particles, read_points

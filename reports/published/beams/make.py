@@ -189,7 +189,7 @@ def write_study(folder: Path) -> Path:
 _README = """# When are two beams enough?
 
 ```
-python -m veristem.bench.validation beams -o DIR
+python -m validation beams -o DIR
 ```
 
 ![Contrast, width and position of a line by two beams and by rows of three, five and seven](beams.png)

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from itertools import chain, groupby
 from pathlib import Path
 
-from veristem.bench.cell import Cell, Made, run_batch
-from veristem.bench.facts import machine, peak_memory_mib, versions
-from veristem.bench.key import cell_key, is_outside
-from veristem.bench.store import Store
+from veristem.bench.study.cell import Cell, Made, run_batch
+from veristem.bench.study.facts import machine, peak_memory_mib, versions
+from veristem.bench.study.key import cell_key, is_outside
+from veristem.bench.study.store import Store
 from veristem.datasets.errors import InputError
 from veristem.datasets.recipe import Recipe, Study
 from veristem.recon.methods import load_method
@@ -139,7 +139,7 @@ def _running(cells: list[Cell], store: Store, workers: int, scheduler: str | Non
         made = Made()
         yield (key for batch in batches(cells, 1) for key in run_batch(batch, store, made))
     else:
-        from veristem.bench.cluster import connect, run_on
+        from veristem.bench.study.cluster import connect, run_on
 
         with connect(workers, scheduler) as (client, count):
             yield run_on(client, batches(cells, count), store)

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from veristem.bench.validation.check import Check
+from validation.check import Check
 from veristem.reports.style import METHODS
 from veristem.sim.contrast import Extinction, Fault, Row, systematic_row, two_beam
 

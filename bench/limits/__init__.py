@@ -1,0 +1,1 @@
+"""The smallest errors that physics allows: of points, of lines, and what contrast the lines have."""

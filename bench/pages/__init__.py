@@ -1,0 +1,1 @@
+"""What a page shows, and which folder it is of."""

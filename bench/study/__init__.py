@@ -1,0 +1,1 @@
+"""A study: its cells, their keys, where rows are stored, and who computes them."""
