@@ -80,8 +80,8 @@ def score_points(
     tolerance_nm : float, optional
         Distance within which a particle counts as found [nm]; its radius if not given.
     covariance_nm2 : (N, 3, 3) float, optional
-        Limits of the true particles, from `veristem.bench.limits.points.point_limits`; computed for a ParticleTruth if not
-        given. Without them ``*_over_limit`` is None.
+        Limits of the true particles, from `limits.points.point_limits`; computed for a ParticleTruth if not given.
+        Without them ``*_over_limit`` is None.
 
     Raises
     ------

@@ -55,7 +55,7 @@ class FromFile(Table):
     )
 
 
-class Regions(Table):
+class Grains(Table):
     """Lamellae or grains, each turned a little: excitation error, grey level and fringes at the boundaries differ."""
 
     kind: Literal["lamellae", "grains"] = "lamellae"
@@ -103,7 +103,17 @@ class Dislocations(Table):
     )
     relaxed_faces: bool = Field(default=True, description="both faces free of traction; else an infinite medium")
     network: Generated | FromFile = Generated()
-    regions: Regions | None = Field(default=None, description="lamellae or grains; one crystal if not given")
+    regions: Grains | None = Field(default=None, description="lamellae or grains; one crystal if not given")
+
+    def nominal_crystal(self) -> dict:
+        """What an acquisition tells of the crystal."""
+        return {
+            "material": self.material,
+            "zone_axis": np.array(self.zone_axis, float),
+            "g": np.array(self.g, float),
+            "g_azimuth_rad": np.radians(self.g_azimuth_deg),
+            "tilt_off_bragg_rad": np.radians(self.tilt_off_bragg_deg),
+        }
 
     @model_validator(mode="after")
     def _foil_is_whole(self):
@@ -200,6 +210,10 @@ class Particles(Table):
         description="count electrons that gold scatters into another direction of the cone where they arrive, a blur "
         "between directions, instead of as lower absorption; the contrast then comes from steeper rays than the mean",
     )
+
+    def nominal_crystal(self) -> dict:
+        """What an acquisition tells of the crystal: there is none."""
+        return {}
 
     @model_validator(mode="after")
     def _particles_fit(self):

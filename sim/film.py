@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,9 +15,11 @@ from veristem.datasets.formats import read_particles
 from veristem.datasets.geometry import Region, Tilt, inverse, mapped, project, rays_of
 from veristem.datasets.recipe import Microscope, Recipe
 from veristem.datasets.specimens import Centres, Particles
+from veristem.datasets.truth import ParticleTruth
 from veristem.sim.contrast.mass_thickness import Rays, shade_image
 from veristem.sim.contrast.scattering import GOLD, ICE, arrival, elastic_per_nm, inelastic_per_nm
 from veristem.sim.dispersions import load_generator
+from veristem.sim.labels import overlaps
 from veristem.sim.optics import Image, beyond_nm, finest_rad
 
 _STEP = 0.5  # of a pixel: farthest that neighbouring rays may be apart in the film
@@ -48,7 +51,8 @@ class Film:
     focus_nm: float
     rescattering: bool
     notes: tuple[str, ...] = ()
-    images: dict = field(default_factory=dict, repr=False)  # of detector regions already imaged
+    drawn_as_seen: ClassVar[bool] = True  # its images are drawn where the scan sees them
+    imaged: dict = field(default_factory=dict, repr=False)  # of detector regions already imaged
 
     def exit_nm(self, x_nm: np.ndarray) -> np.ndarray:
         """Depth of the exit face at x [nm]."""
@@ -99,9 +103,9 @@ class Film:
 
     def region_image(self, region: Region, microscope: Microscope, pixel_nm: float, shape) -> np.ndarray:
         """Share of the cone's electrons that a detector region receives from each pixel, (rows, columns) float64."""
-        return self.views([region], microscope, pixel_nm, shape)[0].share
+        return self.images([region], microscope, pixel_nm, shape)[0].share
 
-    def views(
+    def images(
         self,
         regions: Sequence[Region],
         microscope: Microscope,
@@ -110,11 +114,12 @@ class Film:
         rim: int = 0,
         tilt: Tilt = _LEVEL,
         moved_nm: Sequence[tuple[float, float]] | None = None,
+        steepest_rad: float = 0.0,
     ) -> list[Image]:
         """What detector regions about one centre see of the film, with ``rim`` pixels beyond the field of ``shape``.
 
         The scan follows the focus plane of a tilted film. ``moved_nm`` (V, 2) moves the images against the shift that
-        aberrations leave.
+        aberrations leave. ``steepest_rad`` is what a foil takes; a film needs none.
         """
         used = {"energy_keV", "convergence_mrad", "loss_collected_fraction", "aberrations"}
         key = (
@@ -126,7 +131,7 @@ class Film:
             tilt,
             tuple(moved_nm or ()),
         )
-        if key not in self.images:
+        if key not in self.imaged:
             cone = 1e-3 * microscope.convergence_mrad
             seen = self.seen_nm(self.particles.centers_nm, tilt)
             seen = seen + np.array([rim * pixel_nm, rim * pixel_nm, 0.0])
@@ -138,14 +143,38 @@ class Film:
             every, film_per_nm = self.rays(regions, microscope, pixel_nm, tilt, moved_nm)
             level, _ = self.rays(regions, microscope, pixel_nm)
             film = np.exp(-film_per_nm / np.cos(tilt.angle_rad) * self.exit_nm(x))
-            self.images[key] = []
+            self.imaged[key] = []
             for region, rays, flat in zip(regions, every, level):
                 shade = shade_image(seen, self.particles.radii_nm, rays, self.focus_nm, pixel_nm, whole)
                 contrast = tilt.into_specimen(flat.share @ flat.theta_rad / flat.share.sum())
-                self.images[key].append(
+                self.imaged[key].append(
                     Image(film * (rays.bare + shade), region.mean_direction_rad(cone, tilt), contrast)
                 )
-        return self.images[key]
+        return self.imaged[key]
+
+    def truth(
+        self, recipe: Recipe, expected, directions_rad, to_image=None, contrast_directions_rad=None
+    ) -> ParticleTruth:
+        """What is in the film and how it was imaged; particles that show in no view are left out."""
+        pixel, shape = recipe.scan.pixel_nm, recipe.scan.shape
+        low, high = -self.particles.radii_nm[:, None], self.particles.box_nm[:2] + self.particles.radii_nm[:, None]
+        shows = np.zeros(len(self.particles.radii_nm), bool)
+        for view, direction in enumerate(directions_rad):
+            at = project(
+                self.particles.centers_nm, direction, self.focus_nm, None if to_image is None else to_image[view]
+            )
+            shows |= ((at > low) & (at < high)).all(axis=1)
+        particles = self.particles.where(shows | self.particles.inside_field)
+        return ParticleTruth(
+            particles=particles,
+            labels=overlaps(particles, directions_rad, self.focus_nm, pixel, shape, to_image),
+            focus_nm=self.focus_nm,
+            expected=expected,
+            directions_rad=directions_rad,
+            contrast_directions_rad=contrast_directions_rad,
+            to_image=to_image,
+            recipe=recipe.model_dump(mode="json"),
+        )
 
     def seen_nm(self, points_nm: np.ndarray, tilt: Tilt, to_image=None) -> np.ndarray:
         """Points (N, 3) as the tilted film shows them: where they are in the image, and how deep along the beam.
@@ -170,21 +199,6 @@ def _gains(energy_keV: float, regions: tuple[Region, ...], cone_rad: float, step
     """
     whole, weight = Region((0.0, 0.0), cone_rad).rays(cone_rad, step_rad)
     return whole, {matter: weight * arrival(matter, energy_keV, whole, regions, cone_rad) for matter in (GOLD, ICE)}
-
-
-def overlaps(
-    particles: ParticleDispersion, directions_rad, focus_nm: float, pixel_nm: float, shape, to_image=None
-) -> np.ndarray:
-    """(V, rows, columns) uint8: number of particles that each pixel shows along the mean direction of each view."""
-    from skimage.draw import disk
-
-    labels = np.zeros((len(directions_rad), *shape), np.uint8)
-    for view, direction in enumerate(directions_rad):
-        at = project(particles.centers_nm, direction, focus_nm, None if to_image is None else to_image[view])
-        at = at / pixel_nm - 0.5
-        for (x, y), radius in zip(at, particles.radii_nm / pixel_nm):
-            labels[(view, *disk((y, x), radius, shape=shape))] += 1
-    return labels
 
 
 def make_film(recipe: Recipe, rng: np.random.Generator) -> Film:

@@ -8,23 +8,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from veristem.datasets.crystal import electron_wavelength_nm
 from veristem.datasets.detectors.pixelated import Detector as Pixelated
 from veristem.datasets.geometry import Region, Tilt
 from veristem.datasets.microscope import Microscope
 from veristem.sim.contrast import Extinction, Fault, Row, systematic_row, two_beam
 from veristem.sim.elasticity.voxels import Strain
-from veristem.sim.optics import Image, Landing
+from veristem.sim.optics import AberratedImage, Image
 from veristem.sim.pattern import pattern_of
 from veristem.sim.rays import Bundle, Scratch, bundles, margin_pixels, ray_beta, row_orders
-from veristem.sim.specimen import Specimen
 
 _LINE_NM = 15.0  # what varies over less is the contrast of lines, the rest background
 _LEVEL = Tilt()
 
 
 def region_image(
-    specimen: Specimen, region: Region, microscope: Microscope, pixel_nm: float, shape: tuple[int, int], beams: int = 2
+    foil, region: Region, microscope: Microscope, pixel_nm: float, shape: tuple[int, int], beams: int = 2
 ) -> np.ndarray:
     """Share of the cone's electrons that reaches a detector region from each pixel, (rows, columns) float64.
 
@@ -34,7 +32,7 @@ def region_image(
     """
     pixels = np.abs(microscope.aberrations.displacement_nm(1e-3 * microscope.convergence_mrad * _RIM)).max() / pixel_nm
     rim = int(np.ceil(pixels)) + 4 if pixels else 0
-    (image,) = foil_images(specimen, [region], microscope, pixel_nm, shape, beams, rim)
+    (image,) = foil_images(foil, [region], microscope, pixel_nm, shape, beams, rim)
     share = image.share
     return share[rim : shape[0] + rim, rim : shape[1] + rim]
 
@@ -43,7 +41,7 @@ _RIM = np.stack([np.cos(np.arange(360) * np.pi / 180), np.sin(np.arange(360) * n
 
 
 def foil_images(
-    specimen: Specimen,
+    foil,
     regions: Sequence[Region],
     microscope: Microscope,
     pixel_nm: float,
@@ -54,13 +52,13 @@ def foil_images(
     steepest_rad: float = 0.0,
     moved_nm: Sequence[tuple[float, float]] | None = None,
 ) -> list[Image]:
-    """The images of detector regions about one centre, drawn on the focus plane of the specimen.
+    """The images of detector regions about one centre, drawn on the focus plane of the foil.
 
     Those of regions that fill another one add up to its image.
 
     Parameters
     ----------
-    specimen : Specimen
+    foil : Foil
         What is imaged.
     regions : sequence of Region
         Of the detector, within the cone or beyond it.
@@ -75,9 +73,9 @@ def foil_images(
     rim : int
         Pixels beyond the field on each side. What aberrations bring from farther off is wrong.
     tilt : Tilt
-        Of the specimen about g, so that the excitation error stays.
+        Of the foil about g, so that the excitation error stays.
     steepest_rad : float
-        Largest angle to z of rays that any view of this specimen needs, so that views share one strain [rad].
+        Largest angle to z of rays that any view of this foil needs, so that views share one strain [rad].
     moved_nm : sequence of (float, float)
         What the image of each region is moved by, against the shift that aberrations leave [nm].
 
@@ -93,58 +91,59 @@ def foil_images(
         | ({"detector"} if pixelated else set())
     )
     key = (tuple(regions), optics, pixel_nm, shape, beams, rim, tilt, tuple(moved_nm))
-    if key in specimen.images:  # dose, dwell and detector pairs share the images of a region
-        return specimen.images[key]
+    if key in foil.imaged:  # dose, dwell and detector pairs share the images of a region
+        return foil.imaged[key]
     alpha = 1e-3 * microscope.convergence_mrad
-    cone = (alpha, specimen.g_per_nm[:2], electron_wavelength_nm(microscope.energy_keV), specimen.s0_per_nm)
-    cone = (*cone, specimen.thickness_nm / np.cos(tilt.angle_rad) ** 2, beams)
+    light = foil.illumination(microscope, tilt)._replace(beams=beams)
     background = np.zeros(len(regions))
     if pixelated is None:
-        parts = bundles(regions, *cone)
+        parts = bundles(regions, light)
     else:
-        pattern = pattern_of(pixelated, *cone)
+        pattern = pattern_of(pixelated, light)
         parts, background = pattern.seen_by(regions, pixelated)
         alpha = pattern.steepest_rad
     steepest_rad = max(steepest_rad, alpha + abs(tilt.angle_rad))
-    foil = Foil(specimen, microscope, pixel_nm, shape, beams, steepest_rad, rim, tilt)
-    share = np.zeros((len(regions), *foil.whole))
-    turned = np.zeros((len(regions), 2, *foil.whole))  # shares times the tangents of their directions
-    landings = [Landing(foil.whole, pixel_nm) for _ in regions] if microscope.aberrations.coefficients_nm() else None
+    rays = FoilRays(foil, microscope, pixel_nm, shape, beams, steepest_rad, rim, tilt)
+    share = np.zeros((len(regions), *rays.whole))
+    turned = np.zeros((len(regions), 2, *rays.whole))  # shares times the tangents of their directions
+    aberrated = (
+        [AberratedImage(rays.whole, pixel_nm) for _ in regions] if microscope.aberrations.coefficients_nm() else None
+    )
     for part in parts:
-        way = foil.way(part)
-        if landings is None:
-            counts = counted(part, *way.rays)
-            if way.fine:
-                counts[:, way.pixels] = counted(part, *way.fine).mean(axis=2)
+        paths = rays.paths(part)
+        if aberrated is None:
+            counts = counted(part, *paths.rays)
+            if paths.fine:
+                counts[:, paths.pixels] = counted(part, *paths.fine).mean(axis=2)
         else:
             counts = np.zeros(share.shape)
-            fine = _single(part, *way.fine) if way.fine else None
-            for beam, k, weights, image in _single(part, *way.rays):
+            fine = _single(part, *paths.fine) if paths.fine else None
+            for beam, k, weights, image in _single(part, *paths.rays):
                 image = image.astype(float)
                 if fine is not None:
-                    image[way.pixels] = next(fine)[3].mean(axis=1)
+                    image[paths.pixels] = next(fine)[3].mean(axis=1)
                 for v, weight in enumerate(weights):
                     if weight:
                         counts[v] += weight * image
                         delta = microscope.aberrations.displacement_nm(part.rays[v][beam][k]) - moved_nm[v]
-                        landings[v].add(image * way.layer, delta, weight / len(delta))
-        counts *= way.layer
+                        aberrated[v].add(image * paths.layer, delta, weight / len(delta))
+        counts *= paths.layer
         share += counts
-        turned += np.tan(way.theta_rad)[:, None, None] * counts[:, None]
+        turned += np.tan(paths.theta_rad)[:, None, None] * counts[:, None]
     found = []
     for v in range(len(regions)):
         directions = (np.arctan(tangent) for tangent in _tangents(share[v], turned[v], pixel_nm))
-        found.append(Image(share[v] if landings is None else landings[v].image(), *directions))
+        found.append(Image(share[v] if aberrated is None else aberrated[v].image(), *directions))
     if background.any():  # it comes from everywhere: no part in the directions
-        found = [image._replace(share=image.share + b * foil.lost()) for image, b in zip(found, background)]
-    specimen.images[key] = found
+        found = [image._replace(share=image.share + b * rays.lost()) for image, b in zip(found, background)]
+    foil.imaged[key] = found
     return found
 
 
-class Way(NamedTuple):
-    """The way of the rays of one direction.
+class RayPaths(NamedTuple):
+    """The paths of the rays of one direction.
 
-    theta_rad (2,): in the frame of the specimen. layer: what contamination lets through, (rows, columns) or 1. rays:
+    theta_rad (2,): in the frame of the foil. layer: what contamination lets through, (rows, columns) or 1. rays:
     beta, slice, crystal, exits and faults, as `counted` takes them, of one ray a pixel. pixels (rows, columns): those
     that hold cores; fine: the same as rays of several rays each of these, or nothing.
     """
@@ -156,12 +155,12 @@ class Way(NamedTuple):
     fine: tuple
 
 
-class Foil:
+class FoilRays:
     """A foil as rays pass it; parameters as of `foil_images`, and the largest angle to z of any ray."""
 
     def __init__(
         self,
-        specimen: Specimen,
+        foil,
         microscope: Microscope,
         pixel_nm: float,
         shape: tuple[int, int],
@@ -170,20 +169,20 @@ class Foil:
         rim: int = 0,
         tilt: Tilt = _LEVEL,
     ):
-        depth = max(specimen.focus_nm, specimen.thickness_nm - specimen.focus_nm)
+        depth = max(foil.focus_nm, foil.thickness_nm - foil.focus_nm)
         self.margin = margin_pixels(steepest_rad, depth, pixel_nm)
-        self.specimen, self.pixel_nm, self.rim, self.tilt = specimen, pixel_nm, rim, tilt
+        self.foil, self.pixel_nm, self.rim, self.tilt = foil, pixel_nm, rim, tilt
         self.whole = (shape[0] + 2 * rim, shape[1] + 2 * rim)
-        self.strain, self.dz_nm = specimen.strain(pixel_nm, shape, self.margin + rim)
-        self.crystal: Extinction | Row = specimen.extinction(microscope.energy_keV, microscope.loss_collected_fraction)
+        self.strain, self.dz_nm = foil.strain(pixel_nm, shape, self.margin + rim)
+        self.crystal: Extinction | Row = foil.extinction(microscope.energy_keV, microscope.loss_collected_fraction)
         if beams > 2:
             orders = tuple(int(n) for n in row_orders(beams))
-            row = Row.of_material(specimen.material, specimen.g_hkl, microscope.energy_keV, orders)
+            row = Row.of_material(foil.material, foil.g_hkl, microscope.energy_keV, orders)
             self.crystal = row._replace(xi_0_abs=self.crystal.xi_0_abs)
         self.rows = slice(0, self.whole[0])
         self._scratch = Scratch()
 
-    def part(self, rows: slice) -> Foil:
+    def part(self, rows: slice) -> FoilRays:
         """Some rows of it, which pass the same to the last digit."""
         found = copy(self)
         strain, stop = self.strain, rows.stop + 2 * self.margin
@@ -196,21 +195,21 @@ class Foil:
         found.rows, found._scratch = rows, Scratch()
         return found
 
-    def way(self, part: Bundle) -> Way:
-        """The way of the rays of a bundle; it lies where the next one will."""
-        specimen, whole, rows = self.specimen, self.whole, self.rows
+    def paths(self, part: Bundle) -> RayPaths:
+        """The paths of the rays of a bundle; they lie where the next ones will."""
+        foil, whole, rows = self.foil, self.whole, self.rows
         theta = self.tilt.into_specimen(part.theta_rad)
         beta, pixels, close = ray_beta(
-            self.strain, theta, self.margin, self.dz_nm, self.pixel_nm, specimen.focus_nm, self._scratch
+            self.strain, theta, self.margin, self.dz_nm, self.pixel_nm, foil.focus_nm, self._scratch
         )
         along = part.sign / np.sqrt(1 + (np.tan(theta) ** 2).sum()) if self.tilt.angle_rad else part.sign
         if along != 1:  # of the reflection -g, and per length of the ray
             for change in (beta, close):
                 np.multiply(change, np.float32(along), out=change)
-        step, shape = self.dz_nm / abs(along), specimen.shape
-        exits = shape.exit_slices(theta, self.pixel_nm, whole, self.dz_nm, specimen.focus_nm, self.rim)
-        faults = specimen.faults(theta, part.sign, self.pixel_nm, whole, self.dz_nm, self.rim)
-        layer = shape.transmitted(theta, self.pixel_nm, whole, specimen.focus_nm, self.rim)
+        step, shape = self.dz_nm / abs(along), foil.shape
+        exits = shape.exit_slices(theta, self.pixel_nm, whole, self.dz_nm, foil.focus_nm, self.rim)
+        faults = foil.faults(theta, part.sign, self.pixel_nm, whole, self.dz_nm, self.rim)
+        layer = shape.transmitted(theta, self.pixel_nm, whole, foil.focus_nm, self.rim)
         faults = [fault._replace(depth_slices=fault.depth_slices[rows]) for fault in faults]
         layer = layer[rows] if isinstance(layer, np.ndarray) else layer
         if exits is not None:
@@ -222,26 +221,28 @@ class Foil:
             near = [f._replace(depth_slices=np.broadcast_to(f.depth_slices[pixels][:, None], shape)) for f in faults]
             ends = None if exits is None else np.broadcast_to(exits[pixels][:, None], shape)
             fine = (close, step, self.crystal, ends, near)
-        return Way(theta, layer, (beta, step, self.crystal, exits, faults), pixels, fine)
+        return RayPaths(theta, layer, (beta, step, self.crystal, exits, faults), pixels, fine)
 
     def lost(self) -> np.ndarray:
         """(rows, columns) share of the electrons that mean absorption takes from all beams, defects left out."""
-        specimen = self.specimen
+        foil = self.foil
         across = (np.zeros(2), self.pixel_nm, self.whole)
-        slices = specimen.shape.exit_slices(*across, self.dz_nm, specimen.focus_nm, self.rim)
-        depth = specimen.thickness_nm if slices is None else self.dz_nm * slices
-        kept = specimen.shape.transmitted(*across, specimen.focus_nm, self.rim) * np.exp(
+        slices = foil.shape.exit_slices(*across, self.dz_nm, foil.focus_nm, self.rim)
+        depth = foil.thickness_nm if slices is None else self.dz_nm * slices
+        kept = foil.shape.transmitted(*across, foil.focus_nm, self.rim) * np.exp(
             -2 * np.pi * depth / self.crystal.xi_0_abs
         )
         return 1 - np.broadcast_to(kept, self.whole)[self.rows]
 
     def intensities(self, part: Bundle) -> np.ndarray:
         """(beams, k, rows, columns) float32: intensities of the beams of a bundle behind the foil."""
-        way = self.way(part)
-        found = np.asarray(_intensities(part, *way.rays))
-        if way.fine:
-            found[:, :, way.pixels] = np.asarray(_intensities(part, *way.fine)).mean(axis=3)
-        return found if isinstance(way.layer, float) and way.layer == 1 else (found * way.layer).astype(np.float32)
+        paths = self.paths(part)
+        found = np.asarray(_intensities(part, *paths.rays))
+        if paths.fine:
+            found[:, :, paths.pixels] = np.asarray(_intensities(part, *paths.fine)).mean(axis=3)
+        return (
+            found if isinstance(paths.layer, float) and paths.layer == 1 else (found * paths.layer).astype(np.float32)
+        )
 
 
 def _tangents(share: np.ndarray, turned: np.ndarray, pixel_nm: float) -> tuple[np.ndarray, np.ndarray]:

@@ -28,7 +28,9 @@ class Image(NamedTuple):
     contrast_rad: np.ndarray
 
 
-def landing_nm(aberrations: Aberrations, region: Region, convergence_rad: float) -> tuple[np.ndarray, np.ndarray]:
+def aberration_shift_nm(
+    aberrations: Aberrations, region: Region, convergence_rad: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and largest displacement Delta (2,) [nm] of the rays that reach a region directly.
 
     The mean moves the image of the region by its opposite; the rest blurs it.
@@ -64,14 +66,14 @@ def beyond_nm(recipe: Recipe) -> float:
     )
     alpha = 1e-3 * microscope.convergence_mrad
     landings = [
-        landing_nm(microscope.aberrations, region, alpha)
+        aberration_shift_nm(microscope.aberrations, region, alpha)
         for region in microscope.detector.regions(recipe.kikuchi_azimuth_rad)
     ]
     reach += max(float(far.max() if not recipe.scan.registered else np.abs(far - mean).max()) for mean, far in landings)
     return float(reach) if reach > field / 20 else 0.0
 
 
-class Landing:
+class AberratedImage:
     """Sum of images, each of rays that share one way through the specimen but land on different places.
 
     A feature that a ray shows at r without aberrations shows at r - Delta. The sum is taken in Fourier space, so that a

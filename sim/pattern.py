@@ -14,7 +14,7 @@ import numpy as np
 
 from veristem.datasets.detectors.pixelated import Detector
 from veristem.datasets.geometry import Region
-from veristem.sim.rays import Bundle, excitation, transfers
+from veristem.sim.rays import Bundle, Illumination, excitation, transfers
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -61,23 +61,16 @@ class Pattern(NamedTuple):
         return found, inside @ self.background
 
 
-def pattern_of(
-    detector: Detector,
-    convergence_rad: float,
-    g_xy_per_nm,
-    wavelength_nm: float,
-    s0: float,
-    thickness_nm: float,
-    beams: int = 2,
-) -> Pattern:
-    """The rays of a cone as a detector sees them; parameters as of `rays.bundles`.
+def pattern_of(detector: Detector, light: Illumination) -> Pattern:
+    """The rays of a cone as a detector sees them.
 
     Each pixel is the mean of 4 x 4 directions; discs that overlap add up. With two beams every direction is one of a
     two-beam case, see `rays.bundles`.
     """
     from scipy.sparse import coo_array
 
-    g = np.asarray(g_xy_per_nm, float)
+    g, thickness_nm, convergence_rad = np.asarray(light.g_xy_per_nm, float), light.thickness_nm, light.convergence_rad
+    beams = light.beams
     along, pixel = g / np.hypot(*g), detector.pixel_rad
     corner, (rows, columns) = np.array(detector.corner_rad), detector.shape
     step = pixel / _SIDE
@@ -88,10 +81,10 @@ def pattern_of(
     points = points[np.hypot(points[:, 0], points[:, 1]) <= convergence_rad]
     found = [
         (incidence, detected, sign, np.full(len(sign), beam))
-        for incidence, detected, sign, beam in transfers(points, convergence_rad, g, wavelength_nm, s0, beams)
+        for incidence, detected, sign, beam in transfers(points, light)
     ]
     theta, detected, sign, beam = (np.concatenate(part) for part in zip(*found))
-    s = excitation(theta, sign, g, wavelength_nm, s0)
+    s = excitation(theta, sign, light)
     s_step = min(1 / (_PER_FRINGE * thickness_nm), 2 * convergence_rad * np.hypot(*g) / 64)
     s_cell = np.rint(s / s_step).astype(int)
     run = np.floor_divide(s_cell, max(1, int(_ALONG_NM / thickness_nm * np.hypot(*g) / s_step)))

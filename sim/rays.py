@@ -33,21 +33,39 @@ class Bundle(NamedTuple):
     rays: tuple[tuple[tuple[np.ndarray, ...], ...], ...]
 
 
+class Illumination(NamedTuple):
+    """What reaches a foil, and what of the foil decides where it goes.
+
+    Parameters
+    ----------
+    convergence_rad : float
+        Semi-angle of the cone [rad].
+    g_xy_per_nm : (2,) float
+        Reflection in the image plane [1/nm].
+    wavelength_nm : float
+        Of the electrons [nm].
+    s0_per_nm : float
+        Excitation error of the axial ray [1/nm].
+    thickness_nm : float
+        Of the foil along the rays [nm]: neighbouring s differ by less than a thickness fringe.
+    beams : int
+        2 for two-beam cases, more for a systematic row.
+    """
+
+    convergence_rad: float
+    g_xy_per_nm: np.ndarray
+    wavelength_nm: float
+    s0_per_nm: float
+    thickness_nm: float
+    beams: int = 2
+
+
 def row_orders(beams: int) -> np.ndarray:
     """Orders n of the beams of a systematic row about n = 0; the odd one of an even number lies towards g."""
     return np.arange(beams) - (beams - 1) // 2
 
 
-def bundles(
-    regions: Sequence[Region],
-    convergence_rad: float,
-    g_xy_per_nm,
-    wavelength_nm: float,
-    s0: float,
-    thickness_nm: float,
-    beams: int = 2,
-    shear_nm: Sequence[float] = (0.5, 2.5),
-) -> list[Bundle]:
+def bundles(regions: Sequence[Region], light: Illumination, shear_nm: Sequence[float] = (0.5, 2.5)) -> list[Bundle]:
     """The incidences that reach some detector regions about one centre, binned by shear and by excitation error.
 
     Beam n of the incidence theta leaves at theta + n lambda g, so a region may lie anywhere, beyond the cone as well.
@@ -61,24 +79,18 @@ def bundles(
     ----------
     regions : sequence of Region
         Of the detector.
-    convergence_rad : float
-        Semi-angle of the cone [rad].
-    g_xy_per_nm : (2,) float
-        Reflection in the image plane [1/nm].
-    wavelength_nm, s0, thickness_nm : float
-        Wavelength [nm], excitation error of the axial ray [1/nm], foil thickness [nm].
-    beams : int
-        2 for two-beam cases, more for a systematic row.
+    light : Illumination
+        Cone, reflection and foil.
     shear_nm : two float
         Steps, between the faces of the foil, from one direction to the next, along g and across it. The one along g
         is finer: which rays show a line and where they show it go together, so that a coarse one shifts the line.
     """
-    g = np.asarray(g_xy_per_nm, float)
-    theta, sign, beam, share, member = _transfers(regions, convergence_rad, g, wavelength_nm, s0, beams)
+    g, thickness_nm, beams = np.asarray(light.g_xy_per_nm, float), light.thickness_nm, light.beams
+    theta, sign, beam, share, member = _transfers(regions, light)
     if not len(theta):
         return []
-    s = excitation(theta, sign, g, wavelength_nm, s0)
-    spread = 2 * min(max(region.outer_rad for region in regions), convergence_rad) * np.hypot(*g)
+    s = excitation(theta, sign, light)
+    spread = 2 * min(max(region.outer_rad for region in regions), light.convergence_rad) * np.hypot(*g)
     s_step = min(1 / (_PER_FRINGE * thickness_nm), spread / _LEAST)
     # along g the shear goes with s: a bundle is a run of whole steps of s, which a wide cone then sums evenly
     s_cell = np.rint(s / s_step).astype(int)
@@ -112,13 +124,15 @@ def bundles(
     return parts
 
 
-def excitation(theta, sign, g, wavelength_nm: float, s0: float) -> np.ndarray:
+def excitation(theta, sign, light: Illumination) -> np.ndarray:
     """Excitation error of the reflection sign g at incidence theta [1/nm]: s_n for n = 1 and -1."""
-    return sign * (s0 - theta @ g) - np.where(np.asarray(sign) < 0, wavelength_nm * (g @ g), 0.0)
+    g = np.asarray(light.g_xy_per_nm, float)
+    return sign * (light.s0_per_nm - theta @ g) - np.where(np.asarray(sign) < 0, light.wavelength_nm * (g @ g), 0.0)
 
 
-def _transfers(regions: Sequence[Region], convergence_rad: float, g, wavelength_nm: float, s0: float, beams: int):
+def _transfers(regions: Sequence[Region], light: Illumination):
     """Incidence (N, 2), sign of the reflection (N,), index of the beam (N,), share of the cone, and regions (V, N)."""
+    convergence_rad = light.convergence_rad
     outer = max(region.outer_rad for region in regions)
     by_detector = outer <= convergence_rad  # the smaller of regions and cone is laid out in points
     if by_detector:
@@ -128,7 +142,7 @@ def _transfers(regions: Sequence[Region], convergence_rad: float, g, wavelength_
         points = Region((0.0, 0.0), convergence_rad).directions(convergence_rad, _GRID)
         share = 1 / len(points)
     found = []
-    for incidence, detector, sign, beam in transfers(points, convergence_rad, g, wavelength_nm, s0, beams, by_detector):
+    for incidence, detector, sign, beam in transfers(points, light, by_detector):
         member = np.array([region.contains(detector) for region in regions])
         keep = member.any(axis=0)
         found.append((incidence[keep], sign[keep], np.full(keep.sum(), beam), member[:, keep].T))
@@ -137,13 +151,7 @@ def _transfers(regions: Sequence[Region], convergence_rad: float, g, wavelength_
 
 
 def transfers(
-    points_rad: np.ndarray,
-    convergence_rad: float,
-    g_xy_per_nm,
-    wavelength_nm: float,
-    s0: float,
-    beams: int,
-    by_detector: bool = False,
+    points_rad: np.ndarray, light: Illumination, by_detector: bool = False
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]]:
     """From where in the cone each beam brings electrons, and to where (docs/conventions.md).
 
@@ -151,8 +159,8 @@ def transfers(
     ----------
     points_rad : (N, 2) float
         Directions of incidence or, with ``by_detector``, on the detector [rad].
-    convergence_rad, g_xy_per_nm, wavelength_nm, s0, beams
-        As of `bundles`.
+    light : Illumination
+        Cone, reflection and foil.
 
     Yields
     ------
@@ -163,14 +171,14 @@ def transfers(
     beam : int
         Index of the beam, as in `Bundle.weight`.
     """
-    g = np.asarray(g_xy_per_nm, float)
-    turn = wavelength_nm * g
+    g, beams = np.asarray(light.g_xy_per_nm, float), light.beams
+    turn = light.wavelength_nm * g
 
     def in_cone(theta):
-        return np.hypot(theta[:, 0], theta[:, 1]) <= convergence_rad
+        return np.hypot(theta[:, 0], theta[:, 1]) <= light.convergence_rad
 
     def nearer(theta):  # of the Bragg lines of g and -g
-        return np.where(s0 - theta @ g >= -(turn @ g) / 2, 1, -1)
+        return np.where(light.s0_per_nm - theta @ g >= -(turn @ g) / 2, 1, -1)
 
     for n in (-1, 0, 1) if beams == 2 else row_orders(beams):
         incidence = points_rad - n * turn if by_detector else points_rad

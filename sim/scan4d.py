@@ -18,9 +18,10 @@ from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Dislocations
 from veristem.sim.counts import draw_counts, sum_rays
 from veristem.sim.film import Film
-from veristem.sim.images import Foil
+from veristem.sim.images import FoilRays
 from veristem.sim.noise import electrons_per_pixel
 from veristem.sim.pattern import Pattern, pattern_of
+from veristem.sim.rays import Illumination
 from veristem.sim.scan import relative_current
 from veristem.sim.specimen import Specimen
 
@@ -53,7 +54,7 @@ class Patterns:
         For what patterns are not made of: particles, aberrations, tilts, errors of the scan, a source with a size.
     """
 
-    def __init__(self, recipe: Recipe, specimen: Specimen | Film | None):
+    def __init__(self, recipe: Recipe, specimen: Specimen | None):
         microscope, scan, table = recipe.microscope, recipe.scan, recipe.specimen
         self.detector = check_pixelated(recipe)
         assert isinstance(table, Dislocations)
@@ -64,18 +65,18 @@ class Patterns:
         self.foil = None
         if specimen is None:
             # without a crystal only the direct beam is left
-            g, beams, s0, thickness = np.array([1e-3, 0.0]), 2, 0.0, 1.0
+            light = Illumination(alpha, np.array([1e-3, 0.0]), electron_wavelength_nm(energy), 0.0, 1.0)
         else:
-            g, beams, s0, thickness = specimen.g_per_nm[:2], table.beams, specimen.s0_per_nm, specimen.thickness_nm
-        self.pattern: Pattern = pattern_of(
-            self.detector, alpha, g, electron_wavelength_nm(energy), s0, thickness, beams
-        )
+            light = specimen.illumination(microscope)
+        self.pattern: Pattern = pattern_of(self.detector, light)
         matrix = self.pattern.matrix
         self._matrix = matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
         self._background = np.zeros(self.detector.shape)
         if specimen is not None:
             self._background = self.pattern.background.reshape(self.detector.shape)
-            self.foil = Foil(specimen, microscope, scan.pixel_nm, scan.shape, beams, self.pattern.steepest_rad)
+            self.foil = FoilRays(
+                specimen, microscope, scan.pixel_nm, scan.shape, specimen.beams, self.pattern.steepest_rad
+            )
 
     @property
     def slab_rows(self) -> int:
@@ -178,7 +179,7 @@ def counter(recipe: Recipe, brightest: float) -> tuple[int, np.dtype]:
 
 
 def simulate_scan(
-    specimen: Specimen | Film,
+    specimen: Specimen,
     recipe: Recipe,
     rng: np.random.Generator,
     folder: Path,

@@ -3,7 +3,7 @@
 A shift R across a sheet with unit normal n is a distortion R n_j delta(distance to the sheet), so that a ray that
 crosses it gains the phase 2 pi g·R, as in `contrast.faults`, from whatever side and at whatever angle. Sheets are as
 sharp as a voxel, which does for the ribbon between two partials; a wide inclined fault would lose contrast (a tenth of
-the fringes in slices of 1 nm). Boundaries of regions are therefore exact, `regions.faults`.
+the fringes in slices of 1 nm). Boundaries of regions are therefore exact, `grains.faults`.
 """
 
 from __future__ import annotations

@@ -93,14 +93,14 @@ def tiny() -> str:
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory) -> Path:
     """Folder with the three files of a small simulation with seed SEED; not to be written to."""
-    from veristem.bench.study.cell import simulate
     from veristem.bench.commands.options import values_of
     from veristem.bench.files.simulation import save_simulation
     from veristem.datasets.recipe import load_recipe
+    from veristem.sim.simulate import simulate_recipe
 
     folder = tmp_path_factory.mktemp("simulated")
     recipe = load_recipe("cantor-stereo").with_values(values_of([*SMALL, f"recipe.seed={SEED}"]))
-    save_simulation(folder, *simulate(recipe)[:2])
+    save_simulation(folder, *simulate_recipe(recipe)[:2])
     return folder
 
 
@@ -167,13 +167,13 @@ def foil_with_line():
     """A function that makes a foil of 100 nm with one line, g along y and b along g with g·b = 1, from its ends."""
     from veristem.datasets.crystal import load_material
     from veristem.datasets.network import DislocationNetwork
-    from veristem.sim.specimen import Specimen
+    from veristem.sim.foil import Foil
 
-    def make(ends_nm, side_nm: float = 128.0) -> Specimen:
+    def make(ends_nm, side_nm: float = 128.0) -> Foil:
         material = load_material("CoCrFeMnNi")
         g = np.array([0.0, np.linalg.norm(material.reciprocal_per_nm((0, 0, 2))), 0.0])
         network = DislocationNetwork.from_polyline(np.array(ends_nm, float), np.array([0, 1 / g[1], 0]))
-        return Specimen(network, material, (0, 0, 2), g, 0.0, (side_nm, side_nm), 100.0, 50.0)
+        return Foil(network, material, (0, 0, 2), g, 0.0, (side_nm, side_nm), 100.0, 50.0)
 
     return make
 
@@ -205,9 +205,9 @@ def small_4d(**values):
 
 def write_4d(recipe, folder, **options) -> np.ndarray:
     """Counts of a scan that was written and read again."""
-    from veristem.bench.study.cell import streams
     from veristem.datasets.formats.scans import read_scan
     from veristem.sim.scan4d import simulate_scan
+    from veristem.sim.simulate import streams
     from veristem.sim.specimen import make_specimen
 
     specimen_rng, noise = streams(recipe.recipe.seed)

@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 import pytest
 
-from veristem.bench.study import cell as bench_cell
 from veristem.bench.pages import demo as bench_demo
 from veristem.bench.scoring import metrics
+from veristem.bench.study import cell as bench_cell
 from veristem.bench.study.store import read_table
 from veristem.datasets import ParticleDispersion, PointSet
 from veristem.datasets.formats import read_particles, read_points, write_particles, write_points

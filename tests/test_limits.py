@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from veristem.bench.study.cell import simulate
 from veristem.bench.limits.points import point_limits
 from veristem.datasets import ParticleDispersion, ParticleTruth
 from veristem.datasets.recipe import load_recipe
 from veristem.sim.acquire import film_truth
 from veristem.sim.film import film_of
+from veristem.sim.simulate import simulate_recipe
 
 CELL, SIDE, PIXEL = 32, 14, 0.4  # pixels around each particle, particles along a side
 STEPS = np.array([0.02, 0.02, 0.5])  # nm, of the numerical derivatives by x, y and z
@@ -80,7 +80,7 @@ def test_the_limit_falls_with_dose_and_with_the_efficiency_of_the_detector():
     """Standard deviations go as 1 / sqrt(electrons) and 1 / sqrt(DQE), exactly."""
     values = {"scan.shape": [128, 128], "specimen.field_nm": [51.2, 51.2]}
     recipe = load_recipe("particles-small").with_values(values)
-    truth, longer = (simulate(recipe.with_values({"scan.dwell_us": dwell}))[0] for dwell in (10.0, 40.0))
+    truth, longer = (simulate_recipe(recipe.with_values({"scan.dwell_us": dwell}))[0] for dwell in (10.0, 40.0))
     assert isinstance(truth, ParticleTruth)
     assert isinstance(longer, ParticleTruth)
     limit = point_limits(truth)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from veristem.bench.study.cell import Cell, Made, run_cell
 from veristem.bench.limits.lines import LENGTH_NM, REACH_NM, LineLimits, depth_slopes, line_limits, moved_in_depth
 from veristem.bench.pages.folder import make_scene
+from veristem.bench.study.cell import Cell, Made, run_cell
 from veristem.datasets import CurveSet, DislocationNetwork, LineTruth
 from veristem.datasets.recipe import load_recipe
 from veristem.sim.acquire import acquire

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from veristem.bench.study.cell import simulate
 from veristem.bench.oracles import handed_in, true_alignment, true_line_matches
 from veristem.bench.scoring import score_curves
 from veristem.datasets import DislocationNetwork, InputError
@@ -16,6 +15,7 @@ from veristem.datasets.recipe import load_recipe
 from veristem.datasets.truth import LineTruth
 from veristem.recon.methods import run_method, without_oracles
 from veristem.recon.stereo.classical import reconstruct
+from veristem.sim.simulate import simulate_recipe
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def pair():
         "specimen.thickness_nm": 40.0, "specimen.field_nm": [64.0, 64.0], "specimen.network.density_per_m2": 5e14,
         "scan.shape": [32, 32], "scan.pixel_nm": 2.0,
     })  # fmt: skip
-    truth, acquisition, _ = simulate(recipe)
+    truth, acquisition, _ = simulate_recipe(recipe)
     line = np.array([[-20.0, 15.0, 5.0], [25.0, 50.0, 20.0], [80.0, 70.0, 35.0]])
     network = DislocationNetwork.from_polyline(line, np.array([0.0, 0.25, 0.0]))
     one = {"network": network, "g_dot_b": np.ones(2), "g_dot_bu": np.zeros(2), "visible": np.ones(2, bool)}

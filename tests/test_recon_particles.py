@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from veristem.bench.study.cell import simulate
 from veristem.bench.limits.points import point_limits
 from veristem.bench.oracles import true_detections, true_matches
 from veristem.bench.scoring import point_pair, score_points
@@ -18,6 +17,7 @@ from veristem.recon.particles.fit import Images, Spheres, fit, thickness
 from veristem.recon.particles.matched import detect, reconstruct
 from veristem.recon.particles.matching import match_points, triangulate_points
 from veristem.recon.particles.profile import RIM_PX, shade_profile
+from veristem.sim.simulate import simulate_recipe
 
 TILT = 0.0196
 QUADRANTS = TILT * np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
@@ -44,7 +44,7 @@ def whose(matches, owners):
 @pytest.fixture(scope="module")
 def crowded() -> tuple[ParticleTruth, Acquisition]:
     """A field of 205 nm at 20 mg/ml, with some overlap in every view."""
-    truth, acquisition, _ = simulate(load_recipe("particles-small"))
+    truth, acquisition, _ = simulate_recipe(load_recipe("particles-small"))
     assert isinstance(truth, ParticleTruth)
     return truth, acquisition
 
@@ -54,7 +54,7 @@ def sparse() -> tuple[ParticleTruth, Acquisition]:
     """A field of 307 nm at 6 mg/ml."""
     values = {"specimen.dispersion.concentration_mg_per_ml": 6.0, "specimen.field_nm": [307.2, 307.2]}
     recipe = load_recipe("particles-small").with_values(values | {"scan.shape": [768, 768]})
-    truth, acquisition, _ = simulate(recipe)
+    truth, acquisition, _ = simulate_recipe(recipe)
     assert isinstance(truth, ParticleTruth)
     return truth, acquisition
 

@@ -8,7 +8,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from veristem.bench.study.cell import streams
 from veristem.bench.oracles import true_contours
 from veristem.datasets import Acquisition, DislocationNetwork, InputError, LineTruth
 from veristem.datasets.detectors import DETECTORS
@@ -18,6 +17,7 @@ from veristem.datasets.recipe import load_recipe
 from veristem.recon.frames import crystal_from_specimen
 from veristem.recon.stereo.classical import reconstruct
 from veristem.recon.stereo.matching import epipolar_axes, match_contours
+from veristem.sim.simulate import streams
 from veristem.sim.specimen import make_specimen
 
 FIELD_NM, THICKNESS_NM, PIXEL_NM = 512.0, 200.0, 2.0

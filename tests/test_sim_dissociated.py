@@ -7,11 +7,12 @@ import pytest
 
 from veristem.datasets import InputError, load_material
 from veristem.datasets.recipe import Recipe
+from veristem.sim.foil import Foil
 from veristem.sim.networks import load_generator
 from veristem.sim.networks.dissociated import split, width_nm
 from veristem.sim.networks.population import Population
 from veristem.sim.rays import ray_beta
-from veristem.sim.specimen import Specimen, make_specimen
+from veristem.sim.specimen import make_specimen
 
 FCC = ("Al", "CoCrFeMnNi", "Cu", "Ni")
 
@@ -83,7 +84,7 @@ def test_a_ray_through_the_ribbon_is_as_shifted_as_one_beside_it(sign):
     for hkl in ((1, 1, -1), (2, 0, 0)):
         g = frame @ material.reciprocal_per_nm(hkl)
         for made, places in ((wide, (40.0, 150.0, 260.0)), (pair, (60.0, 240.0))):
-            specimen = Specimen(
+            specimen = Foil(
                 made.network, material, hkl, g, 0.0, (300.0, 60.0), 800.0, 400.0, False,
                 triangles_nm=made.triangles_nm, shifts_nm=made.shifts_nm,
             )  # fmt: skip

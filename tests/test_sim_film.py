@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from veristem.bench.study.cell import simulate
 from veristem.datasets import InputError, ParticleDispersion, ParticleTruth
 from veristem.datasets.geometry import Region, project
 from veristem.datasets.recipe import load_recipe
@@ -13,6 +12,7 @@ from veristem.sim import film as film_module
 from veristem.sim.contrast.mass_thickness import Rays, fisher_information, shade_image
 from veristem.sim.contrast.scattering import GOLD, ICE, angular_density, arrival, elastic_per_nm, inelastic_per_nm
 from veristem.sim.film import film_of
+from veristem.sim.simulate import simulate_recipe
 
 PIXEL, SHAPE = 0.4, (64, 64)
 QUADRANT = Region((0.0, 0.0), 0.028, 0.014, -np.pi / 4, np.pi / 2)
@@ -112,7 +112,7 @@ def test_finer_rays_change_nothing(monkeypatch):
     specimen, recipe = film([[12.8, 12.8, 4.0], [10.0, 14.0, 150.0]])
     coarse = specimen.region_image(QUADRANT, recipe.microscope, PIXEL, SHAPE)
     monkeypatch.setattr(film_module, "_STEP", 0.25)
-    specimen.images.clear()
+    specimen.imaged.clear()
     fine = specimen.region_image(QUADRANT, recipe.microscope, PIXEL, SHAPE)
     assert np.abs(fine - coarse).max() < 2e-3 * coarse.max()
 
@@ -170,7 +170,7 @@ def test_information_is_that_of_numerical_derivatives():
 
 def test_truth_lies_in_the_noiseless_image():
     """A truth particle, projected, lies on a dark spot of the expected counts of every view."""
-    truth, acquisition, _ = simulate(small(specimen__dispersion__concentration_mg_per_ml=10.0, recipe__seed=3))
+    truth, acquisition, _ = simulate_recipe(small(specimen__dispersion__concentration_mg_per_ml=10.0, recipe__seed=3))
     assert isinstance(truth, ParticleTruth)
     assert acquisition.kind == "particles"
     assert len(truth.particles.radii_nm) > 0
@@ -183,9 +183,9 @@ def test_truth_lies_in_the_noiseless_image():
 
 def test_the_same_seed_gives_the_same_counts_and_dose_only_scales():
     """Counts depend on the recipe alone; expected counts are linear in the dwell time."""
-    first, second = (simulate(small(recipe__seed=5)) for _ in range(2))
+    first, second = (simulate_recipe(small(recipe__seed=5)) for _ in range(2))
     assert (first[1].views == second[1].views).all()
-    longer = simulate(small(recipe__seed=5, scan__dwell_us=20.0))[0]
+    longer = simulate_recipe(small(recipe__seed=5, scan__dwell_us=20.0))[0]
     assert longer.expected == pytest.approx(2 * first[0].expected, rel=1e-6)
 
 
@@ -194,11 +194,11 @@ def test_particles_of_a_file_are_put_into_the_film(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("x_nm,y_nm,z_nm,radius_nm\n-5,-5,-20,2\n5,5,20,2\n")
     recipe = small(specimen__dispersion={"file": str(path)}, specimen__thickness_nm=60.0)
-    truth, _, specimen = simulate(recipe)
+    truth, _, specimen = simulate_recipe(recipe)
     assert len(specimen.notes) == 1
     assert np.ptp(truth.particles.centers_nm, axis=0) == pytest.approx([10, 10, 40])
     with pytest.raises(InputError, match="outside a film of 30 nm"):
-        simulate(recipe.with_values({"specimen.thickness_nm": 30.0}))
+        simulate_recipe(recipe.with_values({"specimen.thickness_nm": 30.0}))
 
 
 def test_two_particles_on_one_spot_are_refused(tmp_path):
@@ -206,7 +206,7 @@ def test_two_particles_on_one_spot_are_refused(tmp_path):
     path = tmp_path / "twice.csv"
     path.write_text("x_nm,y_nm,z_nm,radius_nm\n5,5,20,2\n9,9,20,2\n5,5,20,2\n")
     with pytest.raises(InputError, match="particles 1 and 3 at the same place"):
-        simulate(small(specimen__dispersion={"file": str(path)}))
+        simulate_recipe(small(specimen__dispersion={"file": str(path)}))
 
 
 @pytest.mark.parametrize(

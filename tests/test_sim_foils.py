@@ -12,11 +12,12 @@ from veristem.datasets.geometry import Region
 from veristem.datasets.recipe import Microscope, Recipe
 from veristem.sim.acquire import acquire
 from veristem.sim.contrast import Extinction, Fault, two_beam
+from veristem.sim.foil import Foil
+from veristem.sim.grains import Grains
 from veristem.sim.images import region_image
 from veristem.sim.networks.foil import cut_below
-from veristem.sim.regions import Regions
 from veristem.sim.shape import Shape
-from veristem.sim.specimen import Specimen, make_specimen
+from veristem.sim.specimen import make_specimen
 from veristem.sim.statistics import line_statistics
 
 MATERIAL = load_material("CoCrFeMnNi")
@@ -38,13 +39,13 @@ def make(seed: int = 0, **values):
     return make_specimen(recipe, np.random.default_rng(seed)), recipe
 
 
-def empty(thickness_nm: float = 100.0, **more) -> Specimen:
+def empty(thickness_nm: float = 100.0, **more) -> Foil:
     """A foil whose only line carries next to nothing."""
     line = DislocationNetwork.from_polyline(np.array([[-150.0, -150, 0], [-150, -150, thickness_nm]]), [0, 1e-12, 0])
-    return Specimen(line, MATERIAL, (0, 0, 2), G, 0.01, (128.0, 128.0), thickness_nm, thickness_nm / 2, **more)
+    return Foil(line, MATERIAL, (0, 0, 2), G, 0.01, (128.0, 128.0), thickness_nm, thickness_nm / 2, **more)
 
 
-def image(specimen: Specimen) -> np.ndarray:
+def image(specimen: Foil) -> np.ndarray:
     """Share of the rays of a narrow disc that comes out, 32 x 32 pixels of 4 nm."""
     microscope = Microscope(convergence_mrad=0.2)
     return region_image(specimen, Region((0.0, 0.0), 2e-4), microscope, 4.0, (32, 32))
@@ -73,7 +74,7 @@ def test_a_sheet_shows_the_fringes_of_two_beams():
 
 def test_a_region_has_its_own_excitation_error():
     """Two lamellae, one over the other: the ray passes s of the first, the shift, and s of the second."""
-    regions = Regions(
+    regions = Grains(
         np.array([128.0, 128, 100]),
         np.array([[64.0, 64, 10], [64, 64, 70]]),
         np.array([0.0, 0.02]),
@@ -92,7 +93,7 @@ def test_a_region_has_its_own_excitation_error():
 def test_rays_gain_the_difference_of_two_regions(theta):
     """From the region of the entrance to that of the exit, at whatever angle, through as many others as there are."""
     rng = np.random.default_rng(3)
-    regions = Regions(np.array([100.0, 100, 100]), rng.uniform(0, 100, (5, 3)), np.zeros(5), rng.uniform(size=5), None)
+    regions = Grains(np.array([100.0, 100, 100]), rng.uniform(0, 100, (5, 3)), np.zeros(5), rng.uniform(size=5), None)
     found = sum(
         np.where(np.isfinite(f.depth_slices), f.phase, 0) for f in regions.faults(theta, 1, 50.0, 4.0, (25, 25), 2.0)
     )
@@ -111,7 +112,7 @@ def test_rays_gain_the_difference_of_two_regions(theta):
 def test_a_shifted_grain_shows_the_fringes_of_its_boundary():
     """An inclined boundary with a shift and no tilt against two_beam with that fault: exact."""
     seeds = np.array([[64.0, 64, 50], [64, 64, 50]]) + np.array([[0, 8.0, -40], [0, -8, 40]])
-    regions = Regions(np.array([128.0, 128, 100]), seeds, np.zeros(2), np.array([0, 1 / 3]), np.zeros(2))
+    regions = Grains(np.array([128.0, 128, 100]), seeds, np.zeros(2), np.array([0, 1 / 3]), np.zeros(2))
     y = (np.arange(32)[:, None] + 0.5) * 4
     depth = np.broadcast_to((50 + (y - 64) * 16 / 80) / 0.5, (32, 32))
     wanted = expected(0.01, faults=[Fault(depth, 1 / 3)])
@@ -124,7 +125,7 @@ def test_a_shifted_grain_shows_the_fringes_of_its_boundary():
 def test_lines_split_at_boundaries_are_the_same_lines(seed):
     """Length and conservation stay; each piece lies in one region; a stopped line lies in one region alone."""
     rng = np.random.default_rng(seed)
-    regions = Regions(np.full(3, 100.0), rng.uniform(0, 100, (6, 3)), np.zeros(6), np.zeros(6), np.zeros(6, int))
+    regions = Grains(np.full(3, 100.0), rng.uniform(0, 100, (6, 3)), np.zeros(6), np.zeros(6), np.zeros(6, int))
     line = DislocationNetwork.from_polyline(np.cumsum(rng.normal(0, 12, (20, 3)), axis=0) + 50, np.array([0, 0.25, 0]))
     pieces = regions.split(line)
     pieces.check_conservation()
@@ -144,7 +145,7 @@ def test_lines_stop_at_boundaries_or_pass():
     """With stopped = 1 no line is in two lamellae, with 0 many are; the density is met all the same."""
     for stopped in (0.0, 1.0):
         specimen, _ = make(specimen__regions={"kind": "lamellae", "size_nm": 80.0, "stopped": stopped})
-        regions = specimen.regions
+        regions = specimen.grains
         assert regions is not None
         lines = [regions.of(chain[1:-1]) for chain in specimen.network.chains() if len(chain) > 3]
         crossing = np.mean([len(np.unique(line)) > 1 for line in lines])
@@ -160,7 +161,7 @@ def test_pile_ups_stand_at_boundaries():
     specimen, _ = make(
         specimen__regions=values, specimen__network={"generator": "pile_up", "density_per_m2": 4e14}, seed=1
     )
-    regions = specimen.regions
+    regions = specimen.grains
     assert regions is not None
     chains = [chain for chain in specimen.network.chains() if len(chain) > 3]
     apart = []
@@ -178,7 +179,7 @@ def test_variants_have_lines_of_their_own():
     specimen, _ = make(
         specimen__material="gamma-TiAl", specimen__regions=values, specimen__network__density_per_m2=2e14
     )
-    regions, network = specimen.regions, specimen.foil_network()
+    regions, network = specimen.grains, specimen.foil_network()
     assert regions is not None
     assert set(regions.variant) == {0, 1, 2}
     variant = regions.variant[regions.of(np.mean(network.ends_nm(), axis=0))]
@@ -199,7 +200,7 @@ def test_boundaries_are_a_class_of_their_own():
     assert (truth.labels == 3).any(axis=(1, 2)).all()
     assert 0.01 < (truth.labels == 3).mean() < 0.6
     away = truth.labels == 0
-    regions = specimen.regions
+    regions = specimen.grains
     assert regions is not None
     y, x = ((np.arange(64) + 0.5) * 4 for _ in range(2))
     for z in (1.0, 50.0, 99.0):  # along the rays of pixels without label the region stays the same

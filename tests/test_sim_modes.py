@@ -6,17 +6,17 @@ import dataclasses
 
 import numpy as np
 import pytest
-
 from validation.images import columns
 from validation.modes import adf_image, phonon_share
+
 from veristem.datasets import DislocationNetwork, InputError, load_material
 from veristem.datasets.crystal import electron_wavelength_nm
 from veristem.datasets.geometry import Region
 from veristem.datasets.recipe import Microscope
 from veristem.sim.contrast import Extinction, Row, systematic_row, two_beam
+from veristem.sim.foil import Foil
 from veristem.sim.images import region_image
 from veristem.sim.rays import row_orders
-from veristem.sim.specimen import Specimen
 
 MATERIAL = load_material("CoCrFeMnNi")
 WAVELENGTH = electron_wavelength_nm(200.0)
@@ -29,7 +29,7 @@ DARK = Region((0.0, float(WAVELENGTH * G[1])), 1e-3)
 CLEAR = Extinction(44.5)
 
 
-class Foil(Specimen):
+class Foil(Foil):
     """A foil whose extinction a test chooses."""
 
     chosen: Extinction | None = None
@@ -38,7 +38,7 @@ class Foil(Specimen):
         return self.chosen or super().extinction(energy_keV, loss_collected_fraction)
 
 
-def foil(s0: float = 0.0, extinction: Extinction | None = None, strength: float = 1.0) -> Specimen:
+def foil(s0: float = 0.0, extinction: Extinction | None = None, strength: float = 1.0) -> Foil:
     """A line in the foil at mid-depth and one from face to face, g·b = strength."""
     b = np.array([0, strength / G[1], 0])
     lines = [[[32.0, -300, 50], [32, 364, 50]], [[80.0, 32, 0], [112, 40, 100]]]

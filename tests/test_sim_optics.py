@@ -16,7 +16,7 @@ from veristem.datasets.recipe import Recipe, load_recipe
 from veristem.sim.acquire import acquire
 from veristem.sim.film import film_of
 from veristem.sim.images import foil_images, region_image
-from veristem.sim.optics import Landing, finest_rad, landing_nm, source_blurred
+from veristem.sim.optics import AberratedImage, aberration_shift_nm, finest_rad, source_blurred
 
 PIXEL = 0.4
 ANY = {
@@ -78,8 +78,8 @@ def test_a_sub_aperture_moves_by_its_mean_displacement(center, radius, azimuth_d
     region, cone = Region((theta[0], theta[1]), rho), theta @ theta + 1.0
     aberrations = Aberrations(C10_nm=150.0, C30_mm=0.05)
     wanted = 150.0 * theta + 0.05e6 * theta * (theta @ theta + rho**2)
-    np.testing.assert_allclose(landing_nm(aberrations, region, cone)[0], wanted, atol=0.02 * PIXEL)
-    landing = Landing((256, 256), PIXEL)
+    np.testing.assert_allclose(aberration_shift_nm(aberrations, region, cone)[0], wanted, atol=0.02 * PIXEL)
+    landing = AberratedImage((256, 256), PIXEL)
     point = np.zeros((256, 256))
     point[128, 128] = 1.0
     delta = aberrations.displacement_nm(region.directions(cone, 100))
@@ -154,7 +154,7 @@ def test_a_foil_is_moved_and_blurred_ray_by_ray(foil_with_line):
     wide = Region((0.0, 0.0), 0.03)
     defocused = foil_images(line, [wide], lens, 2.0, shape, rim=8)[0].share[8:-8, 8:-8]
     line.focus_nm -= 100.0
-    line.images.clear()
+    line.imaged.clear()
     np.testing.assert_allclose(
         region_image(line, wide, Microscope(), 2.0, shape), defocused, atol=0.06 * np.ptp(defocused)
     )

@@ -15,10 +15,10 @@ from veristem.datasets.recipe import Microscope
 from veristem.sim.contrast.howie_whelan import Extinction, two_beam
 from veristem.sim.elasticity.segment import segment_distortion
 from veristem.sim.elasticity.voxels import Strain
+from veristem.sim.foil import Foil
 from veristem.sim.images import region_image
 from veristem.sim.networks.foil import continued
 from veristem.sim.rays import bundles, margin_pixels, ray_beta
-from veristem.sim.specimen import Specimen
 
 MATERIAL = load_material("CoCrFeMnNi")
 WAVELENGTH = electron_wavelength_nm(200.0)
@@ -27,11 +27,11 @@ ALPHA = 91e-3
 PIXEL = 2.0
 
 
-def one_line(ends_nm, thickness_nm: float, side_nm: float, tilt_deg: float) -> Specimen:
+def one_line(ends_nm, thickness_nm: float, side_nm: float, tilt_deg: float) -> Foil:
     """A foil with one line with g·b = 1, b along g."""
     network = DislocationNetwork.from_polyline(np.array(ends_nm, float), np.array([0, 1 / G[1], 0]))
     s0 = G[1] * np.sin(np.radians(tilt_deg))
-    return Specimen(network, MATERIAL, (0, 0, 2), G, s0, (side_nm, side_nm), thickness_nm, thickness_nm / 2)
+    return Foil(network, MATERIAL, (0, 0, 2), G, s0, (side_nm, side_nm), thickness_nm, thickness_nm / 2)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_both_ends_of_two_beams_are_flat_without_absorption():
     np.testing.assert_allclose(image / region.fraction(ALPHA), 1, atol=2e-3)
 
 
-def systematic_row(line: Specimen, extinction: Extinction, theta: np.ndarray, x: np.ndarray, y: float, dz: float = 2.5):
+def systematic_row(line: Foil, extinction: Extinction, theta: np.ndarray, x: np.ndarray, y: float, dz: float = 2.5):
     """Nine beams (-4 ... 4) for a row of pixels; also the two-beam sums over the same rays.
 
     Couplings of 2g, 3g, ... follow xi ~ h^2 + 3.9, which fits copper's tabled 111, 200 and 220 to 2 %. Returns the

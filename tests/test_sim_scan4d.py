@@ -14,12 +14,12 @@ import pytest
 import zarr
 from scipy import stats
 
-from veristem.bench.study.cell import streams
 from veristem.datasets import InputError
 from veristem.datasets.geometry import disjoint
 from veristem.sim.acquire import acquire
 from veristem.sim.counts import draw_counts
 from veristem.sim.scan4d import Patterns, simulate_scan
+from veristem.sim.simulate import streams
 from veristem.sim.specimen import make_specimen
 
 

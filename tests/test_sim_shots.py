@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from veristem.bench.study.cell import simulate
 from veristem.bench.oracles import true_contours
 from veristem.bench.scoring import score_curves
 from veristem.datasets import InputError, ParticleDispersion
@@ -22,6 +21,7 @@ from veristem.sim.acquire import acquire
 from veristem.sim.film import Film, film_of
 from veristem.sim.images import foil_images, region_image
 from veristem.sim.scan import displacement_nm, relative_current, sampled
+from veristem.sim.simulate import simulate_recipe
 from veristem.sim.specimen import make_specimen
 
 PIXEL = 0.4
@@ -123,8 +123,8 @@ def test_jitter_is_common_to_views_taken_at_once_alone(kind):
     recipe = load_recipe("cantor-small").with_values(
         {"microscope.detector": detector, "scan.jitter_nm": 3.0, "microscope.current_noise": 0.01}
     )
-    shaken = simulate(recipe)[0].expected
-    still = simulate(recipe.with_values({"scan.jitter_nm": 0.0, "microscope.current_noise": 0.0}))[0].expected
+    shaken = simulate_recipe(recipe)[0].expected
+    still = simulate_recipe(recipe.with_values({"scan.jitter_nm": 0.0, "microscope.current_noise": 0.0}))[0].expected
     first, second = (shaken - still).reshape(2, -1)
     assert np.std(first) > 0.005 * still.mean()
     alike = np.corrcoef(first, second)[0, 1]
@@ -167,18 +167,18 @@ def test_the_image_is_sampled_where_the_beam_was():
 def test_errors_change_neither_the_specimen_nor_the_counting_of_others():
     """Imperfections that are off leave every count as it was; the truth keeps the nominal lines."""
     recipe = load_recipe("cantor-small")
-    truth, acquisition, _ = simulate(recipe)
-    moved, shaken, _ = simulate(recipe.with_values({"scan.jitter_nm": 1.0, "stage.angle_error_deg": 0.0}))
+    truth, acquisition, _ = simulate_recipe(recipe)
+    moved, shaken, _ = simulate_recipe(recipe.with_values({"scan.jitter_nm": 1.0, "stage.angle_error_deg": 0.0}))
     np.testing.assert_array_equal(truth.network.nodes_nm, moved.network.nodes_nm)
     assert (acquisition.views != shaken.views).any()
-    again = simulate(recipe.with_values({"scan.drift_nm_per_s": 0.0}))[1]
+    again = simulate_recipe(recipe.with_values({"scan.drift_nm_per_s": 0.0}))[1]
     np.testing.assert_array_equal(acquisition.views, again.views)
 
 
 def test_a_tilted_pair_is_reconstructed():
     """From true contours stereo-classical finds the depths: foreshortening, 2 % here, is taken out."""
     values = {"stage.tilts_deg": [-12.0, 12.0], "microscope.detector": {"kind": "annular", "outer_mrad": 10.0}}
-    truth, acquisition, _ = simulate(load_recipe("cantor-small").with_values(values))
+    truth, acquisition, _ = simulate_recipe(load_recipe("cantor-small").with_values(values))
     np.testing.assert_allclose(np.degrees(acquisition.directions_rad[:, 0]), [12.0, -12.0], atol=2e-3)
     contours = true_contours(truth, acquisition, np.random.default_rng(0))
     scores = score_curves(truth, reconstruct(acquisition, contours=contours))
@@ -232,7 +232,7 @@ def test_segments_add_up_to_the_annulus_and_are_made_of_virtual_pixels(name, seg
     def images(regions):
         raster = (recipe.scan.pixel_nm, recipe.scan.shape)
         if isinstance(specimen, Film):
-            return np.array([i.share for i in specimen.views(regions, recipe.microscope, *raster)])
+            return np.array([i.share for i in specimen.images(regions, recipe.microscope, *raster)])
         return np.array([i.share for i in foil_images(specimen, regions, recipe.microscope, *raster)])
 
     def cells(rings, spokes):

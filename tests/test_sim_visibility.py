@@ -11,8 +11,8 @@ from veristem.datasets import DislocationNetwork, load_material
 from veristem.datasets.crystal import material_names
 from veristem.datasets.geometry import Region, specimen_from_crystal
 from veristem.datasets.recipe import Microscope
+from veristem.sim.foil import Foil
 from veristem.sim.images import region_image
-from veristem.sim.specimen import Specimen
 from veristem.sim.visibility import visibility
 
 THICKNESS, SIDE, PIXEL = 80.0, 96.0, 4.0
@@ -48,7 +48,7 @@ def image_of(material, hkl, g, burgers) -> np.ndarray:
     network = DislocationNetwork.from_polyline(ends, burgers)
     s0 = np.linalg.norm(g) * np.sin(np.radians(0.14))
     relaxed = False  # a face bends the lattice about a screw that meets it aslant, seen whatever g·b is
-    specimen = Specimen(network, material, hkl, g, s0, (SIDE, SIDE), THICKNESS, THICKNESS / 2, relaxed)
+    specimen = Foil(network, material, hkl, g, s0, (SIDE, SIDE), THICKNESS, THICKNESS / 2, relaxed)
     return region_image(specimen, REGION, MICROSCOPE, PIXEL, (24, 24))
 
 

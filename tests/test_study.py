@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from veristem.bench.study import cell as bench_cell
 from veristem.bench.study import runner as bench_study
 from veristem.bench.study.key import cell_key
-from veristem.bench.study.store import read_table
 from veristem.bench.study.runner import batches, list_cells, run_study
+from veristem.bench.study.store import read_table
 from veristem.datasets import InputError
 from veristem.datasets.recipe import Recipe, Study, load_recipe
 from veristem.datasets.results import TIMES, schema, score_columns
@@ -107,7 +107,7 @@ def test_a_second_run_starts_nothing(results, monkeypatch):
     """What is finished stays finished, failures too, and the table is the same to the last byte."""
     folder, table = results
     before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in (folder / "parts").iterdir()}
-    monkeypatch.setattr(bench_cell, "simulate", lambda *_: pytest.fail("simulated again"))
+    monkeypatch.setattr(bench_cell, "simulate_recipe", lambda *_: pytest.fail("simulated again"))
     again = run_study(STUDY, RECIPE, folder, lambda *_: pytest.fail("something was run"))
     assert before == {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in (folder / "parts").iterdir()}
     pd.testing.assert_frame_equal(again, table)
@@ -235,7 +235,7 @@ def test_images_do_not_depend_on_what_was_made_before(base, path, value):
     assert made.pair is not None
     before = made.pair[0].expected
     other = base.with_values({path: value})
-    fresh = bench_cell.simulate(other)[0].expected
+    fresh = bench_cell.simulate_recipe(other)[0].expected
     assert np.array_equal(bench_cell._pair(other, made)[0].expected, fresh)
     assert not np.array_equal(before, fresh)
 
@@ -372,13 +372,13 @@ def test_a_row_serves_another_study(results, tmp_path):
 def test_truth_and_images_are_made_once(tmp_path, monkeypatch):
     """For all methods of a condition one acquisition, for all doses of a seed one specimen; failures too."""
     made = []
-    simulate = bench_cell.simulate
+    simulate = bench_cell.simulate_recipe
 
     def counted(recipe, specimen):
         made.append(specimen is not None)
         return simulate(recipe, specimen)
 
-    monkeypatch.setattr(bench_cell, "simulate", counted)
+    monkeypatch.setattr(bench_cell, "simulate_recipe", counted)
     run_study(STUDY, RECIPE, tmp_path / "fine")
     assert made == [False, True, False, True]
     made.clear()

@@ -18,8 +18,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from veristem.bench.study.store import read_table
 from veristem.bench.study.runner import run_study
+from veristem.bench.study.store import read_table
 from veristem.datasets.recipe import load_recipe, load_study
 from veristem.datasets.results import TIMES
 

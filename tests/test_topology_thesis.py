@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from veristem.bench.study.cell import simulate
 from veristem.bench.topology.ranking import rank_scores
 from veristem.bench.topology.thesis import GRID_NM, ROWS, masks, table
 from veristem.bench.topology.thesis_figure import thesis_figure
 from veristem.datasets import DislocationNetwork
 from veristem.datasets.recipe import load_recipe
 from veristem.datasets.truth import LineTruth
+from veristem.sim.simulate import simulate_recipe
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -49,7 +49,7 @@ def test_masks_lie_on_one_grid_whatever_the_pixels(pixel_nm):
         "specimen.field_nm": [128.0, 128.0], "specimen.thickness_nm": 20.0, "specimen.network.density_per_m2": 2e14,
         "scan.shape": [int(128 / pixel_nm)] * 2, "scan.pixel_nm": pixel_nm,
     })  # fmt: skip
-    truth, acquisition, _ = simulate(recipe)
+    truth, acquisition, _ = simulate_recipe(recipe)
     assert isinstance(truth, LineTruth)
     ends = np.array([[0.0, 64.0, 10.0], [128.0, 64.0, 10.0]])
     network = DislocationNetwork.from_polyline(ends, np.array([0.0, 0.25, 0.0]))

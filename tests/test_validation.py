@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from validation import CHECKS
 from validation.page import picture, write_page
 

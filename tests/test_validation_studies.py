@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from validation import angles, beams, faces
+
 from veristem.datasets.recipe import load_recipe
 from veristem.sim.specimen import Specimen, make_specimen
 

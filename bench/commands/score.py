@@ -41,9 +41,8 @@ def score(
 
     Example: veristem score run/truth.h5 run/mine.vtp --tolerance-nm 20 --full-limits
     """
-    from veristem.bench.study.cell import full_line_limits
+    from veristem.bench.limits.lines import full_line_limits, line_limits
     from veristem.bench.metrics.extents import mismatch
-    from veristem.bench.limits.lines import line_limits
     from veristem.bench.pages.folder import read_truth_file
     from veristem.bench.scoring import junction_table
     from veristem.bench.scoring import score as run

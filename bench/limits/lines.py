@@ -14,9 +14,11 @@ from veristem.datasets.recipe import Recipe
 from veristem.datasets.truth import LineTruth
 from veristem.recon.stereo.matching import resample
 from veristem.sim.acquire import acquire
+from veristem.sim.foil import Foil
 from veristem.sim.networks.foil import deeper
 from veristem.sim.noise import mean_and_variance
-from veristem.sim.specimen import Specimen
+from veristem.sim.simulate import streams
+from veristem.sim.specimen import make_specimen
 
 LENGTH_NM = 20.0  # of line that a limit is given for: information grows with it, the error falls as its root
 REACH_NM = 15.0  # of the image of a line to both sides
@@ -138,12 +140,21 @@ def line_limits(truth: LineTruth, slopes: np.ndarray | None = None) -> LineLimit
     return LineLimits(points, piece, length, psi, *limits)
 
 
-def depth_slopes(moved: Sequence[Specimen], recipe: Recipe, rng: np.random.Generator) -> np.ndarray | None:
+def full_line_limits(truth: LineTruth) -> LineLimits:
+    """Limits of a truth with what contrast tells of depth: its specimen is made again and imaged twice more."""
+    recipe = Recipe.from_table(truth.recipe, "recipe of the truth")
+    specimen_rng, noise_rng = streams(recipe.recipe.seed)
+    foil = make_specimen(recipe, specimen_rng)
+    assert isinstance(foil, Foil)
+    return line_limits(truth, depth_slopes(moved_in_depth(foil), recipe, noise_rng))
+
+
+def depth_slopes(moved: Sequence[Foil], recipe: Recipe, rng: np.random.Generator) -> np.ndarray | None:
     """Change (V, Y, X) of the expected counts when all lines lie deeper [1/nm]: parallax and contrast.
 
     Parameters
     ----------
-    moved : two Specimens
+    moved : two Foils
         `moved_in_depth`; without them None is returned.
     recipe : Recipe
         Its microscope, scan and stage.
@@ -156,16 +167,16 @@ def depth_slopes(moved: Sequence[Specimen], recipe: Recipe, rng: np.random.Gener
     return (second - first) / (2 * _SHIFT_NM)
 
 
-def moved_in_depth(specimen: Specimen) -> list[Specimen]:
+def moved_in_depth(foil: Foil) -> list[Foil]:
     """The foil with all its lines a nanometre higher, and deeper; its faces stay. Of an uneven foil nothing: ()."""
-    if specimen.shape.uneven:
+    if foil.shape.uneven:
         return []
     return [
         replace(
-            specimen,
-            network=deeper(specimen.network, step, specimen.thickness_nm),
-            triangles_nm=specimen.triangles_nm + np.array([0.0, 0.0, step]),
-            images={},
+            foil,
+            network=deeper(foil.network, step, foil.thickness_nm),
+            triangles_nm=foil.triangles_nm + np.array([0.0, 0.0, step]),
+            imaged={},
             _strains={},
         )
         for step in (-_SHIFT_NM, _SHIFT_NM)

@@ -13,7 +13,7 @@ from veristem.datasets.truth import ParticleTruth
 from veristem.sim.contrast.mass_thickness import fisher_information
 from veristem.sim.film import film_of
 from veristem.sim.noise import mean_and_variance
-from veristem.sim.optics import landing_nm
+from veristem.sim.optics import aberration_shift_nm
 
 
 def point_limits(truth: ParticleTruth) -> np.ndarray:
@@ -38,7 +38,7 @@ def point_limits(truth: ParticleTruth) -> np.ndarray:
     views = product(recipe.stage.angles_deg, microscope.detector.regions(recipe.kikuchi_azimuth_rad))
     for view, ((angle, region), expected) in enumerate(zip(views, truth.expected)):
         tilt = Tilt(float(np.radians(angle)), recipe.tilt_axis_rad)
-        shift, _ = landing_nm(microscope.aberrations, region, alpha)  # stands in the map to the image
+        shift, _ = aberration_shift_nm(microscope.aberrations, region, alpha)  # stands in the map to the image
         (rays,), _ = film.rays([region], microscope, pixel, tilt, [shift])
         to_image = None if truth.to_image is None else truth.to_image[view]
         places = film.seen_nm(truth.particles.centers_nm, tilt, to_image)

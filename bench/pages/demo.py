@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from veristem.bench.study.cell import simulate
-from veristem.bench.study.facts import versions
 from veristem.bench.files.simulation import save_reconstruction, save_simulation
 from veristem.bench.pages.folder import make_scene, run_facts, save_page, sentence
-from veristem.bench.study.store import make_folder
+from veristem.bench.study.facts import versions
 from veristem.bench.study.runner import run_study
+from veristem.bench.study.store import make_folder
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.crystal import load_material
 from veristem.datasets.errors import InputError
@@ -24,6 +23,7 @@ from veristem.datasets.recipe import Recipe, load_recipe, load_study
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 from veristem.recon.methods import DEFAULT, run_method
 from veristem.sim.networks.from_file import guess_material, read_bulk
+from veristem.sim.simulate import simulate_recipe
 
 _MOST_PIXELS = 2048
 
@@ -139,7 +139,7 @@ def _lines(folder: Path, network: Path | None, material: str | None, values: dic
     assert study.tolerance_nm is not None
     study = study.changed({"tolerance_nm": min(study.tolerance_nm, min(recipe.specimen.field_nm) / 25)})
 
-    truth, acquisition, specimen = simulate(recipe)
+    truth, acquisition, specimen = simulate_recipe(recipe)
     assert isinstance(truth, LineTruth)
     notes += specimen.notes
     lengths = truth.network.lengths_nm
@@ -162,7 +162,7 @@ def _particles(folder: Path, particles: Path | None, values: dict, say, progress
         study = study.changed({"seeds": 1})
     varied = {key: value for key, value in values.items() if key not in study.axes}
     recipe, base = recipe.with_values(values), base.with_values(varied)
-    truth, acquisition, film = simulate(recipe)
+    truth, acquisition, film = simulate_recipe(recipe)
     assert isinstance(truth, ParticleTruth)
     width, height = truth.field_nm
     about = (

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from veristem.bench.pages import particles as particle_scenes
-from veristem.bench.study.facts import versions
 from veristem.bench.limits.lines import line_limits
+from veristem.bench.pages import particles as particle_scenes
 from veristem.bench.pages.particles import make_particle_scene
 from veristem.bench.pages.residuals import Residuals, reprojection_residuals
 from veristem.bench.scoring import TOLERANCE_NM, metrics, score_curves, vertex_errors_nm
+from veristem.bench.study.facts import versions
 from veristem.bench.study.store import read_table
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError

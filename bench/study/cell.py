@@ -9,19 +9,18 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import chdir
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from veristem.bench.study.key import cell_key, scan_key
-from veristem.bench.limits.points import point_limits
 from veristem.bench.limits.line_contrast import line_contrast
-from veristem.bench.limits.lines import LineLimits, depth_slopes, line_limits, moved_in_depth
+from veristem.bench.limits.lines import depth_slopes, line_limits, moved_in_depth
+from veristem.bench.limits.points import point_limits
 from veristem.bench.oracles import handed_in
 from veristem.bench.scoring import TOLERANCE_NM, score
+from veristem.bench.study.key import cell_key
 from veristem.bench.study.store import Store
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
@@ -29,11 +28,9 @@ from veristem.datasets.geometry import pair_angle_rad, widest_pair
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 from veristem.recon.methods import run_method
-from veristem.sim.acquire import acquire
-from veristem.sim.film import Film
-from veristem.sim.scan4d import check_pixelated, simulate_scan
-from veristem.sim.shots import Progress
-from veristem.sim.specimen import Specimen, make_specimen
+from veristem.sim.foil import Foil
+from veristem.sim.simulate import simulate_recipe, streams
+from veristem.sim.specimen import Specimen
 
 _MACHINE_ERRNO = {
     getattr(errno, name)
@@ -83,51 +80,15 @@ class Cell:
 class Made:
     """The specimen and the acquisition last made: rows that follow each other share them."""
 
-    specimen: Specimen | Film | None = None
+    specimen: Specimen | None = None
     specimen_key: str = ""
     pair: tuple[Truth, Acquisition] | None = None
     limits: dict[str, Any] = field(default_factory=dict)  # as `score` takes them
-    moved: list[Specimen] | None = None  # the specimen with its lines moved in depth
+    moved: list[Foil] | None = None  # the specimen with its lines moved in depth
     contrast: tuple[float | None, float | None] | None = None
     recipe_key: str = ""
     seconds: float = 0.0
     failed: Exception | None = None
-
-
-def streams(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
-    """The generators of the specimen and of the noise of a seed."""
-    specimen, noise = np.random.SeedSequence(seed).spawn(2)
-    return np.random.default_rng(specimen), np.random.default_rng(noise)
-
-
-def simulate(
-    recipe: Recipe, specimen: Specimen | Film | None = None, progress: Progress = lambda tilts, _: tilts
-) -> tuple[Truth, Acquisition, Specimen | Film]:
-    """Truth, acquisition and specimen of a recipe; a specimen already made is used again."""
-    specimen_rng, noise_rng = streams(recipe.recipe.seed)
-    if specimen is None:
-        specimen = make_specimen(recipe, specimen_rng)
-    return *acquire(specimen, recipe, noise_rng, progress), specimen
-
-
-def full_line_limits(truth: LineTruth) -> LineLimits:
-    """Limits of a truth with what contrast tells of depth: its specimen is made again and imaged twice more."""
-    recipe = Recipe.from_table(truth.recipe, "recipe of the truth")
-    specimen_rng, noise_rng = streams(recipe.recipe.seed)
-    specimen = make_specimen(recipe, specimen_rng)
-    assert isinstance(specimen, Specimen)
-    return line_limits(truth, depth_slopes(moved_in_depth(specimen), recipe, noise_rng))
-
-
-def simulate_4d(recipe: Recipe, folder: Path, progress: Progress) -> tuple[Truth, Specimen | Film, list[Path]]:
-    """Write the 4D scan of a recipe and that of the vacuum; truth, that of the views of its detector, and specimen."""
-    specimen_rng, noise_rng = streams(recipe.recipe.seed)
-    check_pixelated(recipe)
-    specimen = make_specimen(recipe, specimen_rng)
-    paths = simulate_scan(specimen, recipe, noise_rng, folder, scan_key(recipe), progress)
-    unlimited = {"microscope.response.bits": None, "microscope.response.saturation_electrons": None}
-    truth, _ = acquire(specimen, recipe.with_values(unlimited), noise_rng)
-    return replace(truth, recipe=recipe.model_dump(mode="json")), specimen, paths
 
 
 def run_cell(cell: Cell, made: Made) -> tuple[dict[str, Any], str | None]:
@@ -204,7 +165,7 @@ def _pair(recipe: Recipe, made: Made) -> tuple[Truth, Acquisition]:
         made.pair, made.limits, made.recipe_key, made.specimen_key = None, {}, recipe_key, recipe.specimen_key
         made.failed, start = None, time.perf_counter()
         try:
-            truth, acquisition, made.specimen = simulate(recipe, made.specimen)
+            truth, acquisition, made.specimen = simulate_recipe(recipe, made.specimen)
         except Exception as error:
             made.failed = error
             raise
@@ -236,7 +197,7 @@ def _limits(cell: Cell, truth: Truth, made: Made) -> dict[str, float | None]:
     else:
         if not made.limits:
             slopes = None
-            if cell.full_limits and isinstance(made.specimen, Specimen):
+            if cell.full_limits and isinstance(made.specimen, Foil):
                 made.moved = moved_in_depth(made.specimen) if made.moved is None else made.moved
                 slopes = depth_slopes(made.moved, cell.recipe, streams(truth.recipe["recipe"]["seed"])[1])
             made.limits = {"limits": line_limits(truth, slopes)}

@@ -8,13 +8,13 @@ import shutil
 from copy import deepcopy
 from pathlib import Path
 
-from veristem.bench.study.cell import simulate
 from veristem.bench.files.simulation import LAST_WRITTEN, save_reconstruction, save_simulation
 from veristem.bench.oracles import handed_in
 from veristem.bench.study.store import make_folder
 from veristem.datasets.recipe import Recipe
 from veristem.recon.methods import run_method
 from veristem.reports.studies import best_and_worst
+from veristem.sim.simulate import simulate_recipe
 
 
 def save_examples(table, recipe: Recipe, folder: Path) -> list[str]:
@@ -51,7 +51,7 @@ def save_examples(table, recipe: Recipe, folder: Path) -> list[str]:
         if any((files / name).is_file() for name in LAST_WRITTEN):
             continue
         make_folder(files)
-        truth, acquisition, _ = simulate(
+        truth, acquisition, _ = simulate_recipe(
             recipe.with_values({**json.loads(row["conditions"]), "recipe.seed": row["seed"]})
         )
         try:

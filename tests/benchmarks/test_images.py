@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from veristem.bench.study.cell import simulate
+from veristem.sim.simulate import simulate_recipe
 from veristem.datasets import load_material
 from veristem.datasets.geometry import Region
 from veristem.datasets.recipe import load_recipe
@@ -13,7 +13,8 @@ from veristem.recon.methods import run_method
 from veristem.sim.images import region_image
 from veristem.sim.networks import GENERATORS, load_generator
 from veristem.sim.networks.population import Faulted, Population
-from veristem.sim.specimen import Specimen, make_specimen
+from veristem.sim.foil import Foil
+from veristem.sim.specimen import make_specimen
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
@@ -45,7 +46,7 @@ def test_bright_field(alone):
 
     def image() -> np.ndarray:
         specimen = make_specimen(recipe, np.random.default_rng(0))
-        assert isinstance(specimen, Specimen)
+        assert isinstance(specimen, Foil)
         return region_image(specimen, disc, recipe.microscope, 1.0, (512, 512))
 
     share = alone("bright field of a foil with its strain", "512² pixels", image, rounds=2)
@@ -59,7 +60,7 @@ def imaged():
     pixel, shape = recipe.scan.pixel_nm, (1024, 1024)
     values = {"scan.shape": shape, "specimen.field_nm": [pixel * n for n in shape]}
     recipe = recipe.with_values(values | {"specimen.dispersion.concentration_mg_per_ml": 34.5})
-    return *simulate(recipe), recipe
+    return *simulate_recipe(recipe), recipe
 
 
 def test_film_image(alone, imaged):
@@ -68,7 +69,7 @@ def test_film_image(alone, imaged):
     region = recipe.microscope.detector.regions(0.0)[0]
 
     def image():
-        film.images.clear()
+        film.imaged.clear()
         return film.region_image(region, recipe.microscope, recipe.scan.pixel_nm, recipe.scan.shape)
 
     count = len(film.particles.radii_nm)

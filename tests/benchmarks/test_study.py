@@ -31,7 +31,7 @@ def plain_rows(study: Study, recipe: Recipe) -> list[dict]:
     for seed in range(study.seeds):
         for conditions in study.cells():
             for method in study.methods:
-                truth, acquisition, _ = cell.simulate(recipe.with_values({**conditions, "recipe.seed": seed}))
+                truth, acquisition, _ = cell.simulate_recipe(recipe.with_values({**conditions, "recipe.seed": seed}))
                 limits, contrast = line_limits(truth), line_contrast(truth)
                 found = run_method(method, acquisition)
                 row = score(truth, found, tolerance_nm=study.tolerance_nm, limits=limits)
@@ -52,8 +52,8 @@ def test_overhead(compare, monkeypatch, tmp_path):
     """Cells that share nothing and take next to no time, since their images are made before."""
     study = Study(name="tiny", recipe="cantor-small", methods=["constant"], seeds=40)
     recipe = load_recipe(study.recipe).with_values(TINY)
-    made = cell.simulate(recipe)
-    monkeypatch.setattr(cell, "simulate", lambda *_: made)
+    made = cell.simulate_recipe(recipe)
+    monkeypatch.setattr(cell, "simulate_recipe", lambda *_: made)
     folders = count()
     table, rows = compare(
         "study whose images are there",

@@ -1,4 +1,4 @@
-"""The shots of one acquisition: every detector region at every tilt, with the errors of stage and scan."""
+"""The views of one acquisition before noise: every detector region at every tilt, with the errors of stage and scan."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import numpy as np
 
 from veristem.datasets.geometry import Region, Tilt, around_one_centre, inverse, mapped
 from veristem.datasets.recipe import Recipe
-from veristem.sim.film import Film
-from veristem.sim.images import foil_images
-from veristem.sim.optics import Image, landing_nm, source_blurred
+from veristem.sim.optics import aberration_shift_nm, source_blurred
 from veristem.sim.scan import displacement_nm, relative_current, sampled
 from veristem.sim.specimen import Specimen
 
@@ -20,7 +18,7 @@ _KEPT = 4  # most tilts whose images are kept for other doses and errors of the 
 _RIM_STEP = 8  # pixels: rims are multiples of it, so that images serve errors of several sizes
 
 
-class Shot(NamedTuple):
+class ExpectedView(NamedTuple):
     """One view before anything is counted.
 
     share (rows, columns): of the beam's electrons in each pixel. mean_rad, contrast_rad (2,): true mean directions of
@@ -34,14 +32,14 @@ class Shot(NamedTuple):
     to_image: np.ndarray
 
 
-def take(
-    specimen: Specimen | Film, recipe: Recipe, regions: list[Region], rng: np.random.Generator, progress: Progress
-) -> list[Shot]:
+def expected_views(
+    specimen: Specimen, recipe: Recipe, regions: list[Region], rng: np.random.Generator, progress: Progress
+) -> list[ExpectedView]:
     """All views, those of one tilt together in the order of the regions.
 
     Parameters
     ----------
-    specimen : Specimen or Film
+    specimen : Specimen
         What is imaged.
     recipe : Recipe
         Its microscope, scan and stage.
@@ -67,15 +65,15 @@ def take(
     shifts *= 0.0 if scan.registered else stage.shift_nm
     together = getattr(microscope.detector, "simultaneous", True)
     scans = iter(scan_rng.spawn(count * (1 if together else len(regions))))
-    landings = [landing_nm(microscope.aberrations, region, alpha) for region in regions]
-    moved = [tuple(mean) if scan.registered else (0.0, 0.0) for mean, _ in landings]
+    shifts_of = [aberration_shift_nm(microscope.aberrations, region, alpha) for region in regions]
+    moved = [tuple(mean) if scan.registered else (0.0, 0.0) for mean, _ in shifts_of]
     y, x = ((np.arange(n) + 0.5) * scan.pixel_nm for n in scan.shape)
     raster = np.stack(np.broadcast_arrays(x, y[:, None]))
 
     plans = []  # of every view: region, tilt, map from the image as drawn, places of the pixels in it, current
     for angle, shift in zip(angles, shifts):
         tilt = Tilt(float(angle), recipe.tilt_axis_rad)
-        drawn = Tilt() if isinstance(specimen, Film) else tilt  # a film is drawn as seen, a foil on its focus plane
+        drawn = Tilt() if specimen.drawn_as_seen else tilt
         to_image = drawn.to_image(field, turn, shift)
         places, current = raster, None
         for n in range(len(regions)):
@@ -91,33 +89,35 @@ def take(
                 current = relative_current(scan, microscope.current_noise, one) if microscope.current_noise else None
             plans.append((n, tilt, tilt.to_image(field, turn, shift), places, current))
     rim = _rim([places for *_, places, _ in plans], field, scan.pixel_nm)
-    spread = max(float(np.abs(far - mean).max() if scan.registered else far.max()) for mean, far in landings)
+    spread = max(float(np.abs(far - mean).max() if scan.registered else far.max()) for mean, far in shifts_of)
     blur = spread + 2 * microscope.source_size_nm
     rim += int(np.ceil(blur / scan.pixel_nm)) + 3 if blur else 0
     rim = -(-rim // _RIM_STEP) * _RIM_STEP
     steepest = alpha + np.radians(stage.steepest_deg)
     # what is made of whole pixels is summed from the same rays, wherever it lies
     groups = [list(range(len(regions)))] if regions[0].pixel_rad else around_one_centre(regions)
-    shots: list[Shot] = []
+    views: list[ExpectedView] = []
     for start in progress(range(0, len(plans), len(regions)), count):
         tilt, found = plans[start][1], {}
         for group in groups:
-            some = ([regions[n] for n in group], rim, tilt, steepest, [moved[n] for n in group])
-            found |= dict(zip(group, _drawn(specimen, recipe, *some)))
+            of = ([regions[n] for n in group], microscope, scan.pixel_nm, scan.shape)
+            found |= dict(zip(group, specimen.images(*of, rim, tilt, [moved[n] for n in group], steepest)))
         for n, _, to_image, places, current in plans[start : start + len(regions)]:
             image = source_blurred(found[n].share, microscope.source_size_nm, scan.pixel_nm)
             if places is raster:
                 image = image[rim : rim + scan.shape[0], rim : rim + scan.shape[1]]
             else:
                 image = np.maximum(sampled(image, rim, scan.pixel_nm, places), 0.0)
-            left = landings[n][0] - moved[n]
+            left = shifts_of[n][0] - moved[n]
             to_image = np.column_stack([to_image[:, :2], to_image[:, 2] - to_image[:, :2] @ left])
-            shots.append(
-                Shot(image if current is None else image * current, found[n].mean_rad, found[n].contrast_rad, to_image)
+            views.append(
+                ExpectedView(
+                    image if current is None else image * current, found[n].mean_rad, found[n].contrast_rad, to_image
+                )
             )
         if count > _KEPT:
-            specimen.images.clear()
-    return shots
+            specimen.imaged.clear()
+    return views
 
 
 def _rim(places: list[np.ndarray], field: np.ndarray, pixel_nm: float) -> int:
@@ -126,14 +126,3 @@ def _rim(places: list[np.ndarray], field: np.ndarray, pixel_nm: float) -> int:
         max(-float(at[axis].min()), float(at[axis].max()) - field[axis]) for at in places for axis in (0, 1)
     )  # half a pixel inside for pixels of the field itself
     return 0 if beyond <= -0.49 * pixel_nm else int(np.ceil(beyond / pixel_nm)) + 3
-
-
-def _drawn(
-    specimen: Specimen | Film, recipe: Recipe, regions: list[Region], rim: int, tilt: Tilt, steepest_rad: float, moved
-) -> list[Image]:
-    """The images of regions on the field and its rim: of a foil on its focus plane, of a film as seen."""
-    scan = recipe.scan
-    if isinstance(specimen, Film):
-        return specimen.views(regions, recipe.microscope, scan.pixel_nm, scan.shape, rim, tilt, moved)
-    raster = (scan.pixel_nm, scan.shape, getattr(recipe.specimen, "beams", 2), rim)
-    return foil_images(specimen, regions, recipe.microscope, *raster, tilt, steepest_rad, moved)

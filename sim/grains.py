@@ -14,7 +14,7 @@ import numpy as np
 
 from veristem.datasets.errors import InputError
 from veristem.datasets.network import DislocationNetwork
-from veristem.datasets.specimens import Regions as Table
+from veristem.datasets.specimens import Grains as Table
 from veristem.sim.contrast import Fault
 
 _SPREAD = 0.35  # of the logarithm of the distance from one lamella to the next
@@ -25,8 +25,8 @@ _DEPTHS = 24  # at which a ray is asked for its region when boundaries are label
 
 
 @dataclass(frozen=True, eq=False)
-class Regions:
-    """Regions of a foil.
+class Grains:
+    """Lamellae or grains of a foil.
 
     Parameters
     ----------
@@ -175,12 +175,12 @@ class Regions:
         )
 
 
-def make_regions(table: Table, rotation, material, g_per_nm, size_nm, rng: np.random.Generator) -> Regions:
+def make_grains(table: Table, rotation, material, g_per_nm, size_nm, rng: np.random.Generator) -> Grains:
     """Lamellae or grains of a recipe.
 
     Parameters
     ----------
-    table : datasets.specimens.Regions
+    table : datasets.specimens.Grains
         What is wanted.
     rotation : (3, 3) float
         From crystal to specimen coordinates.
@@ -223,4 +223,4 @@ def make_regions(table: Table, rotation, material, g_per_nm, size_nm, rng: np.ra
     # neighbours along the line differ: a lamella is turned and shifted against both beside it
     variant = (numbers + rng.integers(3)) % 3 if table.variants else np.zeros(len(seeds), int)
     turns = (g_per_nm @ shift) * (numbers % 2 if table.kind == "lamellae" else rng.integers(-1, 2, len(seeds)))
-    return Regions(size, seeds, float(np.linalg.norm(g_per_nm)) * tilts, turns, variant)
+    return Grains(size, seeds, float(np.linalg.norm(g_per_nm)) * tilts, turns, variant)
