@@ -11,9 +11,9 @@ from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import widest_pair
 from veristem.datasets.intermediate import Alignment, Contours, Detections, Matches, PointMatches
+from veristem.datasets.polyline import resample
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 from veristem.recon.methods import without_oracles
-from veristem.recon.stereo.matching import resample
 
 
 def handed_in(method: str, truth: Truth, acquisition: Acquisition) -> tuple[str, dict]:

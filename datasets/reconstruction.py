@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from veristem.datasets.errors import InputError
+from veristem.datasets.polyline import length
 from veristem.datasets.shapes import as_array
 
 
@@ -52,7 +53,7 @@ class CurveSet:
     @property
     def length_nm(self) -> float:
         """Total length of all curves [nm]."""
-        return float(sum(np.linalg.norm(np.diff(c, axis=0), axis=1).sum() for c in self.curves_nm))
+        return float(sum(length(c) for c in self.curves_nm))
 
 
 @dataclass(frozen=True, eq=False)

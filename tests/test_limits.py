@@ -10,7 +10,6 @@ import pytest
 from veristem.bench.limits.points import point_limits
 from veristem.datasets import ParticleDispersion, ParticleTruth
 from veristem.datasets.recipe import load_recipe
-from veristem.sim.acquire import film_truth
 from veristem.sim.film import film_of
 from veristem.sim.simulate import simulate_recipe
 
@@ -66,7 +65,7 @@ def test_maximum_likelihood_reaches_the_limit(depth):
     film, recipe = lattice(np.full(SIDE**2, depth), rng.uniform(-0.2, 0.2, (SIDE**2, 3)))
     directions = np.array([r.mean_direction_rad(0.028) for r in recipe.microscope.detector.regions(0.0)])
     mean = expected(film, recipe, film.particles.centers_nm)
-    truth = film_truth(film, recipe, mean.astype(np.float32), directions)
+    truth = film.truth(recipe, mean.astype(np.float32), directions)
     limit = np.sqrt(np.diagonal(point_limits(truth), axis1=1, axis2=2))
     start = film.particles.centers_nm + rng.normal(0, 1, (SIDE**2, 3)) * [0.01, 0.01, 0.4]
     draws = (rng.poisson(mean) for _ in range(8))
@@ -96,7 +95,7 @@ def test_parallax_alone_gives_the_short_formula():
     film, recipe = lattice(np.full(SIDE**2, 89.0), np.zeros((SIDE**2, 3)))
     directions = np.array([r.mean_direction_rad(0.028) for r in recipe.microscope.detector.regions(0.0)])
     mean = expected(film, recipe, film.particles.centers_nm)
-    limit = point_limits(film_truth(film, recipe, mean.astype(np.float32), directions))
+    limit = point_limits(film.truth(recipe, mean.astype(np.float32), directions))
     per_view = np.sqrt(4 * (limit[:, 0, 0] + limit[:, 1, 1]) / 2)  # four views share the place across the beam
     parallax = np.sqrt((np.tan(directions) ** 2).sum())
     assert np.median(np.sqrt(limit[:, 2, 2])) == pytest.approx(np.median(per_view) / parallax, rel=0.07)

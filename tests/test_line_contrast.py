@@ -7,7 +7,7 @@ from veristem.bench.limits.line_contrast import LENGTH_NM, line_contrast
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.recipe import load_recipe
 from veristem.datasets.truth import LineTruth
-from veristem.sim.acquire import label_maps
+from veristem.sim.labels import label_maps
 
 PIXEL, FIELD = 1.0, 128.0
 RECIPE = load_recipe("cantor-small").with_values(

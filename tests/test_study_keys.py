@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from veristem.bench.study import key
+
+ROOT = Path(__file__).parents[1]
 ROOMS = ("datasets", "sim", "recon", "bench", "reports")
 STUDY = """
 [study]
@@ -47,10 +51,9 @@ write_vtp(sys.argv[2], reconstruct(read_acquisition(sys.argv[1])))
 def place(tmp_path_factory, tiny) -> Path:
     """A copy of the code, first on the path, and beside it methods from outside: two modules and a program."""
     folder = tmp_path_factory.mktemp("place")
-    root = Path(__file__).parents[1]
     for room in ROOMS:
         ignored = shutil.ignore_patterns("__pycache__", "published")
-        shutil.copytree(root / room, folder / "veristem" / room, ignore=ignored)
+        shutil.copytree(ROOT / room, folder / "veristem" / room, ignore=ignored)
     (folder / "tiny.toml").write_text(tiny, encoding="utf-8")
     (folder / "study.toml").write_text(STUDY.replace("PROGRAM", "./program"), encoding="utf-8")
     (folder / "one.weights").write_bytes(b"1")
@@ -93,6 +96,31 @@ def runs(place) -> Callable[..., int]:
     return run
 
 
+def imports(module: str) -> set[str]:
+    """Modules of veristem that a file imports, at its top or where it uses them."""
+    path = ROOT.joinpath(*module.split(".")[1:])
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("veristem."):
+            found.add(node.module)
+            below = (f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {name for name in below if ROOT.joinpath(*name.split(".")[1:]).with_suffix(".py").is_file()}
+    return found
+
+
+def test_a_key_holds_all_that_a_row_is_made_by():
+    """Every file that cell.py leads to lies in a folder that keys hash; an edit there must not keep old columns."""
+    seen, left = set(), {"veristem.bench.study.cell"}
+    while left:
+        module = left.pop()
+        seen.add(module)
+        left |= imports(module) - seen
+    hashed = tuple(f"veristem.{name}" for name in (*key._ROW, key._CALL))
+    astray = {name for name in seen if not any(name == top or name.startswith(top + ".") for top in hashed)}
+    assert not {name for name in astray if ROOT.joinpath(*name.split(".")[1:]).with_suffix(".py").is_file()}
+
+
 def append(path: Path, text: str) -> None:
     """Change one line of a file."""
     path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
@@ -119,6 +147,12 @@ def test_exactly_what_depends_on_a_change_is_run_again(place, runs):
     assert runs() == 0
     append(place / "veristem/reports/figures.py", "# another line\n")
     assert runs() == 0
-    for changed in ("sim/noise.py", "datasets/crystal.py", "bench/metrics/recall.py"):
+    for changed in (
+        "sim/noise.py",
+        "datasets/crystal.py",
+        "datasets/polyline.py",
+        "bench/limits/lines.py",
+        "bench/metrics/recall.py",
+    ):
         append(place / "veristem" / changed, "# another line\n")
         assert runs() == 8

@@ -10,9 +10,9 @@ from itertools import pairwise
 import numpy as np
 
 from veristem.bench.limits.line_contrast import background
+from veristem.datasets import polyline
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.truth import LineTruth
-from veristem.recon.stereo.matching import resample
 from veristem.sim.acquire import acquire
 from veristem.sim.foil import Foil
 from veristem.sim.networks.foil import deeper
@@ -188,10 +188,10 @@ def _pieces(truth: LineTruth) -> tuple[np.ndarray, ...]:
     points, pieces, ends = [np.zeros((0, 3))], [np.zeros(0, int)], [np.zeros(0, bool)]
     tangents, lengths = [], []
     for chain in truth.network.chains(truth.visible):
-        length = np.linalg.norm(np.diff(chain, axis=0), axis=1).sum()
+        length = polyline.length(chain)
         parts = max(1, round(length / LENGTH_NM))
         steps = parts * max(2, int(np.ceil(length / parts / _STEP_NM)))
-        along, _ = resample(chain, np.zeros(len(chain)), length / steps)
+        along, _ = polyline.resample(chain, np.zeros(len(chain)), length / steps)
         steps = len(along) - 1
         for first, last in pairwise(np.rint(np.linspace(0, steps, parts + 1)).astype(int)):
             chord = along[last] - along[first]

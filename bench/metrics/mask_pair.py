@@ -9,6 +9,7 @@ import numpy as np
 
 from veristem.bench.metrics.pair import Samples
 from veristem.datasets.errors import InputError
+from veristem.datasets.polyline import steps
 from veristem.datasets.shapes import as_array
 from veristem.datasets.truth import LineTruth
 
@@ -113,7 +114,7 @@ def pixels_along(curve_nm: np.ndarray, shape: tuple[int, int], pixel_nm: float) 
     at, share = at[share > 1e-9], share[share > 1e-9]
     column, row = (np.floor(np.interp(at, vertices, c)).astype(int) for c in curve.T)
     inside = (row >= 0) & (row < shape[0]) & (column >= 0) & (column < shape[1])
-    length = share * np.linalg.norm(np.diff(curve, axis=0), axis=1)[at.astype(int)]
+    length = share * steps(curve)[at.astype(int)]
     return row[inside], column[inside], at[inside], length[inside]
 
 

@@ -16,7 +16,9 @@ from veristem.recon.methods import is_program, load_method, split_method, target
 
 _CODE = (".py", ".so", ".pyd", ".toml", ".json", ".yaml")
 _WEIGHTS = (".safetensors", ".npz", ".npy", ".onnx", ".pt", ".pth", ".h5")
-_SCORES = ("bench.cell", "bench.scoring", "bench.limits", "bench.line_limits", "bench.line_contrast", "bench.metrics")
+# all that a row is made by, whatever the method: tests/test_study_keys.py follows the imports of cell.py
+_ROW = ("datasets", "sim", "bench.limits", "bench.metrics", "bench.study", "bench.scoring", "bench.oracles")
+_CALL = "recon.methods"  # how a method is called
 
 
 def cell_key(
@@ -24,7 +26,7 @@ def cell_key(
 ) -> str:
     """SHA-256 of everything a row depends on.
 
-    The recipe and its network or particle file; the sources of datasets, sim and of what makes scores; the method with
+    The recipe and its network or particle file; the sources of datasets, sim and of what makes rows; the method with
     its parameters, the content of files and folders among these (weights), and its package, module or program with the
     sources of recon where these are used. Sources count as they were when this process first asked, other files as
     they are. ``method_version`` stands for what this does not see: a helper module beside a script, a library.
@@ -35,14 +37,14 @@ def cell_key(
     )
     digest.update(_specimen_files(recipe))
     digest.update(_files(list(parameters.values())))
-    for package in ("datasets", "sim", *_SCORES):
+    for package in (*_ROW, _CALL):
         digest.update(_source(f"veristem.{package}")[0])
     found = target(name)
     sources = [(_files(found), _uses_recon(Path(found)))] if is_program(found) else map(_source, _modules(found))
     for content, uses_recon in sources:
         digest.update(content)
         if uses_recon:
-            digest.update(_source("veristem.recon")[0] + _source("veristem.bench.oracles")[0])
+            digest.update(_source("veristem.recon")[0])
     return digest.hexdigest()[:24]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from validation.check import Check
+
 from veristem.reports.figures import open_figure, styled
 from veristem.reports.pictures import drawn
 

@@ -132,7 +132,9 @@ def _one_view(view: np.ndarray, scale: float, high: float, low: float, lobe_frac
         j, i = graph.path_coordinates(int(path)).round().astype(int).T
         if len(j) >= 3:
             pieces.append(np.column_stack([np.column_stack([i, j]) + center[j, i], sigma[j, i]]))
-    return [_smooth(c) for c in link(pieces, gap=8 * scale, reach=2.7 * scale) if _length(c) >= 4 * scale]
+    return [
+        _smooth(c) for c in link(pieces, gap=8 * scale, reach=2.7 * scale) if polyline.length(c[:, :2]) >= 4 * scale
+    ]
 
 
 def line_disturbance(view: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
@@ -179,13 +181,9 @@ def _spurs(graph, longest_px: float) -> np.ndarray:
     return free & hanging & (graph.path_lengths() <= longest_px)
 
 
-def _length(curve: np.ndarray) -> float:
-    return float(np.linalg.norm(np.diff(curve[:, :2], axis=0), axis=1).sum())
-
-
 def _smooth(curve: np.ndarray) -> np.ndarray:
     """The curve at steps of one pixel, averaged over about three of them."""
-    at = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve[:, :2], axis=0), axis=1))])
+    at = polyline.arc_length(curve[:, :2])
     keep = np.concatenate([[True], np.diff(at) > 1e-9])
     even = np.linspace(0, at[-1], max(3, int(np.ceil(at[-1])) + 1))
     columns = np.column_stack([np.interp(even, at[keep], curve[keep, c]) for c in range(3)])

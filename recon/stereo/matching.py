@@ -12,6 +12,7 @@ import itertools
 import numpy as np
 
 from veristem.datasets.intermediate import Contours, Matches
+from veristem.datasets.polyline import arc_length, between, resample
 
 _NONE = 1.2  # cost of a vertex without a partner
 _SWITCH = 8.0  # cost of going over to another contour, or to none and back
@@ -81,14 +82,6 @@ def match_contours(
     return Matches(views, tuple(found[0]), tuple(found[1]), tuple(found[2]))
 
 
-def resample(curve: np.ndarray, sigma: np.ndarray, step_nm: float) -> tuple[np.ndarray, np.ndarray]:
-    """Points at equal steps along a polyline (K, D) and their standard deviations."""
-    at = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
-    even = np.linspace(0, at[-1], max(2, round(at[-1] / step_nm) + 1))
-    points = np.column_stack([np.interp(even, at, c) for c in curve.T])
-    return points, np.interp(even, at, sigma)
-
-
 def _normal(epipolar: np.ndarray) -> np.ndarray:
     return np.array([-epipolar[1], epipolar[0]])
 
@@ -98,8 +91,8 @@ def _sine_to_rows(curve: np.ndarray, epipolar: np.ndarray, reach_nm: float) -> n
 
     The angle is that of a chord over ``reach_nm`` to both sides: between neighbouring vertices it would be noise.
     """
-    at = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
-    chord = np.column_stack([np.interp(at + reach_nm, at, c) - np.interp(at - reach_nm, at, c) for c in curve.T])
+    at = arc_length(curve)
+    chord = between(curve, at, at + reach_nm) - between(curve, at, at - reach_nm)
     across = np.abs(chord @ _normal(epipolar)) / np.maximum(np.linalg.norm(chord, axis=1), 1e-12)
     return np.maximum(across, 0.05)
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.interpolate import make_smoothing_spline
 
 from veristem.datasets.intermediate import Matches
+from veristem.datasets.polyline import steps
 
 _SMOOTHING = 3.0  # in scales of the contour filter: wavelengths below 2 pi times this are damped
 _MODEL = 0.085  # error of a contour that is not noise but contrast that differs between the views, in scales
@@ -34,7 +35,7 @@ def refine(matches: Matches, epipolar: np.ndarray, scale_nm: float) -> Matches:
     first, second, sigmas = [], [], []
     for a, b, sigma in zip(matches.first_nm, matches.second_nm, matches.sigma_nm):
         disparity = (b - a) @ epipolar
-        at = np.concatenate([[0], np.cumsum(np.maximum(np.linalg.norm(np.diff(a, axis=0), axis=1), 1e-6))])
+        at = np.concatenate([[0], np.cumsum(np.maximum(steps(a), 1e-6))])
         keep = np.ones(len(at), bool)
         for _ in range(3):
             smooth = _spline(at[keep], disparity[keep], sigma[keep], smoothing)(at)

@@ -11,6 +11,7 @@ import itertools
 import numpy as np
 
 from veristem.datasets.network import DislocationNetwork
+from veristem.datasets.polyline import arc_length, between
 from veristem.sim.networks.foil import between_faces
 from veristem.sim.networks.population import Population, fill
 
@@ -78,10 +79,10 @@ def _path(start, wall, length: float, sides: dict, rng: np.random.Generator) -> 
 
 def _line(path, burgers, size, rng: np.random.Generator) -> DislocationNetwork:
     """One wavy line that crosses the foil on its way along the walls."""
-    at = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
+    at = arc_length(path)
     count = int(np.ceil(np.hypot(at[-1], size[2]) / _STEP_NM))
     u = np.linspace(0, 1, count + 1)
-    flat = np.stack([np.interp(u * at[-1], at, x) for x in path.T], axis=1) + rng.normal(0, _WALL_NM, 2)
+    flat = between(path, at, u * at[-1]) + rng.normal(0, _WALL_NM, 2)
     wave = rng.uniform(*_WAVE_NM, 2)
     flat += _HEIGHT * wave * np.sin(2 * np.pi * (u[:, None] * np.hypot(at[-1], size[2]) / wave + rng.uniform(0, 1, 2)))
     points = np.column_stack([flat, u * size[2]])

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from veristem.sim.simulate import simulate_recipe
 from veristem.datasets import load_material
 from veristem.datasets.geometry import Region
 from veristem.datasets.recipe import load_recipe
 from veristem.recon.methods import run_method
+from veristem.sim.foil import Foil
 from veristem.sim.images import region_image
 from veristem.sim.networks import GENERATORS, load_generator
 from veristem.sim.networks.population import Faulted, Population
-from veristem.sim.foil import Foil
+from veristem.sim.simulate import simulate_recipe
 from veristem.sim.specimen import make_specimen
 
 

@@ -6,10 +6,10 @@ from itertools import count
 
 import numpy as np
 
-from veristem.bench.study import cell
 from veristem.bench.limits.line_contrast import line_contrast
 from veristem.bench.limits.lines import line_limits
 from veristem.bench.scoring import score
+from veristem.bench.study import cell
 from veristem.bench.study.runner import run_study
 from veristem.datasets.recipe import Recipe, Study, load_recipe, load_study
 from veristem.recon.methods import run_method

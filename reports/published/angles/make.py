@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from veristem.bench.study.cell import simulate
 from veristem.bench.pages.particles import first_peak_nm
+from veristem.bench.study.cell import simulate
 from veristem.datasets import DislocationNetwork, ParticleDispersion
 from veristem.datasets.crystal import load_material
 from veristem.datasets.geometry import pair_angle_rad
