@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from veristem.datasets import polyline
 from veristem.datasets.intermediate import Contours
 from veristem.recon.contours.linking import link
 
