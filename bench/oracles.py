@@ -11,6 +11,7 @@ from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import widest_pair
 from veristem.datasets.intermediate import Alignment, Contours, Detections, Matches, PointMatches
+from veristem.datasets.kinds import kind_of
 from veristem.datasets.polyline import resample
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 from veristem.recon.methods import without_oracles
@@ -25,9 +26,7 @@ def handed_in(method: str, truth: Truth, acquisition: Acquisition) -> tuple[str,
         For a stage that a specimen of this kind has not.
     """
     method, stages = without_oracles(method)
-    of_lines = {"alignment": true_alignment, "contours": true_contours, "matches": true_line_matches}
-    of_particles = {"detections": true_detections, "matches": true_matches}
-    makers = of_lines if isinstance(truth, LineTruth) else of_particles
+    makers = _MAKERS[kind_of(truth).name]
     for stage in stages:
         if stage not in makers:
             raise InputError(f"method {method}: {stage}=truth found, allowed are {', '.join(makers)} of this specimen")
@@ -146,3 +145,9 @@ def _projected(
         radii.append(particles.radii_nm[seen])
         index.append(np.where(seen, np.cumsum(seen) - 1, -1))
     return Detections(tuple(points), tuple(covariances), tuple(radii)), np.stack(index, axis=1)
+
+
+_MAKERS = {
+    "dislocations": {"alignment": true_alignment, "contours": true_contours, "matches": true_line_matches},
+    "particles": {"detections": true_detections, "matches": true_matches},
+}

@@ -17,6 +17,7 @@ from veristem.datasets import (
     PointSet,
 )  # fmt: skip
 from veristem.datasets.geometry import epipolar_direction
+from veristem.datasets.kinds import check_same_kind
 from veristem.datasets.results import CURVE_SCORES, POINT_SCORES
 from veristem.datasets.shapes import as_array, check_positive
 
@@ -40,22 +41,15 @@ def metrics() -> list[Metric]:
 def score(
     truth, reconstruction: CurveSet | PointSet, *, tolerance_nm: float | None = None, directions_rad=None, **limits
 ):
-    """Scores of curves or of points, by `score_curves` or `score_points`, whatever the truth is of.
+    """Scores of a reconstruction by the function of its kind, `score_curves` or `score_points`.
 
     Raises
     ------
     InputError
         When one side is of lines and the other of particles, or on what these two find.
     """
-    particles = isinstance(truth, (ParticleTruth, ParticleDispersion))
-    if isinstance(reconstruction, PointSet):
-        if not particles:
-            raise InputError("reconstruction: points found, curves allowed, which the truth is of")
-        return score_points(truth, reconstruction, tolerance_nm=tolerance_nm, **limits)
-    if particles:
-        raise InputError("reconstruction: curves found, points allowed, which the truth is of")
-    tolerance_nm = TOLERANCE_NM if tolerance_nm is None else tolerance_nm
-    return score_curves(truth, reconstruction, tolerance_nm=tolerance_nm, directions_rad=directions_rad, **limits)
+    scorer = _SCORERS[check_same_kind(truth, reconstruction).name]
+    return scorer(truth, reconstruction, tolerance_nm=tolerance_nm, directions_rad=directions_rad, **limits)
 
 
 def score_points(
@@ -63,6 +57,7 @@ def score_points(
     reconstruction: PointSet,
     *,
     tolerance_nm: float | None = None,
+    directions_rad=None,
     covariance_nm2: np.ndarray | None = None,
 ) -> dict[str, float | None]:
     """All scores of particles by name, and ``tolerance_nm`` as given; None for no value, never NaN or infinity.
@@ -79,6 +74,8 @@ def score_points(
         What was found.
     tolerance_nm : float, optional
         Distance within which a particle counts as found [nm]; its radius if not given.
+    directions_rad : optional
+        Of the views, which scores of points do not use.
     covariance_nm2 : (N, 3, 3) float, optional
         Limits of the true particles, from `limits.points.point_limits`; computed for a ParticleTruth if not given.
         Without them ``*_over_limit`` is None.
@@ -116,7 +113,7 @@ def score_curves(
     truth: LineTruth | DislocationNetwork | CurveSet,
     reconstruction: CurveSet,
     *,
-    tolerance_nm: float = TOLERANCE_NM,
+    tolerance_nm: float | None = None,
     directions_rad=None,
     field_nm=None,
     limits: LineLimits | None = None,
@@ -139,8 +136,8 @@ def score_curves(
         What is there.
     reconstruction : CurveSet
         What was found.
-    tolerance_nm : float
-        Distance within which a point counts as found [nm].
+    tolerance_nm : float, optional
+        Distance within which a point counts as found [nm]; 10 nm if not given.
     directions_rad : (V, 2) float, optional
         Mean directions of the views [rad]; those of a LineTruth if not given. The widest pair is epipolar.
     field_nm : (2,) float, optional
@@ -153,8 +150,8 @@ def score_curves(
     InputError
         On a tolerance or a field that is not positive, a wrong shape, or a coordinate beyond a metre.
     """
-    if isinstance(truth, LineTruth):
-        directions_rad = truth.directions_rad if directions_rad is None else directions_rad
+    tolerance_nm = TOLERANCE_NM if tolerance_nm is None else tolerance_nm
+    directions_rad = getattr(truth, "directions_rad", None) if directions_rad is None else directions_rad
     epipolar = None
     if directions_rad is not None:
         epipolar = epipolar_direction(as_array("directions_rad", directions_rad, (None, 2)))
@@ -184,8 +181,7 @@ def curve_pair(
     from veristem.bench.metrics.pair import Pair
 
     check_positive("tolerance_nm", tolerance_nm)
-    if isinstance(truth, LineTruth):
-        field_nm = truth.field_nm if field_nm is None else field_nm
+    field_nm = getattr(truth, "field_nm", None) if field_nm is None else field_nm
     if field_nm is not None:
         field_nm = as_array("field_nm", field_nm, (2,))
         if field_nm.min() <= 0:
@@ -274,3 +270,6 @@ def vertex_errors_nm(
     lines = Lines.of(truth, TOLERANCE_NM)
     errors = (lines.nearest(curve)[0] for curve in reconstruction.curves_nm)
     return tuple(np.where(np.isfinite(e), e, np.nan) for e in errors)
+
+
+_SCORERS = {"dislocations": score_curves, "particles": score_points}

@@ -44,6 +44,11 @@ class ParticleDispersion:
                 raise InputError(f"{name}: {values[bad[0]]:g} found at index {bad[0]}, positive numbers allowed")
 
     @property
+    def places_nm(self) -> np.ndarray:
+        """(N, 3) all centres [nm]."""
+        return self.centers_nm
+
+    @property
     def inside_field(self) -> np.ndarray:
         """(N,) whether a centre lies within the width and height of the box."""
         at = self.centers_nm[:, :2]

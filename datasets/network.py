@@ -83,6 +83,11 @@ class DislocationNetwork:
         first = self.nodes_nm[self.segments[:, 0]]
         return first, first + self.vectors_nm
 
+    @property
+    def places_nm(self) -> np.ndarray:
+        """(N, 3) ends of all segments [nm]."""
+        return np.concatenate(self.ends_nm())
+
     def burgers_residual_nm(self) -> np.ndarray:
         """(N, 3) Burgers vectors that leave each node less those that enter it [nm]; zero where conserved."""
         residual = np.zeros_like(self.nodes_nm)

@@ -51,9 +51,18 @@ class CurveSet:
             object.__setattr__(self, "crystal_from_specimen", rotation)
 
     @property
+    def places_nm(self) -> np.ndarray:
+        """(N, 3) all vertices [nm]."""
+        return np.concatenate([np.zeros((0, 3)), *self.curves_nm])
+
+    @property
     def length_nm(self) -> float:
         """Total length of all curves [nm]."""
         return float(sum(length(c) for c in self.curves_nm))
+
+    def size_text(self) -> str:
+        """How much was found, in words."""
+        return f"{len(self.curves_nm)} curves, {self.length_nm:.0f} nm"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +108,15 @@ class PointSet:
             if value.shape != shape:
                 raise InputError(f"{name}: shape {value.shape} found, {shape} allowed")
             object.__setattr__(self, name, value)
+
+    def size_text(self) -> str:
+        """How much was found, in words."""
+        return f"{len(self.points_nm)} particles"
+
+    @property
+    def places_nm(self) -> np.ndarray:
+        """(N, 3) all centres [nm]."""
+        return self.points_nm
 
     @property
     def sigma_nm(self) -> np.ndarray:

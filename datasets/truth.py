@@ -66,6 +66,11 @@ class LineTruth:
         return project(points_nm, self.directions_rad[view], self.focus_nm, to_image)
 
     @property
+    def places_nm(self) -> np.ndarray:
+        """(N, 3) ends of all segments [nm]."""
+        return self.network.places_nm
+
+    @property
     def depth_nm(self) -> np.ndarray:
         """(M,) depth of the middle of each segment below the entrance face [nm]."""
         first, second = self.network.ends_nm()
@@ -158,6 +163,11 @@ class ParticleTruth:
     def thickness_nm(self) -> float:
         """Largest thickness of the film [nm]."""
         return float(self.particles.box_nm[2])
+
+    @property
+    def places_nm(self) -> np.ndarray:
+        """(N, 3) all centres [nm]."""
+        return self.particles.places_nm
 
     @property
     def inside(self) -> np.ndarray:

@@ -28,11 +28,11 @@ from typing import Any, cast
 
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
+from veristem.datasets.kinds import KINDS
 from veristem.datasets.recipe import key_value
-from veristem.datasets.reconstruction import CurveSet, PointSet, Reconstruction
+from veristem.datasets.reconstruction import Reconstruction
 
 Method = Callable[..., Reconstruction]
-DEFAULT = {"dislocations": "stereo-classical", "particles": "points-matched"}  # by kind of specimen
 _STAGES = ("acquisition", "alignment", "contours", "detections", "matches", "parameters")  # not to be given as text
 
 METHODS = {
@@ -119,7 +119,7 @@ def run_method(name: str, acquisition: Acquisition, **parameters) -> Reconstruct
     """
     if stages := [key for key, value in split_method(name)[1].items() if key in _STAGES and isinstance(value, str)]:
         raise InputError(f"method {name}: {stages[0]}=… found, which only a study knows the truth for; leave it out")
-    wanted = PointSet if acquisition.kind == "particles" else CurveSet
+    wanted = KINDS[acquisition.kind].result
     result = load_method(name)(acquisition, **parameters)
     if not isinstance(result, wanted):
         found = type(result).__name__
@@ -156,13 +156,12 @@ def _executable(path: str) -> Method:
 
     def reconstruct(acquisition: Acquisition) -> Reconstruction:
         """Write the acquisition, call the program as ``program IN.h5 OUT.vtp`` (or ``OUT.csv``), read what it wrote."""
-        from veristem.datasets.formats import read_curves, read_points
-        from veristem.datasets.formats.acquisition_h5 import write_acquisition
+        from veristem.datasets import formats
 
         with tempfile.TemporaryDirectory() as folder:
-            suffix, read = (".csv", read_points) if acquisition.kind == "particles" else (".vtp", read_curves)
-            given, wanted = Path(folder, "acquisition.h5"), Path(folder, "reconstruction" + suffix)
-            write_acquisition(given, acquisition)
+            kind = KINDS[acquisition.kind]
+            given, wanted = Path(folder, "acquisition.h5"), Path(folder, "reconstruction" + kind.suffix)
+            formats.write(given, acquisition)
             done = subprocess.run([str(program), str(given), str(wanted)], capture_output=True, text=True, check=False)
             if done.returncode == -9:
                 raise MemoryError(f"{path} was killed; its memory may have run out")
@@ -171,6 +170,6 @@ def _executable(path: str) -> Method:
                 raise RuntimeError(f"{path} ended with {done.returncode}: {last}")
             if not wanted.is_file():
                 raise RuntimeError(f"{path} ended without writing the file it was asked for as its second argument")
-            return read(wanted)
+            return formats.read(wanted, kind.result)
 
     return reconstruct

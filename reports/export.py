@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from veristem.datasets import InputError
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.reports import budget, charts, tables
-from veristem.reports.particles import ParticleScene
-from veristem.reports.pictures import drawn, scene_figures, scene_renders
+from veristem.reports.pictures import SHOWN, AnyScene, drawn, scene_renders
 from veristem.reports.rows import split
-from veristem.reports.scenes import Scene
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +38,7 @@ def read_formats(text: str) -> list[str]:
 def write_files(
     folder: Path,
     formats: Sequence[str],
-    scenes: Sequence[tuple[str, Scene | ParticleScene]],
+    scenes: Sequence[tuple[str, AnyScene]],
     table: pd.DataFrame | None,
 ) -> list[Path]:
     """Write every figure as .png (300 dpi) and .svg, and the results and their means as .csv; returns the files.
@@ -63,9 +61,9 @@ def write_files(
 
     if "png" in formats or "svg" in formats:
         for heading, scene in scenes:
-            own = "particles" if isinstance(scene, ParticleScene) else "scene"
-            prefix = charts.file_name(heading or own).lower()
-            for name, figure in scene_figures(scene).items():
+            shown = SHOWN[scene.kind]
+            prefix = charts.file_name(heading or shown.FILE).lower()
+            for name, figure in shown.figures_of(scene).items():
                 write_figure(f"{prefix}-{name}", figure)
             for name, picture in scene_renders(scene)[0].items() if "png" in formats else ():
                 write(f"{prefix}-3d-{name}.png", picture)

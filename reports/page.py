@@ -11,17 +11,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
-from veristem.datasets import Acquisition
 from veristem.datasets.formats.atomic import atomic_path
-from veristem.datasets.geometry import pair_angle_rad
-from veristem.datasets.results import SUFFIXES
-from veristem.reports import budget, charts, figures, studies, tables
-from veristem.reports.particles import ParticleScene
-from veristem.reports.pictures import drawn, scene_figures, scene_renders
+from veristem.reports import budget, charts, studies, tables
+from veristem.reports.pictures import SHOWN, AnyScene, drawn, scene_renders
 from veristem.reports.rows import StudyResult, split
-from veristem.reports.scenes import MOST_SPHERES, MOST_TUBES, Scene, viewer_html
+from veristem.reports.scenes import viewer_html
 from veristem.reports.words import label, number, percent
 
 if TYPE_CHECKING:
@@ -33,7 +27,7 @@ def write_page(
     path: str | Path,
     *,
     title: str,
-    scenes: Sequence[tuple[str, Scene | ParticleScene]] = (),
+    scenes: Sequence[tuple[str, AnyScene]] = (),
     table: pd.DataFrame | None = None,
     facts: dict[str, dict[str, str]],
     sentences: Sequence[str] = (),
@@ -94,45 +88,28 @@ def write_page(
         partial.write_text(html, encoding="utf-8")
 
 
-def _scene(heading: str, scene: Scene | ParticleScene, key: str) -> dict:
+def _scene(heading: str, scene: AnyScene, key: str) -> dict:
     """What the template needs of a scene: its pictures as data addresses, its packed 3D scenes, its numbers."""
-    vectors = _small(scene)
+    shown = SHOWN[scene.kind]
+    vectors = shown.as_lines(scene)
     pictures = {
-        name: _address(figure, "svg" if name in vectors else "png") for name, figure in scene_figures(scene).items()
+        name: _address(figure, "svg" if name in vectors else "png") for name, figure in shown.figures_of(scene).items()
     }
     renders, packs = scene_renders(scene, truth_too=not heading)
     pictures |= {name: _address(picture) for name, picture in renders.items()}
-    of_particles = isinstance(scene, ParticleScene)
-    crowded = of_particles and max(len(scene.points.points_nm), scene.truth.inside.sum() if scene.truth else 0)
     return {
-        "key": key, "heading": heading, "scene": scene, "pictures": pictures, "packs": packs,
-        "of_particles": of_particles, "title": "Particles" if of_particles else "Dislocation lines",
-        "numbers": _particle_numbers(scene) if of_particles else _key_numbers(scene),
-        "size": [f"{length:g}" for length in scene.size_nm],
-        "most_spheres": MOST_SPHERES if crowded > MOST_SPHERES else 0,
-        "is_empty": scene.truth is not None and not (
-            scene.truth.inside.any() if of_particles else len(scene.truth.network.segments)
-        ),
+        "key": key, "heading": heading, "scene": scene, "pictures": pictures, "packs": packs, "kind": scene.kind,
+        "title": shown.TITLE, "numbers": shown.numbers(scene), "size": [f"{length:g}" for length in scene.size_nm],
+        "most_spheres": shown.most_spheres(scene), "is_empty": scene.truth is not None and shown.is_empty(scene),
     }  # fmt: skip
-
-
-def _small(scene: Scene | ParticleScene) -> tuple[str, ...]:
-    """The figures of a scene that are smaller as lines than as pixels."""
-    if isinstance(scene, ParticleScene):
-        few = len(scene.points.points_nm) < MOST_SPHERES
-        return ("radial", "calibration", "side", *(("errors",) if few else ()))
-    lines = sum(map(len, scene.curves.curves_nm)) + (len(scene.truth.network.segments) if scene.truth else 0)
-    return ("depth",) if lines < MOST_TUBES else ()
 
 
 def _scores(part: dict, meanings: Mapping[str, str]) -> dict:
     """Title, head and rows of the table of scores of a scene, and their tolerance."""
-    scene = part["scene"]
-    one = part["of_particles"]
-    rows = tables.score_rows(scene.scores, meanings, ("",) if one else SUFFIXES)
-    head = ["value"] if one else ["all lines", "visible", "visible, ψ > 25°", "visible, ψ ≤ 25°"]
-    tolerance = scene.scores.get("tolerance_nm") if one else scene.tolerance_nm
-    return {"title": part["title"], "head": head, "rows": rows, "tolerance": tolerance}
+    scene, shown = part["scene"], SHOWN[part["kind"]]
+    rows = tables.score_rows(scene.scores, meanings, tuple(shown.COLUMNS))
+    tolerance = shown.tolerance_nm(scene)
+    return {"title": part["title"], "head": list(shown.COLUMNS.values()), "rows": rows, "tolerance": tolerance}
 
 
 def _study(result: StudyResult) -> dict:
@@ -171,68 +148,6 @@ def _study_numbers(results: Sequence[StudyResult]) -> list[tuple[str, str]]:
     counts = {"run": sum(map(len, rows)), **distinct}
     named = [(f"{count:,}", name + ("" if count == 1 else "s")) for name, count in counts.items()]
     return [*named, (f"{sum(result.failed for result in results):,}", "failed")]
-
-
-def _key_numbers(scene: Scene) -> list[tuple[str, str]]:
-    """Values and names of the numbers under the headline; what is not known is left out."""
-    numbers = []
-    for key, name, unit in (("f_score", "F", ""), ("depth_rmse_nm", "depth RMSE", " nm")):
-        seen, plain = scene.scores.get(key + "_visible"), scene.scores.get(key)
-        value = plain if seen is None else seen
-        if value is not None and np.isfinite(value):
-            numbers.append((number(value) + unit, name + ("" if seen is None else ", visible lines")))
-    if scene.truth is not None:
-        count, visible = _count_lines(scene)
-        numbers.append((str(count), f"line{'s' if count != 1 else ''} in the foil, {visible} visible"))
-    count = len(scene.curves.curves_nm)
-    numbers.append((str(count), f"curve{'s' if count != 1 else ''} reconstructed"))
-    chosen = figures.pair(scene.acquisition)
-    if chosen is not None:
-        angle = np.degrees(pair_angle_rad(*scene.acquisition.directions_rad[list(chosen)]))
-        numbers.append((f"{angle:.3g}°", "stereo angle"))
-    return numbers + _dose(scene.acquisition)
-
-
-def _particle_numbers(scene: ParticleScene) -> list[tuple[str, str]]:
-    """The same for particles."""
-    named = (
-        ("f_score", "F", ""), ("depth_rmse_nm", "depth RMSE", " nm"), ("lateral_rmse_nm", "lateral RMSE", " nm"),
-    )  # fmt: skip
-    known = [(scene.scores.get(key), name, unit) for key, name, unit in named]
-    numbers = [(number(v) + unit, name) for v, name, unit in known if v is not None and np.isfinite(v)]
-    if scene.truth is not None:
-        count = int(scene.truth.inside.sum())
-        missed = f", {scene.is_missed.sum():,} missed" if scene.found is not None else ""
-        numbers.append((f"{count:,}", f"particle{'s' if count != 1 else ''} in the field{missed}"))
-    count = len(scene.points.points_nm)
-    false = f", {scene.is_false.sum():,} false" if scene.errors_nm is not None else ""
-    numbers.append((f"{count:,}", f"point{'s' if count != 1 else ''} found{false}"))
-    views = len(scene.acquisition.views)
-    angles = np.hypot(*scene.acquisition.directions_rad.T)
-    numbers.append((str(views), f"view{'s' if views != 1 else ''}, inclined up to {1e3 * angles.max():.3g} mrad"))
-    return numbers + _dose(scene.acquisition)
-
-
-def _dose(acquisition: Acquisition) -> list[tuple[str, str]]:
-    if acquisition.electrons_per_pixel is None:
-        return []
-    dose = float(np.mean(acquisition.electrons_per_pixel))
-    return [(f"{dose:,.0f}" if dose >= 10 else f"{dose:.2g}", "electrons per pixel and view")]
-
-
-def _count_lines(scene: Scene) -> tuple[int, int]:
-    """Connected pieces of the true network, and those of which some part is visible."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    assert scene.truth is not None
-    network, size = scene.truth.network, len(scene.truth.network.nodes_nm)
-    if not len(network.segments):
-        return 0, 0
-    first, second = network.segments.T
-    graph = coo_array((np.ones(len(first)), (first, second)), shape=(size, size))
-    piece = connected_components(graph, directed=False)[1][first]
-    return len(np.unique(piece)), len(np.unique(piece[scene.truth.visible]))
 
 
 def _address(picture: Figure | bytes, kind: Literal["png", "svg"] = "png") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -113,6 +113,7 @@ class ParticleScene:
     radial: RadialCurves | None = None
     residuals: list[dict[str, Any]] = field(default_factory=list)
     losses: str = ""
+    kind: ClassVar[str] = "particles"
 
     def __post_init__(self):
         shape = self.points.points_nm.shape

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from veristem.reports import figures, particles, scenes
-from veristem.reports.particle_figures import particle_figures
+from veristem.reports import line_page, particle_page, scenes
 from veristem.reports.particles import ParticleScene
 from veristem.reports.png import png
 from veristem.reports.scenes import Scene
@@ -17,19 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def scene_figures(scene: Scene | ParticleScene) -> dict[str, Figure]:
-    """The flat figures of a scene by name; no anaglyph of a single view."""
-    if isinstance(scene, ParticleScene):
-        return particle_figures(scene)
-    drawn = {"pair": figures.stereo_pair(scene.acquisition)}
-    if figures.pair(scene.acquisition) is not None:
-        drawn["anaglyph"] = figures.anaglyph(scene.acquisition)
-    return drawn | {"plan": figures.overlay_plan(scene), "depth": figures.overlay_depth(scene)}
+AnyScene = Scene | ParticleScene
+SHOWN: dict[str, Any] = {"dislocations": line_page, "particles": particle_page}  # how a page shows each kind
 
 
-def scene_renders(scene: Scene | ParticleScene, truth_too: bool = True) -> tuple[dict[str, bytes], dict[str, str]]:
+def scene_renders(scene: AnyScene, truth_too: bool = True) -> tuple[dict[str, bytes], dict[str, str]]:
     """The 3D pictures of a scene by name, as PNG, and its packed 3D scenes."""
-    room: Any = particles if isinstance(scene, ParticleScene) else scenes
+    room = SHOWN[scene.kind]
     plotters: dict[str, tuple[Any, scenes.Camera]] = {"reconstruction": (room.reconstruction_plotter, "edge")}
     if scene.truth is not None and truth_too:
         plotters["truth"] = (room.truth_plotter, "beam")

@@ -11,7 +11,7 @@ import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -75,6 +75,7 @@ class Scene:
     residuals_px: tuple[np.ndarray, ...] | None = None
     residuals: list[dict[str, Any]] = field(default_factory=list)
     limit_nm: float | None = None
+    kind: ClassVar[str] = "dislocations"
 
     def __post_init__(self):
         allowed = [len(c) for c in self.curves.curves_nm]

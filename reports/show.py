@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def view(
         legend, notes = [], []
         for item, name in zip(objects, names, strict=True):
             colour = COLOURS[len(legend) % len(COLOURS)] if len(drawn) > 1 else None
-            if left_out := _add(plotter, item, colour, tuple(high - low), float(high[2])):
+            if left_out := _shown(item).add(plotter, item, colour, tuple(high - low), float(high[2])):
                 notes.append(
                     f"{name}: {left_out} lines or particles left out, the smallest; there are too many to show"
                 )
@@ -87,24 +88,68 @@ def view(
     return notes
 
 
-def _add(plotter, item, colour: str | None, size_nm: tuple[float, float, float], deepest_nm: float) -> int:
-    """Add one object; returns how much of it was left out."""
-    if isinstance(item, LineTruth):
-        visible = item.visible if colour is None else None
-        return scenes.add_network(plotter, item.network, visible, size_nm=size_nm, color=colour)
-    if isinstance(item, DislocationNetwork):
-        return scenes.add_network(plotter, item, size_nm=size_nm, color=colour)
-    if isinstance(item, CurveSet):
-        shade = style.shade(item, None, 1.0, deepest_nm) if colour is None else None
-        return scenes.add_curves(plotter, item, shade, size_nm=size_nm, color=colour)
-    if isinstance(item, ParticleDispersion):
-        return scenes.add_particles(plotter, item, color=colour)
-    if isinstance(item, Acquisition):
-        scenes.add_images(plotter, item, deepest_nm)
-        return 0
-    raise InputError(
-        f"view: {type(item).__name__} found; a network, curves, particles, points or an acquisition allowed"
-    )
+class _Shown(NamedTuple):
+    """How one kind of object is shown.
+
+    add: function of plotter, object, colour or None, size of everything and its depth [nm]; returns how much it left
+    out. corners: (K, 3) points of the object whose box holds all of it [nm].
+    """
+
+    add: Callable[..., int]
+    corners: Callable[[Any], np.ndarray]
+
+
+def _add_truth(plotter, truth: LineTruth, colour, size_nm, deepest_nm) -> int:
+    visible = truth.visible if colour is None else None
+    return scenes.add_network(plotter, truth.network, visible, size_nm=size_nm, color=colour)
+
+
+def _add_network(plotter, network: DislocationNetwork, colour, size_nm, deepest_nm) -> int:
+    return scenes.add_network(plotter, network, size_nm=size_nm, color=colour)
+
+
+def _add_curves(plotter, curves: CurveSet, colour, size_nm, deepest_nm) -> int:
+    shade = style.shade(curves, None, 1.0, deepest_nm) if colour is None else None
+    return scenes.add_curves(plotter, curves, shade, size_nm=size_nm, color=colour)
+
+
+def _add_spheres(plotter, particles: ParticleDispersion, colour, size_nm, deepest_nm) -> int:
+    return scenes.add_particles(plotter, particles, color=colour)
+
+
+def _add_images(plotter, acquisition: Acquisition, colour, size_nm, deepest_nm) -> int:
+    scenes.add_images(plotter, acquisition, deepest_nm)
+    return 0
+
+
+def _of_spheres(item: ParticleDispersion) -> np.ndarray:
+    reach = item.radii_nm[:, None]
+    return np.concatenate([item.box_nm[None], item.centers_nm - reach, item.centers_nm + reach])
+
+
+def _of_network(item: DislocationNetwork) -> np.ndarray:
+    return item.nodes_nm if item.box_nm is None else np.concatenate([item.nodes_nm, item.box_nm])
+
+
+_SHOWN = {
+    LineTruth: _Shown(_add_truth, lambda item: np.array([[*item.field_nm, item.thickness_nm]])),
+    DislocationNetwork: _Shown(
+        _add_network,
+        lambda item: np.concatenate([item.nodes_nm, np.zeros((0, 3)) if item.box_nm is None else item.box_nm]),
+    ),
+    CurveSet: _Shown(_add_curves, lambda item: item.places_nm),
+    ParticleDispersion: _Shown(_add_spheres, _of_spheres),
+    Acquisition: _Shown(_add_images, lambda item: np.array([[*item.field_nm, item.thickness_nm or 0.0]])),
+}
+
+
+def _shown(item) -> _Shown:
+    """How an object is shown; InputError for one of another kind."""
+    if type(item) not in _SHOWN:
+        raise InputError(
+            f"view: {type(item).__name__} found; a network, curves, particles, points or an acquisition allowed"
+        )
+    return _SHOWN[type(item)]
 
 
 def _spheres(item):
@@ -120,20 +165,7 @@ def _spheres(item):
 
 def _corners_nm(objects) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper corner (3,) of a box around everything and the origin [nm]."""
-    corners = [np.zeros((1, 3))]
-    for item in objects:
-        if isinstance(item, Acquisition):
-            corners.append(np.array([[*item.field_nm, item.thickness_nm or 0.0]]))
-        elif isinstance(item, LineTruth):
-            corners.append(np.array([[*item.field_nm, item.thickness_nm]]))
-        elif isinstance(item, ParticleDispersion):
-            reach = item.radii_nm[:, None]
-            corners += [item.box_nm[None], item.centers_nm - reach, item.centers_nm + reach]
-        elif isinstance(item, DislocationNetwork):
-            corners += [item.nodes_nm] if item.box_nm is None else [item.nodes_nm, item.box_nm]
-        elif isinstance(item, CurveSet):
-            corners += item.curves_nm
-    points = np.concatenate(corners)
+    points = np.concatenate([np.zeros((1, 3)), *(_shown(item).corners(item) for item in objects)])
     low, high = points.min(axis=0), points.max(axis=0)
     return low, np.maximum(high, low + max(1e-3 * float((high - low).max()), 1e-6))
 

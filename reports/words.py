@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.geometry import pair_angle_rad, widest_pair
 
 _UNITS = {
@@ -117,3 +118,11 @@ def with_interval(mean: float, low: float, high: float, score: str) -> str:
 def counted(count: int, thing: str) -> str:
     """A number and its noun: "1 run", "5,000 runs"."""
     return f"{count:,} {thing}" + ("" if count == 1 else "s")
+
+
+def dose_numbers(acquisition: Acquisition) -> list[tuple[str, str]]:
+    """Electrons per pixel and view, as a value and its name; nothing where they are not known."""
+    if acquisition.electrons_per_pixel is None:
+        return []
+    dose = float(np.mean(acquisition.electrons_per_pixel))
+    return [(f"{dose:,.0f}" if dose >= 10 else f"{dose:.2g}", "electrons per pixel and view")]

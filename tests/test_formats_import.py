@@ -22,7 +22,7 @@ def test_no_heavy_import():
 
 def test_other_suffixes():
     """The error says which are allowed."""
-    with pytest.raises(InputError, match=r"x\.xyz: suffix '\.xyz' found, a network as \.data, \.ca or \.vtp allowed"):
+    with pytest.raises(InputError, match=r"x\.xyz: suffix '\.xyz' found, a network as \.ca, \.data or \.vtp allowed"):
         read_network("x.xyz")
     with pytest.raises(InputError, match=r"curves as \.vtp allowed"):
         read_curves("x.csv")

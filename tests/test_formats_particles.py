@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from veristem.datasets import InputError, ParticleDispersion
-from veristem.datasets.formats import read_particles, write_particles
+from veristem.datasets.formats import read_particles, write
 
 HEADER = "x_nm,y_nm,z_nm,radius_nm\n"
 KEYS = 'Lattice="100 0 0 0 200 0 0 0 300" Properties=species:S:1:pos:R:3:radius:R:1 pbc="F F F"\n'
@@ -33,7 +33,7 @@ def test_particles_come_back_exactly(tmp_path_factory, particles):
     """Bit for bit, through Angstrom too, and pandas reads the same numbers."""
     for name, box_nm in (("p.csv", particles.box_nm), ("p.xyz", None)):
         path = tmp_path_factory.getbasetemp() / name
-        write_particles(path, particles)
+        write(path, particles)
         again = read_particles(path, box_nm)
         for field in ("centers_nm", "radii_nm", "box_nm"):
             np.testing.assert_array_equal(getattr(again, field), getattr(particles, field))
@@ -161,7 +161,7 @@ def test_faults_of_xyz(tmp_path, text, message):
 def test_a_cut_xyz(tmp_path):
     """Cut anywhere but within the last number, it is refused."""
     path = tmp_path / "p.xyz"
-    write_particles(path, ParticleDispersion(np.arange(30.0).reshape(10, 3), np.full(10, 2.25), [40, 40, 40]))
+    write(path, ParticleDispersion(np.arange(30.0).reshape(10, 3), np.full(10, 2.25), [40, 40, 40]))
     text = path.read_text(encoding="utf-8")
     for end in range(0, len(text) - len("22.5\n"), 7):
         path.write_text(text[:end], encoding="utf-8")
@@ -171,7 +171,8 @@ def test_a_cut_xyz(tmp_path):
 
 def test_other_suffixes():
     """The error says which are allowed."""
-    for use in (lambda: read_particles("p.txt"), lambda: write_particles("p.txt", None)):  # type: ignore[arg-type]
+    one = ParticleDispersion([[1.0, 1, 1]], [1.0], [2.0, 2, 2])
+    for use in (lambda: read_particles("p.txt"), lambda: write("p.txt", one)):
         with pytest.raises(InputError, match=r"p\.txt: suffix '\.txt' found, particles as \.csv or \.xyz allowed"):
             use()
 

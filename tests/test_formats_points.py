@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from veristem.datasets import InputError, PointSet
-from veristem.datasets.formats import read_points, write_points
+from veristem.datasets.formats import read_points, write
 
 HEADER = "x_nm,y_nm,z_nm\n"
 COVARIANCE = "cov_xx_nm2,cov_xy_nm2,cov_xz_nm2,cov_yy_nm2,cov_yz_nm2,cov_zz_nm2"
@@ -48,7 +48,7 @@ def test_points_come_back_exactly(tmp_path_factory, points):
         points.views,
         points.ambiguity,
     )
-    write_points(path, points)
+    write(path, points)
     again = read_points(path)
     for field in fields(points):
         np.testing.assert_array_equal(getattr(again, field.name), getattr(points, field.name))
@@ -60,7 +60,7 @@ def test_points_come_back_exactly(tmp_path_factory, points):
 def test_a_header_alone_is_an_empty_result(tmp_path):
     """A method may find nothing; it must not be taken for a damaged file."""
     path = tmp_path / "p.csv"
-    write_points(path, PointSet(np.zeros((0, 3))))
+    write(path, PointSet(np.zeros((0, 3))))
     assert path.read_text(encoding="utf-8") == f"x_nm,y_nm,z_nm,radius_nm,{COVARIANCE},views,ambiguity\n"
     assert read_points(path).points_nm.shape == (0, 3)
 

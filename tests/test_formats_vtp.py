@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+import pyvista as pv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from veristem.datasets import CurveSet, DislocationNetwork, InputError
 from veristem.datasets.formats import read_curves, read_network
-from veristem.datasets.formats.vtp import read_vtp, read_vtp_cell_data, write_vtp
+from veristem.datasets.formats.vtp import read_vtp, write_vtp
 
 _NUMBER = st.floats(allow_nan=False, allow_infinity=False)
 _SIGMA = st.floats(min_value=0, allow_infinity=False) | st.just(np.nan)
@@ -64,7 +65,7 @@ def test_curves_come_back_exactly(tmp_path_factory, curves):
 def test_further_values_of_the_segments(tmp_path, network):
     """g.b and visibility stand in the file for ParaView, and a wrong length is refused."""
     write_vtp(tmp_path / "n.vtp", network, {"g_dot_b": np.arange(3.0), "visible": np.array([True, False, True])})
-    arrays = read_vtp_cell_data(tmp_path / "n.vtp")
+    arrays = pv.read(tmp_path / "n.vtp").cell_data
     assert set(arrays) == {"burgers_nm", "g_dot_b", "visible"}
     np.testing.assert_array_equal(arrays["visible"], [1, 0, 1])
     with pytest.raises(InputError, match="g_dot_b: 2 values found, one for each of the 3 lines"):

@@ -79,7 +79,7 @@ def test_a_window_without_a_display(cli, files, monkeypatch, display):
 def test_a_file_that_cannot_be_shown(cli, tmp_path):
     done = cli("view", tmp_path / "a.png", "--png", tmp_path / "b.png")
     assert done.code == 2
-    assert "suffix '.png' found; images or a truth as .h5, a network as .vtp" in done.err
+    assert "suffix '.png' found, a network as .ca, .data or .vtp; curves as .vtp" in done.err
 
 
 def test_pictures_of_two_cameras_differ(network):

@@ -24,15 +24,14 @@ def reconstruct(
 
     Example: veristem reconstruct run/acquisition.h5 --method my_package:reconstruct -o run/mine.vtp
     """
-    from veristem.datasets.formats import write_points
-    from veristem.datasets.formats.acquisition_h5 import read_acquisition
-    from veristem.datasets.formats.vtp import write_vtp
-    from veristem.datasets.reconstruction import PointSet
-    from veristem.recon.methods import DEFAULT, load_method, run_method
+    from veristem.datasets import Acquisition, formats
+    from veristem.datasets.kinds import KINDS
+    from veristem.recon.methods import load_method, run_method
 
-    loaded = read_acquisition(acquisition)
-    check_suffix(out, ".csv" if loaded.kind == "particles" else ".vtp")
-    method = DEFAULT[loaded.kind] if method is None else method
+    loaded = formats.read(acquisition, Acquisition)
+    kind = KINDS[loaded.kind]
+    check_suffix(out, kind.suffix)
+    method = kind.method if method is None else method
     load_method(method)
     try:
         found = run_method(method, loaded)
@@ -43,9 +42,5 @@ def reconstruct(
             raise
         text = (str(error).splitlines() or ["no message"])[0]
         raise InputError(f"method {method}: {type(error).__name__}: {text}; --debug shows where") from None
-    if isinstance(found, PointSet):
-        write_points(out, found)
-        typer.echo(f"{len(found.points_nm)} particles: {out}")
-    else:
-        write_vtp(out, found)
-        typer.echo(f"{len(found.curves_nm)} curves, {found.length_nm:.0f} nm: {out}")
+    formats.write(out, found)
+    typer.echo(f"{found.size_text()}: {out}")

@@ -41,13 +41,13 @@ def score(
 
     Example: veristem score run/truth.h5 run/mine.vtp --tolerance-nm 20 --full-limits
     """
+    from veristem.bench.files.simulation import read_truth_file
     from veristem.bench.limits.lines import full_line_limits, line_limits
     from veristem.bench.metrics.extents import mismatch
-    from veristem.bench.pages.folder import read_truth_file
     from veristem.bench.scoring import junction_table
     from veristem.bench.scoring import score as run
-    from veristem.datasets.formats import read_curves, read_points
-    from veristem.datasets.formats.acquisition_h5 import read_acquisition
+    from veristem.datasets import Acquisition, formats
+    from veristem.datasets.kinds import KINDS
     from veristem.datasets.network import DislocationNetwork
     from veristem.datasets.reconstruction import CurveSet
     from veristem.datasets.truth import LineTruth
@@ -55,8 +55,8 @@ def score(
     if tolerance_nm is not None and not 0 < tolerance_nm < float("inf"):
         raise InputError(f"--tolerance-nm: {tolerance_nm} found, a positive length allowed")
     loaded = read_truth_file(truth, burgers_magnitude_nm)
-    directions = read_acquisition(acquisition).directions_rad if acquisition else None
-    found = read_points(reconstruction) if reconstruction.suffix.lower() == ".csv" else read_curves(reconstruction)
+    directions = formats.read(acquisition, Acquisition).directions_rad if acquisition else None
+    found = formats.read(reconstruction, *(kind.result for kind in KINDS.values()))
     limits = {}
     if isinstance(loaded, LineTruth):
         limits = {"limits": full_line_limits(loaded) if full_limits else line_limits(loaded)}

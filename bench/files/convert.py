@@ -47,9 +47,9 @@ def convert_files(
 
         return f"angles in {write_tilt_series(target, read_acquisition(sources[0]))}"
     elif len(kinds) == 1 and kinds[0] in _PARTICLES and wanted in _PARTICLES:
-        from veristem.datasets.formats import read_particles, write_particles
+        from veristem.datasets import formats
 
-        write_particles(target, read_particles(sources[0]))
+        formats.write(target, formats.read_particles(sources[0]))
     elif len(kinds) == 1 and kinds[0] in _NETWORKS and wanted in (".data", ".vtp"):
         from veristem.datasets.crystal import load_material
         from veristem.datasets.formats import read_network

@@ -17,7 +17,7 @@ def mismatch(truth: Side, reconstruction: CurveSet | PointSet) -> str | None:
 
     None when they fit, and when one of them is empty. A method that has diverged is still scored: this is a warning.
     """
-    there, found = _points(truth), _points(reconstruction)
+    there, found = truth.places_nm, reconstruction.places_nm
     if not len(there) or not len(found):
         return None
     low, high = (np.maximum(there.min(axis=0), found.min(axis=0)), np.minimum(there.max(axis=0), found.max(axis=0)))
@@ -29,18 +29,6 @@ def mismatch(truth: Side, reconstruction: CurveSet | PointSet) -> str | None:
     else:
         return None
     return f"the reconstruction lies in {_box(found)}, the truth in {_box(there)}: {what}; same unit and origin?"
-
-
-def _points(side: Side) -> np.ndarray:
-    if isinstance(side, LineTruth):
-        side = side.network
-    if isinstance(side, ParticleTruth):
-        side = side.particles
-    if isinstance(side, DislocationNetwork):
-        return np.concatenate(side.ends_nm())
-    if isinstance(side, CurveSet):
-        return np.concatenate([np.zeros((0, 3)), *side.curves_nm])
-    return side.centers_nm if isinstance(side, ParticleDispersion) else side.points_nm
 
 
 def _box(points: np.ndarray) -> str:

@@ -19,9 +19,10 @@ from veristem.datasets.crystal import load_material
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats import read_particles
 from veristem.datasets.formats.atomic import atomic_path
+from veristem.datasets.kinds import KINDS
 from veristem.datasets.recipe import Recipe, load_recipe, load_study
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
-from veristem.recon.methods import DEFAULT, run_method
+from veristem.recon.methods import run_method
 from veristem.sim.networks.from_file import guess_material, read_bulk
 from veristem.sim.simulate import simulate_recipe
 
@@ -183,7 +184,7 @@ def _chain(folder: Path, truth: Truth, acquisition: Acquisition, tolerance_nm: f
     say(f"specimen: {about}")
     counts = acquisition.views.mean()
     say(f"images:   {len(acquisition.views)} views, {counts:.0f} electrons counted a pixel: {paths[0]}")
-    method = DEFAULT[acquisition.kind]
+    method = KINDS[acquisition.kind].method
     found = run_method(method, acquisition)
     save_reconstruction(folder, found)
     scene = make_scene(acquisition, found, truth, method, tolerance_nm)

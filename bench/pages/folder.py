@@ -6,25 +6,20 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 
-from veristem.bench.limits.lines import line_limits
-from veristem.bench.pages import particles as particle_scenes
-from veristem.bench.pages.particles import make_particle_scene
-from veristem.bench.pages.residuals import Residuals, reprojection_residuals
-from veristem.bench.scoring import TOLERANCE_NM, metrics, score_curves, vertex_errors_nm
+from veristem.bench.pages import lines, particles
+from veristem.bench.scoring import metrics
 from veristem.bench.study.facts import versions
 from veristem.bench.study.store import read_table
+from veristem.datasets import formats
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
-from veristem.datasets.formats import read_curves, read_network, read_particles, read_points
-from veristem.datasets.formats.acquisition_h5 import read_acquisition
-from veristem.datasets.formats.truth_h5 import read_truth
-from veristem.datasets.formats.vtp import read_vtp
-from veristem.datasets.geometry import pair_angle_rad, widest_pair
-from veristem.datasets.reconstruction import CurveSet, PointSet, Reconstruction
-from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
+from veristem.datasets.kinds import KINDS, check_same_kind, kind_of
+from veristem.datasets.reconstruction import Reconstruction
+from veristem.datasets.truth import Truth
 from veristem.reports import Scene, write_page
 from veristem.reports.export import write_files
 from veristem.reports.particles import ParticleScene
@@ -32,43 +27,7 @@ from veristem.reports.studies import best_and_worst
 from veristem.reports.words import conditions_text
 
 AnyScene = Scene | ParticleScene
-
-
-def read_truth_file(path: Path, burgers_magnitude_nm: float | None = None):
-    """A truth from truth.h5, a network or curves from .vtp, .data (in units of |b|) or .ca, or particles."""
-    if path.suffix == ".h5":
-        return read_truth(path)
-    if path.suffix in (".csv", ".xyz"):
-        return read_particles(path)
-    return read_vtp(path) if path.suffix == ".vtp" else read_network(path, burgers_magnitude_nm)
-
-
-def read_any(path: Path, burgers_magnitude_nm: float | None = None):
-    """Whatever `veristem view` can show, by suffix and content.
-
-    Raises
-    ------
-    InputError
-        When it is neither an acquisition, a truth, a network, curves, particles nor points.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in (".h5", ".vtp", ".data", ".ca", ".csv", ".xyz"):
-        raise InputError(
-            f"{path}: suffix {path.suffix!r} found; images or a truth as .h5, a network as .vtp, .data or .ca, curves "
-            "as .vtp or particles as .csv or .xyz allowed"
-        )
-    if suffix == ".csv":
-        points = read_points(path)  # a truth has radii, and no covariance
-        return points if not np.isfinite(points.radii_nm).all() or points.views.any() else read_particles(path)
-    if suffix == ".h5":
-        try:
-            return read_acquisition(path)
-        except InputError as error:
-            try:
-                return read_truth(path)
-            except InputError:
-                raise error from None
-    return read_truth_file(path, burgers_magnitude_nm)
+_PAGES: dict[str, Any] = {"dislocations": lines, "particles": particles}  # what a page says of each kind
 
 
 def make_scene(
@@ -81,21 +40,8 @@ def make_scene(
     InputError
         When one side is of lines and the other of particles.
     """
-    if isinstance(found, PointSet):
-        if isinstance(truth, LineTruth):
-            raise InputError("reconstruction: points found, curves allowed, which the truth is of")
-        return make_particle_scene(acquisition, found, truth, method, tolerance_nm)
-    if isinstance(truth, ParticleTruth):
-        raise InputError("reconstruction: curves found, points allowed, which the truth is of")
-    if truth is None:
-        residuals = reprojection_residuals(acquisition, found) if found.curves_nm else Residuals((), [])
-        return Scene(acquisition, found, method=method, residuals_px=residuals.vertex_px, residuals=residuals.per_view)
-    tolerance_nm = tolerance_nm or TOLERANCE_NM
-    limits = line_limits(truth)
-    scores = score_curves(truth, found, tolerance_nm=tolerance_nm, limits=limits)
-    limit = float(np.hypot(*limits.typical_nm(limits.parallax_nm, tolerance_nm)))
-    told = {"scores": scores, "method": method, "limit_nm": limit if np.isfinite(limit) else None}
-    return Scene(acquisition, found, truth, vertex_errors_nm(truth, found), **told)
+    kind = kind_of(found) if truth is None else check_same_kind(truth, found)
+    return _PAGES[kind.name].make_scene(acquisition, found, truth, method, tolerance_nm)
 
 
 def run_facts(truth: Truth | None, notes=()) -> dict[str, dict[str, str]]:
@@ -187,14 +133,12 @@ def _known(value) -> float | None:
 
 def read_scene(folder: Path, tolerance_nm: float | None, method: str = "") -> tuple[AnyScene, Truth | None]:
     """The scene of acquisition.h5 and, if they are there, truth.h5 and reconstruction.vtp or .csv; and the truth."""
-    acquisition = read_acquisition(folder / "acquisition.h5")
-    truth = read_truth(folder / "truth.h5") if (folder / "truth.h5").is_file() else None
-    found: Reconstruction = CurveSet(())
-    if acquisition.kind == "particles":
-        path = folder / "reconstruction.csv"
-        found = read_points(path) if path.is_file() else PointSet(np.zeros((0, 3)))
-    elif (path := folder / "reconstruction.vtp").is_file():
-        found = read_curves(path)
+    acquisition = formats.read(folder / "acquisition.h5", Acquisition)
+    path = folder / "truth.h5"
+    truth = formats.read(path, *get_args(Truth)) if path.is_file() else None
+    kind = KINDS[acquisition.kind]
+    path = folder / f"reconstruction{kind.suffix}"
+    found = formats.read(path, kind.result) if path.is_file() else kind.result(())
     return make_scene(acquisition, found, truth, method, tolerance_nm), truth
 
 
@@ -217,41 +161,14 @@ def save_page(page: Path, title: str, scenes: Sequence[AnyScene], table, facts: 
 
 def sentence(scene: AnyScene) -> str:
     """What was recovered, or how well the reconstruction fits its images."""
-    if isinstance(scene, ParticleScene):
-        return particle_scenes.residual_sentence(scene) if scene.truth is None else particle_scenes.headline(scene)
-    return residual_sentence(scene) if scene.truth is None else headline(scene)
+    page = _PAGES[scene.kind]
+    return page.residual_sentence(scene) if scene.truth is None else page.headline(scene)
 
 
 def _write(page: Path, title: str, scenes, table, facts: dict, sentences: list[str], command: str) -> None:
     meanings = {metric.name: metric.meaning for metric in metrics()}
     what = {"facts": facts, "sentences": sentences, "command": command, "meanings": meanings}
     write_page(page, title=title, scenes=scenes, table=table, **what)
-
-
-def headline(scene: Scene) -> str:
-    """One sentence on what was recovered."""
-    found, wanted = scene.scores.get("f_score_visible"), scene.scores.get("depth_rmse_nm")
-    if found is None:
-        return "No line is visible in this field with this reflection."
-    depth = "" if wanted is None else f", with a depth error of {wanted:.1f} nm rms where they were found"
-    directions = scene.acquisition.directions_rad
-    angle = np.degrees(pair_angle_rad(*directions[list(widest_pair(directions))]))
-    return (
-        f"From two views {angle:.1f}° apart, the visible lines are recovered with F = {found:.2f} at a tolerance of "
-        f"{scene.scores['tolerance_nm']:g} nm{depth}."
-    )
-
-
-def residual_sentence(scene: Scene) -> str:
-    """One sentence on how well a reconstruction fits its images, which is all that can be said without a truth."""
-    near, explained = ([v[key] for v in scene.residuals if v[key] is not None] for key in ("within_3px", "explained"))
-    if not near or not explained:
-        return "No truth is known, and there is nothing to lay over the contours of the images."
-    return (
-        f"No truth is known. In every view at least {100 * min(near):.0f} % of the reconstruction lies within 3 pixels "
-        f"of the detected contours, and at least {100 * min(explained):.0f} % of these within 3 pixels of it; this "
-        "does not prove that its depths are right."
-    )
 
 
 def _toml(table: dict) -> str:

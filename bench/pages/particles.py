@@ -20,7 +20,7 @@ _DRAWS = 8
 _NEAR_PX = 1.0
 
 
-def make_particle_scene(
+def make_scene(
     acquisition: Acquisition, points: PointSet, truth: ParticleTruth | None, method: str, tolerance_nm: float | None
 ) -> ParticleScene:
     """A scene for the page: scored when the truth is known, else with its residuals in the images."""

@@ -9,24 +9,23 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import chdir
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from veristem.bench.limits.line_contrast import line_contrast
-from veristem.bench.limits.lines import depth_slopes, line_limits, moved_in_depth
-from veristem.bench.limits.points import point_limits
+from veristem.bench.limits.columns import Limits, contrast_of, limits_of
+from veristem.bench.limits.lines import depth_slopes, moved_in_depth
 from veristem.bench.oracles import handed_in
-from veristem.bench.scoring import TOLERANCE_NM, score
+from veristem.bench.scoring import score
 from veristem.bench.study.key import cell_key
 from veristem.bench.study.store import Store
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import pair_angle_rad, widest_pair
 from veristem.datasets.recipe import Recipe
-from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
+from veristem.datasets.truth import Truth
 from veristem.recon.methods import run_method
 from veristem.sim.foil import Foil
 from veristem.sim.simulate import simulate_recipe, streams
@@ -83,9 +82,9 @@ class Made:
     specimen: Specimen | None = None
     specimen_key: str = ""
     pair: tuple[Truth, Acquisition] | None = None
-    limits: dict[str, Any] = field(default_factory=dict)  # as `score` takes them
+    limits: Limits | None = None
     moved: list[Foil] | None = None  # the specimen with its lines moved in depth
-    contrast: tuple[float | None, float | None] | None = None
+    contrast: tuple[float | None, float | None] = (None, None)
     recipe_key: str = ""
     seconds: float = 0.0
     failed: Exception | None = None
@@ -100,12 +99,13 @@ def run_cell(cell: Cell, made: Made) -> tuple[dict[str, Any], str | None]:
     except Exception as error:  # a condition that cannot be imaged costs its own rows only
         return row | _failure("simulation", error), traceback.format_exc()
     assert acquisition.electrons_per_pixel is not None
+    assert made.limits is not None
     row |= {
         "pair_angle_deg": _pair_angle_deg(acquisition),
         "electrons_per_pixel": float(acquisition.electrons_per_pixel.mean()),
         "counts_per_pixel": float(acquisition.views.mean()),
         **limits,
-        **dict(zip(("line_contrast", "line_cnr"), (None, None) if made.contrast is None else made.contrast)),
+        **dict(zip(("line_contrast", "line_cnr"), made.contrast)),
         "simulate_s": made.seconds,
     }
     given = deepcopy(acquisition)  # a method may write into what it gets
@@ -115,7 +115,7 @@ def run_cell(cell: Cell, made: Made) -> tuple[dict[str, Any], str | None]:
         with chdir("."):  # or go elsewhere
             result = run_method(method, given, **stages)
         found = time.perf_counter()
-        scores = score(truth, result, tolerance_nm=cell.tolerance_nm, **made.limits)
+        scores = score(truth, result, tolerance_nm=cell.tolerance_nm, **made.limits.given)
     except (Exception, SystemExit) as error:  # a method may fail in any way; the failure is a result
         return row | _failure("method", error), traceback.format_exc()
     return row | scores | {"reconstruct_s": found - start, "score_s": time.perf_counter() - found}, None
@@ -162,14 +162,14 @@ def _pair(recipe: Recipe, made: Made) -> tuple[Truth, Acquisition]:
     if made.recipe_key != recipe_key:
         if made.specimen_key != recipe.specimen_key:
             made.specimen = made.moved = None  # before the next is made: two may not fit into memory
-        made.pair, made.limits, made.recipe_key, made.specimen_key = None, {}, recipe_key, recipe.specimen_key
+        made.pair, made.limits, made.recipe_key, made.specimen_key = None, None, recipe_key, recipe.specimen_key
         made.failed, start = None, time.perf_counter()
         try:
             truth, acquisition, made.specimen = simulate_recipe(recipe, made.specimen)
         except Exception as error:
             made.failed = error
             raise
-        made.contrast = line_contrast(truth) if isinstance(truth, LineTruth) else None
+        made.contrast = contrast_of(truth)
         made.pair, made.seconds = (truth, acquisition), time.perf_counter() - start
     if made.failed is not None:
         raise made.failed
@@ -187,26 +187,16 @@ def _pair_angle_deg(acquisition: Acquisition) -> float | None:
 
 def _limits(cell: Cell, truth: Truth, made: Made) -> dict[str, float | None]:
     """The limits' columns of a row; the limits themselves are kept."""
-    if isinstance(truth, ParticleTruth):
-        if not made.limits:
-            made.limits = {"covariance_nm2": point_limits(truth)}
-        square = made.limits["covariance_nm2"][truth.inside][:, [0, 1, 2], [0, 1, 2]]
-        found = [square[:, 0] + square[:, 1], square[:, 2]]
-        across, deep = (np.sqrt(np.nanmean(s)) if np.isfinite(s).any() else np.nan for s in found)
-        typical = {"lateral_limit_nm": across, "depth_limit_nm": deep}
-    else:
-        if not made.limits:
-            slopes = None
-            if cell.full_limits and isinstance(made.specimen, Foil):
-                made.moved = moved_in_depth(made.specimen) if made.moved is None else made.moved
-                slopes = depth_slopes(made.moved, cell.recipe, streams(truth.recipe["recipe"]["seed"])[1])
-            made.limits = {"limits": line_limits(truth, slopes)}
-        limits, most = made.limits["limits"], cell.tolerance_nm or TOLERANCE_NM
-        across, deep = limits.typical_nm(limits.full_nm, most)
-        typical = {"lateral_limit_nm": across, "depth_limit_nm": deep}
-        across, deep = limits.typical_nm(limits.parallax_nm, most)
-        typical |= {"lateral_parallax_limit_nm": across, "depth_parallax_limit_nm": deep}
-    return {name: float(value) if np.isfinite(value) else None for name, value in typical.items()}
+
+    def slopes():
+        if not cell.full_limits or not isinstance(made.specimen, Foil):
+            return None
+        made.moved = moved_in_depth(made.specimen) if made.moved is None else made.moved
+        return depth_slopes(made.moved, cell.recipe, streams(truth.recipe["recipe"]["seed"])[1])
+
+    if made.limits is None:
+        made.limits = limits_of(truth, slopes)
+    return made.limits.columns(cell.tolerance_nm)
 
 
 def _failure(whose: str, error: BaseException) -> dict[str, str]:

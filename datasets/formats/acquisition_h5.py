@@ -9,6 +9,7 @@ import numpy as np
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats import hdf5
+from veristem.datasets.formats.base import Format
 from veristem.datasets.geometry import Region
 from veristem.datasets.shapes import as_array
 
@@ -105,3 +106,6 @@ def _regions(values, convergence_rad: float | None) -> tuple[Region, ...] | None
         if convergence_rad is not None and convergence_rad > 0:
             regions[-1].mean_direction_rad(convergence_rad)
     return tuple(regions)
+
+
+FORMAT = Format(".h5", (Acquisition,), (Acquisition,), read_acquisition, write_acquisition)

@@ -8,6 +8,7 @@ import numpy as np
 
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.formats.atomic import atomic_path
+from veristem.datasets.formats.base import Format
 
 
 def write_hspy(path: str | Path, acquisition: Acquisition) -> None:
@@ -47,3 +48,6 @@ def write_hspy(path: str | Path, acquisition: Acquisition) -> None:
     }
     with atomic_path(path) as temporary:
         file_writer(str(temporary), signal, show_progressbar=False)
+
+
+FORMAT = Format(".hspy", writes=(Acquisition,), write=write_hspy)

@@ -10,6 +10,7 @@ import numpy as np
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
+from veristem.datasets.formats.base import Format
 
 
 def write_tilt_series(path: str | Path, acquisition: Acquisition) -> Path:
@@ -45,3 +46,6 @@ def write_tilt_series(path: str | Path, acquisition: Acquisition) -> Path:
             header.nlabl = 1
         text.write_text("".join(f"{tilt:.2f}\n" for tilt in tilts), encoding="utf-8")
     return angles
+
+
+FORMAT = Format(".mrc", writes=(Acquisition,), write=write_tilt_series)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from veristem.datasets.errors import InputError
+from veristem.datasets.formats.base import Format
 from veristem.datasets.formats.lines import Lines
 from veristem.datasets.network import DislocationNetwork
 
@@ -205,3 +206,6 @@ def _refined(points: np.ndarray, size: np.ndarray) -> np.ndarray:
         count = int(np.ceil(np.max(np.abs(b - a) / (0.4 * size))))
         pieces.append(a + (b - a) * (np.arange(1, count + 1) / max(count, 1))[:, None])
     return np.concatenate(pieces)
+
+
+FORMAT = Format(".ca", (DislocationNetwork,), read=read_ca)

@@ -15,6 +15,7 @@ import numpy as np
 
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
+from veristem.datasets.formats.base import Format
 from veristem.datasets.formats.lines import Lines
 from veristem.datasets.network import DislocationNetwork
 
@@ -262,3 +263,13 @@ def write_data(path: str | Path, network: DislocationNetwork, burgers_magnitude_
 
 def _text(vector: np.ndarray) -> str:
     return " ".join(f"{x:.16e}" for x in vector)
+
+
+FORMAT = Format(
+    ".data",
+    (DislocationNetwork,),
+    (DislocationNetwork,),
+    read_data,
+    write_data,
+    options=("burgers_magnitude_nm",),
+)

@@ -7,19 +7,25 @@ from pathlib import Path
 import numpy as np
 
 from veristem.datasets.dispersion import ParticleDispersion
+from veristem.datasets.formats.base import Format
 from veristem.datasets.formats.table import Table, write_table
+from veristem.datasets.truth import ParticleTruth
 
 COLUMNS = ("x_nm", "y_nm", "z_nm", "radius_nm")
 
 
-def write_particles(path: str | Path, particles: ParticleDispersion) -> None:
+def write_particles(path: str | Path, particles: ParticleDispersion | ParticleTruth) -> None:
     """Write centres and radii, so that they come back exactly; the box is not in the file.
+
+    Of a truth only those within the field: the file holds none.
 
     Raises
     ------
     InputError
         For a file that cannot be written.
     """
+    if isinstance(particles, ParticleTruth):
+        particles = particles.particles.where(particles.inside)
     write_table(path, dict(zip(COLUMNS, [*particles.centers_nm.T, particles.radii_nm])))
 
 
@@ -56,3 +62,13 @@ def around(centers_nm: np.ndarray, radii_nm: np.ndarray) -> np.ndarray:
     """Box (3,) from the origin to where the farthest of at least one sphere end [nm]."""
     # at least one sphere wide, should all lie on the far side of the origin
     return np.maximum((centers_nm + radii_nm[:, None]).max(axis=0), 2 * radii_nm.max())
+
+
+FORMAT = Format(
+    ".csv",
+    (ParticleDispersion,),
+    (ParticleDispersion, ParticleTruth),
+    read_particles,
+    write_particles,
+    options=("box_nm", "radius_nm"),
+)

@@ -13,6 +13,7 @@ import numpy as np
 
 from veristem.datasets.dispersion import ParticleDispersion
 from veristem.datasets.formats.atomic import atomic_path
+from veristem.datasets.formats.base import Format
 from veristem.datasets.formats.lines import Lines
 from veristem.datasets.formats.particles_csv import around
 
@@ -121,3 +122,13 @@ def _numbers_nm(lines: Lines, words: list[str], wanted: str, count: int | None =
 def _row(values_nm: np.ndarray) -> str:
     """Lengths in nm as Angstrom."""
     return " ".join(str(Decimal(repr(value)).scaleb(1)) for value in values_nm.tolist())
+
+
+FORMAT = Format(
+    ".xyz",
+    (ParticleDispersion,),
+    (ParticleDispersion,),
+    read_particles,
+    write_particles,
+    options=("box_nm", "radius_nm"),
+)

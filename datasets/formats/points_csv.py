@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from veristem.datasets.formats.base import Format
 from veristem.datasets.formats.table import Table, write_table
 from veristem.datasets.reconstruction import PointSet
 
@@ -64,3 +65,12 @@ def _is_covariance(matrices: np.ndarray) -> np.ndarray:
     known = np.where(complete, matrices, 0.0)
     largest = np.abs(known).max(axis=(1, 2), keepdims=True)
     return np.linalg.eigvalsh(known / np.where(largest > 0, largest, 1.0))[:, 0] >= -_ROUNDING
+
+
+def _holds(path: Path) -> bool:
+    """Whether a table tells more of its particles than a truth does: no radius, or the views that show one."""
+    points = read_points(path)
+    return not np.isfinite(points.radii_nm).all() or bool(points.views.any())
+
+
+FORMAT = Format(".csv", (PointSet,), (PointSet,), read_points, write_points, holds=_holds)

@@ -9,6 +9,7 @@ import numpy as np
 
 from veristem.datasets.dispersion import ParticleDispersion
 from veristem.datasets.formats import hdf5
+from veristem.datasets.formats.base import Format
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.shapes import as_array
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
@@ -111,3 +112,6 @@ def _images(reader: hdf5.Reader) -> dict:
         "contrast_directions_rad": _optional(reader, "contrast_directions_rad", (len(expected), 2)),
         "to_image": _optional(reader, "to_image", (len(expected), 2, 3)),
     }
+
+
+FORMAT = Format(".h5", (LineTruth, ParticleTruth), (LineTruth, ParticleTruth), read_truth, write_truth)

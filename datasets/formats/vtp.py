@@ -15,8 +15,10 @@ import numpy as np
 
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
+from veristem.datasets.formats.base import Format
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.reconstruction import CurveSet
+from veristem.datasets.truth import LineTruth
 
 _KIND = "veristem_kind"
 _DEFLATE = 1100  # zlib shrinks no more than 1032 times, so a file cannot hold more than this times its size
@@ -115,20 +117,6 @@ def read_vtp(path: str | Path) -> DislocationNetwork | CurveSet:
         return _curves(data)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-
-
-def read_vtp_cell_data(path: str | Path) -> dict[str, np.ndarray]:
-    """All arrays of the cells by name.
-
-    Raises
-    ------
-    InputError
-        For a file that is no .vtp or is cut short.
-    """
-    cells = _load(path).GetCellData()
-    names = [cells.GetArrayName(i) for i in range(cells.GetNumberOfArrays())]
-    arrays = {name: _array(cells, name) for name in names}
-    return {name: values for name, values in arrays.items() if values is not None}
 
 
 def _network(data) -> DislocationNetwork:
@@ -247,3 +235,13 @@ def _quiet() -> Iterator:
     finally:
         vtkLogger.SetStderrVerbosity(level)
         vtkOutputWindow.SetInstance(before)
+
+
+def _write(path: str | Path, thing: DislocationNetwork | CurveSet | LineTruth) -> None:
+    if isinstance(thing, LineTruth):
+        write_vtp(path, thing.network, thing.per_segment())
+    else:
+        write_vtp(path, thing)
+
+
+FORMAT = Format(".vtp", (DislocationNetwork, CurveSet), (DislocationNetwork, CurveSet, LineTruth), read_vtp, _write)
