@@ -1,13 +1,15 @@
-"""The studies of bench/validation, small: what they measure is what they say."""
+"""Studies of record of the physics, small: what they measure is what they say."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from validation import angles, beams, faces
+from scripts import script
 from veristem.datasets.recipe import load_recipe
 from veristem.sim.specimen import Specimen, make_specimen
+
+angles, beams, faces = (script(f"reports/published/{name}/make.py") for name in ("angles", "beams", "faces"))
 
 
 def test_measures_of_a_line():

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from veristem.bench.study.cell import streams
-from validation.angles import angle_deg, foil_with, shift_nm
 from validation.check import Check
+from validation.depth_scale import angle_deg, foil_with, shift_nm
+from veristem.bench.study.cell import streams
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.detectors.pixelated import Detector
 from veristem.datasets.formats.scans import read_scan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -189,7 +190,7 @@ def write_study(folder: Path) -> Path:
 _README = """# When are two beams enough?
 
 ```
-python -m validation beams -o DIR
+python reports/published/beams/make.py
 ```
 
 ![Contrast, width and position of a line by two beams and by rows of three, five and seven](beams.png)
@@ -219,3 +220,14 @@ that covers other Bragg lines (α well above the Bragg angle) excites them whate
 that a ray of 60 mrad crosses 12 nm of the foil sideways is followed; that beams of a row part by nλg t within the foil,
 2 to 3 nm for n = 1 and three times that for n = 3, is not. ξ/ξ' is that of the first order throughout.
 """
+
+
+def main() -> None:
+    """Write the study."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent, help="folder of README.md")
+    print(write_study(parser.parse_args().out))
+
+
+if __name__ == "__main__":
+    main()

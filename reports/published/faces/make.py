@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def write_study(folder: Path) -> Path:
 _README = """# Both faces of a foil relaxed, and not
 
 ```
-python -m validation faces -o DIR
+python reports/published/faces/make.py
 ```
 
 ![BF-STEM image of the same lines in an infinite medium and in a foil with free faces](faces.png)
@@ -132,3 +133,14 @@ over the median of the image.
 
 Isotropic elasticity; what is relaxed at the end of a line is a core of 6.25 nm.
 """
+
+
+def main() -> None:
+    """Write the study."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent, help="folder of README.md")
+    print(write_study(parser.parse_args().out))
+
+
+if __name__ == "__main__":
+    main()

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from veristem.bench.study.cell import streams
-from veristem.bench.limits.points import point_limits
 from veristem.bench.limits.lines import line_limits
+from veristem.bench.limits.points import point_limits
 from veristem.bench.metrics import recall
 from veristem.bench.scoring import TOLERANCE_NM, curve_pair, point_pair, score
+from veristem.bench.study.cell import streams
 from veristem.datasets.recipe import Recipe, Study
 from veristem.datasets.reconstruction import CurveSet, Reconstruction
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth

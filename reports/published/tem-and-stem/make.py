@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -196,7 +197,7 @@ def write_study(folder: Path) -> Path:
 _README = """# One foil in four modes (question T1)
 
 ```
-python -m validation modes -o DIR
+python reports/published/tem-and-stem/make.py
 ```
 
 ![The same dislocations as BF-TEM, weak-beam dark field, BF-STEM and ADF-STEM](modes.png)
@@ -217,3 +218,14 @@ Limits: two beams, column approximation. ADF counts {share:.2f} of what phonons
 scatter (Einstein model with Wentzel's atom, one scattering from the axis); of two beams none reaches 30 mrad.
 Weak-beam images of lines are narrower than a pixel.
 """
+
+
+def main() -> None:
+    """Write the study."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent, help="folder of README.md")
+    print(write_study(parser.parse_args().out))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 """Rows T13 to T18 of the thesis in small: imaging conditions ranked by the topology of classical masks, truth known.
 
-    python -m veristem.bench.topology.thesis -o DIR [--seeds 8] [--row T13 ...]
+    python reports/published/topology/make.py [-o DIR] [--seeds 8] [--row T13 ...]
 
 The thesis ranks one image a condition, segmented by its network, against lines drawn by hand (chapter 5). Here every
 condition images the same simulated specimens, lines come from `ridge_contours`, and both sides are drawn alike. Seeds
@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from thesis_figure import thesis_figure
 from veristem.bench.study.cell import simulate, streams
 from veristem.bench.study.facts import machine, versions
 from veristem.bench.topology.ranking import Ranked, rank_scores
 from veristem.bench.topology.score import Topology, topological_score
-from veristem.bench.topology.thesis_figure import thesis_figure
 from veristem.bench.topology.tubes import draw
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.formats.atomic import atomic_path
@@ -224,8 +224,8 @@ def table(row: Row, order: list[Ranked], nothing: float) -> list[str]:
 
 def main() -> None:
     """Rank the conditions of all rows, or of some, and write scores.json, tables.md and ranking.png."""
-    parser = argparse.ArgumentParser(prog="python -m veristem.bench.topology.thesis", description=__doc__)
-    parser.add_argument("-o", "--out", type=Path, required=True, help="folder for what is written")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent, help="folder for what is written")
     parser.add_argument("--seeds", type=int, default=8, help="specimens a condition")
     parser.add_argument("--row", action="append", choices=[row.name for row in ROWS], help="this row only; repeatable")
     given = parser.parse_args()
