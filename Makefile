@@ -24,16 +24,16 @@ $(GATES): $(READY)
 bench: $(READY)
 	@mkdir -p .benchmarks
 	$(BIN)/pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,rounds --benchmark-json=.benchmarks/times.json
-	$(BIN)/python -m veristem.bench.benchmarks .benchmarks/times.json -o reports/published/benchmarks
+	$(BIN)/python reports/published/benchmarks/make.py .benchmarks/times.json
 
 validation: $(READY)
-	$(BIN)/python -m validation -o docs
+	$(BIN)/python docs/validation/make.py
 
 scores: $(READY)
-	$(BIN)/python -m veristem.bench.degradations -o docs
+	$(BIN)/python docs/scores/make.py
 
 gallery: $(READY)
-	$(BIN)/python -m veristem.bench.gallery -o docs
+	$(BIN)/python docs/gallery/make.py
 
 .venv: $(READY)
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from veristem.bench.blind import QUANTITIES, blind_table, look, outside
+from scripts import script
 from veristem.datasets import Acquisition, DislocationNetwork
 from veristem.datasets.truth import LineTruth
 
+blind = script("docs/gallery/blind.py")
 PIXEL, SIDE = 2.0, 512.0
 
 
@@ -46,7 +47,7 @@ def drawn(width_nm: float, contrast: float, seed: int = 0, dose: float = 4000.0)
 @pytest.mark.parametrize(("width", "contrast"), [(8.0, 0.2), (12.0, 0.1), (20.0, 0.4)])
 def test_width_and_contrast_are_what_was_drawn(width, contrast):
     """Full width at half depth of a line across the field; xi of Al 002 is 89.3 nm."""
-    found = look(*drawn(width, contrast))
+    found = blind.look(*drawn(width, contrast))
     assert found["line_width_nm"] == pytest.approx(width, rel=0.12)
     assert found["line_contrast"] == pytest.approx(contrast, rel=0.1)
     assert found["line_width_over_xi"] == pytest.approx(found["line_width_nm"] / 89.3, rel=0.01)
@@ -56,40 +57,45 @@ def test_width_and_contrast_are_what_was_drawn(width, contrast):
 def test_noise_is_told_from_poisson_and_by_direction():
     """Counting alone gives 1 and 1; gain noise raises the first, an unsteady scan the second."""
     truth, acquisition = drawn(12.0, 0.1)
-    plain = look(truth, acquisition)
+    plain = blind.look(truth, acquisition)
     assert plain["noise_over_poisson"] == pytest.approx(1, abs=0.02)
     assert plain["noise_slow_over_fast"] == pytest.approx(1, abs=0.35)
     rng = np.random.default_rng(1)
     wide = truth.expected + 1.5 * (acquisition.views - truth.expected)
-    assert look(truth, replace(acquisition, views=wide))["noise_over_poisson"] == pytest.approx(2.25, rel=0.05)
+    assert blind.look(truth, replace(acquisition, views=wide))["noise_over_poisson"] == pytest.approx(2.25, rel=0.05)
     rows = acquisition.views + 20 * rng.normal(size=(1, 256, 1)).astype(np.float32)
-    assert look(truth, replace(acquisition, views=rows))["noise_slow_over_fast"] > 10
+    assert blind.look(truth, replace(acquisition, views=rows))["noise_slow_over_fast"] > 10
 
 
 def test_grey_levels():
     """Two halves of different grey spread the histogram; a few dark pixels skew it to the left."""
     truth, acquisition = drawn(12.0, 0.3)
-    assert look(truth, acquisition)["grey_skewness"] < -1
+    assert blind.look(truth, acquisition)["grey_skewness"] < -1
     halves = acquisition.views.copy()
     halves[:, :, 128:] *= 0.5
-    spread = look(truth, replace(acquisition, views=halves))["grey_spread"]
+    spread = blind.look(truth, replace(acquisition, views=halves))["grey_spread"]
     assert spread == pytest.approx(1 / 3, rel=0.1)
 
 
 def test_an_image_without_lines_has_no_width():
     """Nothing is measured where nothing stands out of the noise."""
     truth, acquisition = drawn(12.0, 0.0)
-    found = look(truth, acquisition)
+    found = blind.look(truth, acquisition)
     assert np.isnan(found["line_width_nm"])
-    assert not any("line_width" in sentence for sentence in outside({"one": found}))
+    assert not any("line_width" in sentence for sentence in blind.outside({"one": found}))
 
 
 def test_what_is_outside_is_listed_with_its_source():
     """Only what has a range can lie out of it, and each range says where it comes from."""
-    assert all(quantity.source for quantity in QUANTITIES.values())
-    found = dict.fromkeys(QUANTITIES, 1.0) | {"line_width_nm": 12.0, "line_width_over_xi": 0.1, "line_over_noise": 9.0}
-    told = outside({"one": found, "two": dict.fromkeys(QUANTITIES, np.nan)})
+    assert all(quantity.source for quantity in blind.QUANTITIES.values())
+    ones = dict.fromkeys(blind.QUANTITIES, 1.0)
+    found = ones | {
+        "line_width_nm": 12.0,
+        "line_width_over_xi": 0.1,
+        "line_over_noise": 9.0,
+    }
+    told = blind.outside({"one": found, "two": dict.fromkeys(blind.QUANTITIES, np.nan)})
     assert told == ["`line_width_over_xi`, 0.2 – 0.5 stated: one 0.1", "`noise_over_poisson`, ≥ 1.02 stated: one 1"]
-    table = blind_table({"one": found})
+    table = blind.blind_table({"one": found})
     assert "**0.1**" in table
     assert "**12**" not in table

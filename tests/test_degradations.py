@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from veristem.bench.degradations import images, measure
-from veristem.bench.degradations.curves import CURVES
-from veristem.bench.degradations.page import write_page
+from scripts import script
 from veristem.datasets import CurveSet, DislocationNetwork
 
+page, measure, images = (script(f"docs/scores/{name}.py") for name in ("make", "measure", "images"))
 CENTER = np.array([256.0, 256.0, 100.0])
 
 
@@ -29,7 +28,7 @@ LINES += [line([20.0 + 60 * k, 20, 60], [60.0 + 60 * k, 120, 140]) for k in rang
 
 
 def worse(name: str, strength: float, seed: int = 0) -> CurveSet:
-    return CurveSet(tuple(CURVES[name].apply(LINES, strength, np.random.default_rng(seed))))
+    return CurveSet(tuple(measure.CURVES[name].apply(LINES, strength, np.random.default_rng(seed))))
 
 
 def test_each_does_what_it_says():
@@ -44,8 +43,8 @@ def test_each_does_what_it_says():
     assert len(worse("bridges", 2).curves_nm) == len(LINES) + 2
     assert worse("unjoined", 1).length_nm == pytest.approx(whole - 3 * 15)
     assert worse("opened", 1).length_nm == pytest.approx(whole - 30)
-    for name in CURVES:  # those that change shapes leave what they were given alone
-        worse(name, CURVES[name].strengths[-1])
+    for name in measure.CURVES:  # those that change shapes leave what they were given alone
+        worse(name, measure.CURVES[name].strengths[-1])
     assert CurveSet(tuple(LINES)).length_nm == whole
 
 
@@ -102,7 +101,7 @@ def test_scores_answer_in_proportion_or_not_at_all(answers):
 
 def test_the_page(answers, tmp_path):
     """Its picture, the table in words and the numbers, of every metric."""
-    text = write_page(answers, tmp_path).read_text(encoding="utf-8")
+    text = page.write_page(answers, tmp_path).read_text(encoding="utf-8")
     assert (tmp_path / "scores" / "scores.png").stat().st_size > 20_000
     for panel in answers:
         for name in panel.rows:

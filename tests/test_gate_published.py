@@ -8,18 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from veristem.bench.gate.planted import LOSSES, SAME
-from veristem.bench.gate.power import STUDIES, Trial
-from veristem.bench.gate.power_page import crash_in
+from scripts import script
 from veristem.bench.gate.verdict import compare
 
+gate, power_page = (script(f"reports/published/gate/{name}.py") for name in ("make", "power_page"))
 PUBLISHED = Path(__file__).parents[1] / "reports/published/gate"
 
 
-@pytest.fixture(scope="module", params=STUDIES)
-def trial(request) -> Trial:
+@pytest.fixture(scope="module", params=gate.STUDIES)
+def trial(request) -> gate.Trial:
     """The rows of a study."""
-    return Trial(request.param, pd.read_parquet(PUBLISHED / f"{request.param}.parquet"))
+    return gate.Trial(request.param, pd.read_parquet(PUBLISHED / f"{request.param}.parquet"))
 
 
 def test_planted_losses_are_caught(trial):
@@ -28,8 +27,8 @@ def test_planted_losses_are_caught(trial):
     A shift against the bias that the lines have anyway makes it smaller: that is no loss.
     """
     verdicts = trial.planted(np.random.default_rng(0))
-    assert verdicts[SAME].passed
-    caught = {name: {finding.metric for finding in verdicts[name].of("worse")} for name in LOSSES}
+    assert verdicts[gate.SAME].passed
+    caught = {name: {finding.metric for finding in verdicts[name].of("worse")} for name in gate.LOSSES}
     assert "depth_rmse_nm" in caught["errors in depth 10 % larger"]
     assert "recall" in caught["recall 3 % lower"]
     assert caught["all shifted by 1 nm across the beam"] & {"lateral_bias_x_nm", "lateral_bias_y_nm"}
@@ -40,7 +39,7 @@ def test_planted_losses_are_caught(trial):
 def test_one_crash_is_caught(trial):
     """Of all runs of the study, nothing else changed."""
     before = trial.record(seeds=range(trial.study.seeds))
-    verdict = compare(before, crash_in(trial), np.random.default_rng(0))
+    verdict = compare(before, power_page.crash_in(trial), np.random.default_rng(0))
     assert len(verdict.problems) == 1
     assert not verdict.of("worse")
     assert not verdict.passed

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from validation.elasticity import NU, distances, ring, rms, spectral_error
 
+from validation.elasticity import NU, distances, ring, rms, spectral_error
 from veristem.datasets import DislocationNetwork, InputError
 from veristem.datasets.recipe import load_recipe
 from veristem.sim.elasticity import octaves, segment_distortion, spectral_distortion

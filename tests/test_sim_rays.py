@@ -18,7 +18,7 @@ from veristem.sim.elasticity.voxels import Strain
 from veristem.sim.foil import Foil
 from veristem.sim.images import region_image
 from veristem.sim.networks.foil import continued
-from veristem.sim.rays import bundles, margin_pixels, ray_beta
+from veristem.sim.rays import Illumination, bundles, margin_pixels, ray_beta
 
 MATERIAL = load_material("CoCrFeMnNi")
 WAVELENGTH = electron_wavelength_nm(200.0)
@@ -45,7 +45,7 @@ def one_line(ends_nm, thickness_nm: float, side_nm: float, tilt_deg: float) -> F
 )
 def test_weights_sum_to_the_share_of_the_cone(region):
     """No electron is lost or counted twice when directions are binned."""
-    found = bundles([region], ALPHA, G[:2], WAVELENGTH, 0.01, 200.0)
+    found = bundles([region], Illumination(ALPHA, G[:2], WAVELENGTH, 0.01, 200.0))
     direct, partner = sum(b.weight[0].sum(axis=1) for b in found)
     theta = region.directions(ALPHA)
     nearer = np.where(theta @ G[:2] - 0.01 <= WAVELENGTH * G[1] ** 2 / 2, 1, -1)
@@ -66,7 +66,7 @@ def test_all_electrons_arrive_somewhere_and_once(alpha, s0):
     edges = [0.0, turn / 3, turn, 30e-3, 1.0]
     total, clear = 0.0, Extinction(44.5)
     for low, high in itertools.pairwise(edges):
-        for rays in bundles([Region((0.0, 0.0), high, low)], alpha, G[:2], WAVELENGTH, s0, 100.0):
+        for rays in bundles([Region((0.0, 0.0), high, low)], Illumination(alpha, G[:2], WAVELENGTH, s0, 100.0)):
             beams = two_beam(np.zeros((50, len(rays.s))), 2.0, rays.s, clear)
             total += sum(w @ np.diag(beam) for w, beam in zip(rays.weight[0], beams))
     assert total == pytest.approx(1, abs=2e-3)  # of the bins of s
@@ -78,7 +78,7 @@ def test_parallel_beam_has_one_bundle_and_its_own_excitation_error(s0, sign):
     parts = {}
     for order in (-1, 0, 1):
         center = order * WAVELENGTH * G[:2]
-        found = bundles([Region(tuple(center), 2e-3)], 1e-5, G[:2], WAVELENGTH, s0, 100.0)
+        found = bundles([Region(tuple(center), 2e-3)], Illumination(1e-5, G[:2], WAVELENGTH, s0, 100.0))
         parts[order] = sum((rays.weight[0].sum(axis=1) for rays in found), np.zeros(2))
         for rays in found:
             expected = sign * s0 - (WAVELENGTH * G[1] ** 2 if sign < 0 else 0)
@@ -93,7 +93,7 @@ def test_parallel_beam_has_one_bundle_and_its_own_excitation_error(s0, sign):
 def test_bins_are_as_fine_as_they_claim():
     """The mean direction and the mean s of the bins are the region's, and no step along g or across it is wider."""
     region, s0, t = Region((0.07, 0.0), 15e-3), 0.01, 200.0
-    found = bundles([region], ALPHA, G[:2], WAVELENGTH, s0, t, beams=3)  # of a row all s are those of g
+    found = bundles([region], Illumination(ALPHA, G[:2], WAVELENGTH, s0, t, 3))  # of a row all s are those of g
     found = [b for b in found if b.weight[0, 1].any()]
     weight = np.array([b.weight[0, 1].sum() for b in found])
     mean = weight @ np.array([b.theta_rad for b in found]) / weight.sum()

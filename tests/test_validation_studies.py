@@ -1,13 +1,16 @@
-"""The studies of bench/validation, small: what they measure is what they say."""
+"""Studies of record of the physics, small: what they measure is what they say."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from validation import angles, beams, faces
 
+from scripts import script
 from veristem.datasets.recipe import load_recipe
-from veristem.sim.specimen import Specimen, make_specimen
+from veristem.sim.foil import Foil
+from veristem.sim.specimen import make_specimen
+
+angles, beams, faces = (script(f"reports/published/{name}/make.py") for name in ("angles", "beams", "faces"))
 
 
 def test_measures_of_a_line():
@@ -34,7 +37,7 @@ def test_parts_of_an_image_of_free_faces():
     """Ends of lines, lines and background do not share a pixel, and the figure is drawn about an end."""
     recipe = load_recipe(faces.RECIPE)
     foil = make_specimen(recipe, np.random.default_rng(recipe.recipe.seed).spawn(2)[0])
-    assert isinstance(foil, Specimen)
+    assert isinstance(foil, Foil)
     parts = list(faces.regions(foil, (512, 512)).values())
     assert np.sum(parts, axis=0).max() == 1
     assert all(part.any() for part in parts)

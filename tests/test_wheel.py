@@ -43,6 +43,14 @@ def test_wheel_holds_the_tracked_files(wheel, tracked):
     assert found == expected
 
 
+def test_wheel_holds_no_evidence(wheel):
+    """Tests, documentation, reports of record and what made them stand in the repository; users get the product."""
+    names = zipfile.ZipFile(wheel).namelist()
+    evidence = {"tests", "docs", "published", "validation", "gallery"}
+    assert [n for n in names if evidence & set(Path(n).parts)] == []
+    assert [n for n in names if any(word in n for word in ("degradations", "thesis", "power", "planted", ".csv"))] == []
+
+
 def test_wheel_works_elsewhere(wheel, tmp_path):
     """Installed alone, away from the checkout, the command finds its recipes."""
     target = tmp_path / "target"

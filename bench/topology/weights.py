@@ -1,39 +1,20 @@
-"""Weights that make one score of thirty distances, fitted on known degradations of simulated networks.
+"""Weights that make one score of thirty distances; `reports/published/topology-weights` in the repository fits them.
 
-python -m veristem.bench.topology.weights [-o bench/topology] makes the training data (weights.csv) and the fit
-(weights.json) that ship with the package. Filtrations of one kind share a weight, as no direction of the image is
-special: four kinds in H0 and H1, eight weights, none below zero. They minimise the relative error of the strength that
-`degradations.degrade` states, so that weak and strong degradations count alike.
+Filtrations of one kind share a weight, as no direction of the image is special: four kinds in H0 and H1, eight weights.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from functools import lru_cache
 from importlib.resources import files
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from veristem.bench.metrics.lines import Lines
-from veristem.bench.topology.degradations import KINDS, degrade, true_mask
 from veristem.bench.topology.filtrations import NAMES
-from veristem.bench.topology.score import Topology, relative_distances
-from veristem.datasets.errors import InputError
-from veristem.datasets.recipe import load_recipe
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FILTRATIONS = ("dilation", "density", "height", "radial")
 FEATURES = tuple(f"{name}_h{dimension}" for name in FILTRATIONS for dimension in (0, 1))
-STRENGTHS = (2.0, 4.0, 8.0, 16.0, 24.0)
-GENERATORS = ("glide", "cross_slipped", "tangles", "junctions", "kinked", "cell_walls", "loops", "helix")
-DENSITIES_PER_M2 = (2e13, 4e13, 8e13)
-SHAPE, PIXEL_NM = (256, 256), 2.0
-SPECIMENS = 24
 
 
 @lru_cache(maxsize=1)
@@ -45,127 +26,10 @@ def load_weights() -> np.ndarray:
     return weights
 
 
-def features(distances: np.ndarray) -> np.ndarray:
-    """(8,) means of relative distances (15, 2) over the filtrations of a kind, in the order of `FEATURES`."""
-    return np.array([distances[_of(name)].mean(axis=0) for name in FILTRATIONS]).ravel()
-
-
 def spread(weights: np.ndarray) -> np.ndarray:
-    """(15, 2) weights of all filtrations that do as weights (8,) of the `features`."""
+    """(15, 2) weights of all filtrations in H0 and H1 that together do as weights (8,) of their means by kind."""
+    kinds = np.array([name.split("-")[0] for name in NAMES])
     spread = np.zeros((len(NAMES), 2))
     for name, weight in zip(FILTRATIONS, weights.reshape(-1, 2), strict=True):
-        spread[_of(name)] = weight / len(_of(name))
+        spread[kinds == name] = weight / np.sum(kinds == name)
     return spread
-
-
-def fit(table: pd.DataFrame) -> np.ndarray:
-    """(8,) weights above or at zero with the least squared relative error of the strength.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Rows as `training_rows` gives them.
-
-    Raises
-    ------
-    InputError
-        For a table without rows or with a strength that is not above zero.
-    """
-    from scipy.optimize import nnls
-
-    strength = table["strength"].to_numpy()
-    if not len(table) or not (strength > 0).all():
-        raise InputError("table: no rows or a strength of 0 found, strengths above 0 allowed")
-    return nnls(table[list(FEATURES)].to_numpy() / strength[:, None], np.ones(len(table)))[0]
-
-
-def cross_validate(table: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """How well the score tells the strength on specimens it was not fitted on, each left out in turn.
-
-    Returns
-    -------
-    dict
-        ``relative_rms``: root mean square of score / strength - 1, over all and by kind; ``mean_ratio``: mean of
-        score / strength by kind; ``rank_correlation``: Spearman's, over all and, by kind, its mean over specimens.
-    """
-    from scipy.stats import spearmanr
-
-    x, strength = table[list(FEATURES)].to_numpy(), table["strength"].to_numpy()
-    specimen, kind = table["specimen"].to_numpy(), table["kind"].to_numpy()
-    score = np.zeros(len(table))
-    for left_out in np.unique(specimen):
-        own = specimen == left_out
-        score[own] = x[own] @ fit(table.loc[~own])
-    error = score / strength - 1
-
-    def rms(rows) -> float:
-        return float(np.sqrt(np.mean(error[rows] ** 2)))
-
-    def rank(rows) -> float:
-        return float(spearmanr(score[rows], strength[rows])[0])  # type: ignore[index]
-
-    everything = np.full(len(table), True)
-    of_kind = {name: kind == name for name in KINDS}
-    within = {n: [rank(rows & (specimen == s)) for s in np.unique(specimen)] for n, rows in of_kind.items()}
-    return {
-        "relative_rms": {"all": rms(everything)} | {n: rms(rows) for n, rows in of_kind.items()},
-        "mean_ratio": {n: float(1 + error[rows].mean()) for n, rows in of_kind.items()},
-        "rank_correlation": {"all": rank(everything)} | {n: float(np.mean(r)) for n, r in within.items()},
-    }
-
-
-def training_rows(specimen: int) -> list[dict[str, Any]]:
-    """The degradations of one specimen: rows with specimen, kind, strength [1/µm] and the `FEATURES`.
-
-    Its generator, density and seed follow from its number; its lines fill 512 x 512 nm in pixels of 2 nm.
-    """
-    from veristem.sim.specimen import Specimen, make_specimen
-
-    network = {
-        "specimen.network.generator": GENERATORS[specimen % len(GENERATORS)],
-        "specimen.network.density_per_m2": DENSITIES_PER_M2[specimen % len(DENSITIES_PER_M2)],
-    }
-    made = make_specimen(load_recipe("cantor-stereo").with_values(network), np.random.default_rng(specimen))
-    assert isinstance(made, Specimen)
-    lines = Lines.of(made.network, 10.0, made.field_nm)
-    truth = Topology.of(true_mask(lines, SHAPE, PIXEL_NM), PIXEL_NM)
-    rows = []
-    for number, kind in enumerate(KINDS):
-        for strength in STRENGTHS:
-            rng = np.random.default_rng([specimen, number])  # the same places for all strengths, and more
-            mask, reached = degrade(kind, lines, strength, SHAPE, PIXEL_NM, rng)
-            values = features(relative_distances(Topology.of(mask, PIXEL_NM), truth))
-            rows.append({"specimen": specimen, "kind": kind, "strength": reached, **dict(zip(FEATURES, values))})
-    return rows
-
-
-def _of(kind: str) -> list[int]:
-    return [i for i, name in enumerate(NAMES) if name.split("-")[0] == kind]
-
-
-def main() -> None:
-    """Make training data and fit, and write both."""
-    import pandas as pd
-
-    parser = argparse.ArgumentParser(prog="python -m veristem.bench.topology.weights", description=__doc__)
-    parser.add_argument("-o", "--out", type=Path, default=Path("bench/topology"), help="folder of both files")
-    out = parser.parse_args().out
-    out.mkdir(parents=True, exist_ok=True)
-    rows = [row for specimen in range(SPECIMENS) for row in training_rows(specimen)]
-    pd.DataFrame(rows).to_csv(out / "weights.csv", index=False, float_format="%.5g", lineterminator="\n")
-    table = pd.read_csv(out / "weights.csv")  # what is written is what is fitted
-    fitted = {
-        "command": "python -m veristem.bench.topology.weights",
-        "data": "weights.csv",
-        "weights": {name: float(f"{w:.6g}") for name, w in zip(FEATURES, fit(table))},
-        "cross_validated": {
-            what: {name: float(f"{value:.3g}") for name, value in values.items()}
-            for what, values in cross_validate(table).items()
-        },
-    }
-    (out / "weights.json").write_text(json.dumps(fitted, indent=2) + "\n", "utf-8")
-    print(json.dumps(fitted, indent=2))
-
-
-if __name__ == "__main__":
-    main()

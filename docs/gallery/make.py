@@ -1,6 +1,6 @@
 """Write the gallery: specimens of every kind as bright-field STEM images, their lines in 3D beside, and their numbers.
 
-python -m veristem.bench.gallery [-o docs] [--networks DIR] [--only NAME ...]
+python docs/gallery/make.py [-o docs] [--networks DIR] [--only NAME ...]
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from veristem.bench.blind import blind_table, look, outside
-from veristem.bench.study.cell import simulate
+from blind import blind_table, look, outside
 from veristem.datasets import Acquisition, InputError, LineTruth
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Dislocations
-from veristem.sim.specimen import Specimen
+from veristem.sim.foil import Foil
+from veristem.sim.simulate import simulate_recipe
 from veristem.sim.statistics import line_statistics
 
 Table = Mapping[str, Mapping[str, float]]  # numbers by name, by specimen
@@ -195,9 +195,9 @@ def write_gallery(out: Path, networks: Path, only: list[str]) -> Path:
             print(f"{name}: left out, {file} not found")
             text += [f"### {name}", "", f"Left out: {Path(file).name} was not there.", ""]
             continue
-        truth, acquisition, specimen = simulate(recipe)
+        truth, acquisition, specimen = simulate_recipe(recipe)
         assert isinstance(truth, LineTruth)
-        assert isinstance(specimen, Specimen)
+        assert isinstance(specimen, Foil)
         draw(truth, acquisition, pictures / f"{name}.png")
         size = (*truth.field_nm, truth.thickness_nm)
         statistics[name] = line_statistics(truth.network, size, specimen.g_per_nm, specimen.shape.volume_nm3)
@@ -217,7 +217,7 @@ def _page(text: list[str], statistics: Table, seen: Table) -> list[str]:
         "# Gallery",
         "",
         "Specimens of every kind as bright-field STEM images, their lines in 3D beside: blue where this g shows them,",
-        "orange where it does not. Made by `python -m veristem.bench.gallery`.",
+        "orange where it does not. Made by `make gallery`.",
         "",
         f"All at {beam['energy_keV']:g} keV, {beam['current_nA']:g} nA, {scan['dwell_us']:g} µs a pixel of "
         f"{scan['pixel_nm']:g} nm, seed 0.",
@@ -239,8 +239,8 @@ def _page(text: list[str], statistics: Table, seen: Table) -> list[str]:
         "",
         "## Blind check",
         "",
-        "What can be measured in the images (`bench/blind.py`), against what is stated of real ones; in bold what lies",
-        "outside.",
+        "What can be measured in the images (`gallery/blind.py`), against what is stated of real ones; in bold what",
+        "lies outside.",
         "",
         blind_table(seen),
         "Outside:",
@@ -252,8 +252,8 @@ def _page(text: list[str], statistics: Table, seen: Table) -> list[str]:
 
 def main() -> int:
     """Write the page; 2 when the input is bad."""
-    parser = argparse.ArgumentParser(prog="python -m veristem.bench.gallery", description=__doc__)
-    parser.add_argument("-o", "--out", type=Path, default=Path("docs"), help="folder of gallery.md")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parents[1], help="folder of gallery.md")
     parser.add_argument("--networks", type=Path, default=CASES, help="folder with the three network files")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", choices=EXHIBITS, help="of the exhibits")
     options = parser.parse_args()

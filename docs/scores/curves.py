@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from veristem.bench.degradations.scene import FIELD_NM, THICKNESS_NM
+from scene import FIELD_NM, THICKNESS_NM
 
 Curves = list[np.ndarray]
 _GAP_NM = 15.0  # above the tolerance: smaller gaps count for nothing by definition

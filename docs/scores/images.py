@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from veristem.bench.degradations.curves import Curves, Degradation, bridged, broken, removed, spurious
-from veristem.bench.degradations.scene import FIELD_NM, THICKNESS_NM
+from curves import Curves, Degradation, bridged, broken, removed, spurious
+from scene import FIELD_NM, THICKNESS_NM
 from veristem.bench.metrics.disparity_pair import draw_disparity
 from veristem.bench.metrics.mask_pair import draw
 

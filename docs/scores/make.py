@@ -1,14 +1,15 @@
-"""docs/scores.md and its picture."""
+"""Write docs/scores.md, which shows what each score sees, and its picture: python docs/scores/make.py [-o docs]."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from veristem.bench.degradations.measure import BLIND, SEEDS, SEES, Answers
+from measure import BLIND, SEEDS, SEES, Answers, all_answers
 from veristem.reports.figures import open_figure, styled
 from veristem.reports.pictures import drawn
 from veristem.reports.words import number, parts
@@ -141,7 +142,7 @@ def _lessons(answers: Sequence[Answers]) -> str:
         "a micrometre of line for gaps, false lines and specks at their worst. It hardly sees where a line lies "
         f"({at(masks, 'topological_score', 'shift x')} for the shift) and saturates: most lines gone count as "
         f"{at(masks, 'topological_score', 'removed')}, lines too thick as {at(masks, 'topological_score', 'thick')}. "
-        "It was fitted on masks of lines 10 nm wide with gaps of 20 nm (`bench/topology/weights.csv`).",
+        "It was fitted on masks of lines 10 nm wide with gaps of 20 nm (`reports/published/topology-weights`).",
         f"EPE leaves out what has no disparity: with most lines gone {at(disparity, 'epe_px', 'removed')} px, "
         f"over a share of {at(disparity, 'given', 'removed')}. The bad shares count what is missing.",
     )
@@ -182,3 +183,14 @@ def _numbers(panel: Answers) -> str:
         unit = f" ({metric.unit})" if metric.unit else ""
         rows.append((f"{name}{unit}", number(values[0, 0]), *(number(v) for v in values[:, -1])))
     return "At the highest strength:\n\n" + _table(("score", "good", *panel.degradations), rows)
+
+
+def main() -> None:
+    """Measure all answers and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parents[1], help="folder of scores.md")
+    print(write_page(all_answers(), parser.parse_args().out))
+
+
+if __name__ == "__main__":
+    main()

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from veristem.bench.degradations import images
-from veristem.bench.degradations.curves import CURVES, Curves, Degradation
-from veristem.bench.degradations.images import DISPARITY, MASKS, disparity_of, mask_of
-from veristem.bench.degradations.scene import good, network
+import images
+from curves import CURVES, Curves, Degradation
+from images import DISPARITY, MASKS, disparity_of, mask_of
+from scene import good, network
 from veristem.bench.metrics.base import Metric
 from veristem.bench.scoring import metrics, score_curves, score_disparity, score_masks
 from veristem.bench.topology.score import Topology, topological_score

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from veristem.bench.degradations.scene import network
+from scripts import script
 from veristem.bench.metrics import nearest
 from veristem.bench.metrics.lines import Lines
 from veristem.bench.scoring import score_curves
 from veristem.datasets import CurveSet, DislocationNetwork
 
+network = script("docs/scores/scene.py").network
 PAIR = np.array([[0.07, 0.0], [-0.07, 0.0]])
 COPIES = 4  # of a network of 8 µm in 512 x 512 x 200 nm: denser than an image can show line by line
 BY = "NumPy, all points to all segments"

@@ -1,4 +1,4 @@
-"""Checks of the physics, used by tests/test_validation.py and by docs/validation.md alike."""
+"""Checks of the physics: docs/validation/make.py measures all, tests/test_validation.py those that are quick."""
 
 from __future__ import annotations
 

@@ -13,11 +13,11 @@ from veristem.datasets import DislocationNetwork, load_material
 from veristem.datasets.geometry import Region
 from veristem.datasets.recipe import Microscope
 from veristem.reports.style import METHODS
-from veristem.sim import specimen as foil
+from veristem.sim import foil
 from veristem.sim.contrast import Extinction, two_beam
 from veristem.sim.elasticity.segment import segment_distortion
+from veristem.sim.foil import Foil
 from veristem.sim.images import region_image
-from veristem.sim.specimen import Specimen
 
 _HIRSCH = "Hirsch, Howie, Nicholson, Pashley & Whelan 1965"
 _B = 0.254  # nm
@@ -129,12 +129,12 @@ def weak_beam_peak() -> Check:
     )
 
 
-def inclined_line(thickness_nm: float = 200.0, s0: float = 0.0) -> Specimen:
+def inclined_line(thickness_nm: float = 200.0, s0: float = 0.0) -> Foil:
     """A foil of 192 x 64 nm with one line from face to face, g·b = 1."""
     ends = np.array([[32.0, 32.0, 0.0], [160.0, 32.0, thickness_nm]])
     network = DislocationNetwork.from_polyline(ends, np.array([0, 1 / _G, 0]))
     g = np.array([0.0, _G, 0.0])
-    return Specimen(network, _MATERIAL, (0, 0, 2), g, s0, (192.0, 64.0), thickness_nm, thickness_nm / 2)
+    return Foil(network, _MATERIAL, (0, 0, 2), g, s0, (192.0, 64.0), thickness_nm, thickness_nm / 2)
 
 
 @cache
@@ -182,7 +182,7 @@ def _halved(alpha: float, region: Region) -> tuple[np.ndarray, np.ndarray]:
     """Images with 2 nm pixels and slices of 2 nm at most, and with half of both, averaged over the larger pixels."""
     microscope, s0 = Microscope(convergence_mrad=1e3 * alpha), _G * np.sin(np.radians(0.14))
     coarse = region_image(inclined_line(s0=s0), region, microscope, 2.0, (32, 96))
-    with patch.object(foil, "_SLICE_NM", foil._SLICE_NM / 2):
+    with patch.object(foil, "SLICE_NM", foil.SLICE_NM / 2):
         fine = region_image(inclined_line(s0=s0), region, microscope, 1.0, (64, 192))
     return coarse, fine.reshape(32, 2, 96, 2).mean(axis=(1, 3))
 

@@ -19,7 +19,7 @@ from veristem.reports.style import METHODS
 from veristem.sim.acquire import acquire
 from veristem.sim.film import film_of
 from veristem.sim.noise import detect
-from veristem.sim.optics import Landing
+from veristem.sim.optics import AberratedImage
 
 _PIXEL = 0.4
 _SIDE = 76.8
@@ -120,7 +120,7 @@ def sub_aperture() -> Check:
     for theta in centres:
         point = np.zeros((256, 256))
         point[128, 128] = 1.0
-        landing = Landing(point.shape, _PIXEL)
+        landing = AberratedImage(point.shape, _PIXEL)
         rays = Region((float(theta), 0.0), rho).directions(1.0, 100)
         landing.add(point, aberrations.displacement_nm(rays), 1 / len(rays))
         found.append(_centroid(landing.image())[0] - 128.5 * _PIXEL)

@@ -9,9 +9,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from validation.angles import angle_deg, foil_with, shift_nm
 from validation.check import Check
-from veristem.bench.study.cell import streams
+from validation.depth_scale import angle_deg, foil_with, shift_nm
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.detectors.pixelated import Detector
 from veristem.datasets.formats.scans import read_scan
@@ -20,8 +19,10 @@ from veristem.datasets.recipe import Recipe, load_recipe
 from veristem.recon.virtual import Calibration, calibrate, virtual_acquisition
 from veristem.reports.style import METHODS
 from veristem.sim.acquire import acquire
+from veristem.sim.foil import Foil
 from veristem.sim.scan4d import Patterns, simulate_scan
-from veristem.sim.specimen import Specimen, make_specimen
+from veristem.sim.simulate import streams
+from veristem.sim.specimen import make_specimen
 
 _RADII_PX = (5, 10, 20, 30, 40)  # at 43.6 mrad in a cone of 60: the last two are clipped
 _AZIMUTHS_DEG = (90.0, 127.0, 20.0)
@@ -41,11 +42,11 @@ def _recipe(**values) -> Recipe:
     return load_recipe("tial-4d").with_values(small | {key.replace("__", "."): v for key, v in values.items()})
 
 
-def _calibrated(recipe: Recipe, radii_px) -> tuple[Calibration, list[Acquisition], Specimen]:
+def _calibrated(recipe: Recipe, radii_px) -> tuple[Calibration, list[Acquisition], Foil]:
     """A scan written, read again and calibrated, views of several radii from it, and its specimen."""
     specimen_rng, noise = streams(recipe.recipe.seed)
     specimen = make_specimen(recipe, specimen_rng)
-    assert isinstance(specimen, Specimen)
+    assert isinstance(specimen, Foil)
     with TemporaryDirectory() as folder:
         scan, vacuum = (read_scan(path) for path in simulate_scan(specimen, recipe, noise, Path(folder), ""))
         found = calibrate(scan, vacuum)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+sys.path.append(str(Path(__file__).parents[3] / "tests"))
+
+from validation.depth_scale import angle_deg, foil_with, shift_nm
 from veristem.bench.pages.particles import first_peak_nm
-from veristem.bench.study.cell import simulate
-from veristem.datasets import DislocationNetwork, ParticleDispersion
-from veristem.datasets.crystal import load_material
+from veristem.datasets import ParticleDispersion
 from veristem.datasets.geometry import pair_angle_rad
 from veristem.datasets.recipe import Recipe, load_recipe
 from veristem.datasets.reconstruction import PointSet
-from veristem.datasets.specimens import Dislocations, Particles
+from veristem.datasets.specimens import Particles
 from veristem.datasets.truth import ParticleTruth
 from veristem.recon.methods import run_method
 from veristem.recon.particles.pair_correlation import radial_distribution
@@ -23,7 +26,7 @@ from veristem.reports.pictures import drawn
 from veristem.reports.style import METHODS
 from veristem.sim.acquire import acquire
 from veristem.sim.film import film_of
-from veristem.sim.specimen import Specimen, orientation
+from veristem.sim.simulate import simulate_recipe
 
 CONE_MRAD = 28.0
 INNER_MRAD = (0.0, 3.5, 7.5, 10.5, 14.0, 17.5, 21.0)
@@ -57,16 +60,6 @@ class Scale(NamedTuple):
     def scale(self, angle: float) -> float:
         """Depth found with an angle [deg], over the true one."""
         return float(np.tan(np.radians(self.measured) / 2) / np.tan(np.radians(angle) / 2))
-
-
-def angle_deg(depth_nm: np.ndarray, disparity_nm: np.ndarray) -> tuple[float, float]:
-    """Angle of a symmetric pair that brings depths to these disparities, d = 2 z tan(phi / 2) + a constant [deg].
-
-    Also the rms of depth that the straight line leaves over [nm].
-    """
-    slope, constant = np.polyfit(depth_nm, disparity_nm, 1)
-    left = (disparity_nm - constant) / slope - depth_nm
-    return float(2 * np.degrees(np.arctan(abs(slope) / 2))), float(np.sqrt(np.mean(left**2)))
 
 
 def recipe_with(name: str, inner_mrad: float, **values) -> Recipe:
@@ -135,50 +128,13 @@ def lines(inner_mrad: float, where: str = KIKUCHI, burgers=_LINES) -> list[Scale
     return found
 
 
-def foil_with(recipe: Recipe, axis: int, face_nm: float, burgers: np.ndarray) -> Specimen:
-    """A foil with one line in the middle of its field, along y (axis 0) or x, from near one face to near the other."""
-    table, turn = recipe.specimen, orientation(recipe)
-    assert isinstance(table, Dislocations)
-    material = load_material(table.material)
-    field, thickness = np.array(table.field_nm), table.thickness_nm
-    ends = np.empty((2, 3))
-    ends[:, axis] = field[axis] / 2
-    ends[:, 1 - axis] = 0.0, field[1 - axis]
-    ends[:, 2] = face_nm, thickness - face_nm
-    middle = ends.mean(axis=0)
-    reach = thickness / (thickness - 2 * face_nm)  # to both faces, where a line may end
-    ends = middle + reach * (ends - middle)
-    network = DislocationNetwork.from_polyline(ends, turn @ material.direction_nm(burgers))
-    g = turn @ material.reciprocal_per_nm(table.g)
-    return Specimen(network, material, table.g, g, 0.0, table.field_nm, thickness, thickness / 2)
-
-
-def shift_nm(left: np.ndarray, right: np.ndarray, pixel_nm: float) -> tuple[float, float]:
-    """How far the right profile lies to the right of the left one where their correlation is highest [nm], and that."""
-    from scipy.interpolate import CubicSpline
-    from scipy.optimize import minimize_scalar
-
-    x = np.arange(len(left)) * pixel_nm
-    inner = slice(len(x) // 8, -(len(x) // 8))
-    first, second = (CubicSpline(x, profile / profile.mean() - 1) for profile in (left, right))
-
-    def unlike(shift: float) -> float:
-        a, b = first(x[inner] - shift / 2), second(x[inner] + shift / 2)
-        return -float(np.corrcoef(a, b)[0, 1])
-
-    coarse = np.arange(-12.0, 12.5, 0.5)
-    start = coarse[np.argmin([unlike(shift) for shift in coarse])]
-    best: Any = minimize_scalar(unlike, bounds=(start - 0.6, start + 0.6), method="bounded")
-    return float(best.x), -float(best.fun)
-
-
 def first_peaks(assumed_deg=ASSUMED_DEG) -> tuple[float, float, dict[float, float]]:
     """First peak of g(r) of the thesis's film [nm]: of the truth, with the mean direction and with other angles."""
     edges = np.arange(0.0, 12.0, 0.3)
     curves: dict[float, list[np.ndarray]] = {angle: [] for angle in (0.0, NOMINAL, *assumed_deg)}
     for seed in range(_SEEDS):
         recipe = recipe_with("particles", 14.0, recipe__seed=seed, specimen__dispersion=_ATTRACTIVE)
-        truth, acquisition, _ = simulate(recipe)
+        truth, acquisition, _ = simulate_recipe(recipe)
         assert isinstance(truth, ParticleTruth)
         points = run_method("points-matched", acquisition)
         assert isinstance(points, PointSet)
@@ -260,7 +216,7 @@ _NAMES = {"rim": "rim to rim", "mean": "mean direction", "contrast": "direction 
 _README = """# Which angle turns disparity into depth?
 
 ```
-python -m validation angles -o DIR
+python reports/published/angles/make.py
 ```
 
 ![Depth found over true depth, against the inner radius of the quadrants](angles.png)
@@ -295,3 +251,14 @@ nm, `points-matched`, mean of {seeds} seeds, bins of 0.3 nm). Truth {true:.2f} n
 | ours, nm | {ours} |
 | the thesis, nm | {theirs} |
 """
+
+
+def main() -> None:
+    """Write the study."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent, help="folder of README.md")
+    print(write_study(parser.parse_args().out))
+
+
+if __name__ == "__main__":
+    main()

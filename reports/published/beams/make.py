@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from veristem.reports.style import METHODS
 from veristem.sim.contrast import Extinction, Row
 from veristem.sim.elasticity.segment import segment_distortion
 from veristem.sim.images import counted
-from veristem.sim.rays import bundles, row_orders
+from veristem.sim.rays import Illumination, bundles, row_orders
 
 CASES = {"gamma-TiAl 002": ("gamma-TiAl", (0, 0, 2), 0.283), "Cu 111": ("Cu", (1, 1, 1), 0.256)}  # |b| in nm
 BEAMS = (2, 3, 5, 7)
@@ -70,7 +71,8 @@ def profiles(case: str, beams: int, alpha_mrad: float, depths_nm=DEPTHS_NM, tilt
     wavelength = float(electron_wavelength_nm(_ENERGY_KEV))
     s0 = g * np.sin(np.radians(tilt_deg))
     total = np.zeros((len(depths_nm), len(_X) + 1))
-    for part in bundles([Region((0.0, 0.0), alpha)], alpha, (g, 0.0), wavelength, s0, _THICKNESS_NM, beams, _SHEAR_NM):
+    light = Illumination(alpha, np.array([g, 0.0]), wavelength, s0, _THICKNESS_NM, beams)
+    for part in bundles([Region((0.0, 0.0), alpha)], light, _SHEAR_NM):
         tan = np.tan(part.theta_rad[0])
         beta = np.zeros((len(z), *total.shape), np.float32)
         for i, (along_x, along_z) in enumerate(fields):
@@ -189,7 +191,7 @@ def write_study(folder: Path) -> Path:
 _README = """# When are two beams enough?
 
 ```
-python -m validation beams -o DIR
+python reports/published/beams/make.py
 ```
 
 ![Contrast, width and position of a line by two beams and by rows of three, five and seven](beams.png)
@@ -219,3 +221,14 @@ that covers other Bragg lines (α well above the Bragg angle) excites them whate
 that a ray of 60 mrad crosses 12 nm of the foil sideways is followed; that beams of a row part by nλg t within the foil,
 2 to 3 nm for n = 1 and three times that for n = 3, is not. ξ/ξ' is that of the first order throughout.
 """
+
+
+def main() -> None:
+    """Write the study."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent, help="folder of README.md")
+    print(write_study(parser.parse_args().out))
+
+
+if __name__ == "__main__":
+    main()

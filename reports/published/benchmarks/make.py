@@ -1,4 +1,4 @@
-"""The page of how long things take: python -m veristem.bench.benchmarks TIMES.json [-o DIR].
+"""The page of how long things take: python reports/published/benchmarks/make.py TIMES.json [-o DIR].
 
 TIMES.json is what `pytest tests/benchmarks --benchmark-json` writes.
 """
@@ -16,7 +16,6 @@ from veristem.bench.study.facts import machine, versions
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
 
-FOLDER = Path("reports/published/benchmarks")
 _KEPT = ("subject", "what", "size", "reference", "reference_s", "ratio", "floor", "floor_s")
 _HEAD = """# How long things take
 
@@ -129,9 +128,9 @@ def _two_digits(value: float) -> str:
 
 def main() -> int:
     """Write the page; 2 when the file will not do."""
-    parser = argparse.ArgumentParser(prog="python -m veristem.bench.benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("times", type=Path, help="what pytest --benchmark-json wrote")
-    parser.add_argument("-o", "--out", type=Path, default=FOLDER, help=f"folder of README.md; {FOLDER} if not given")
+    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent, help="folder of README.md")
     options = parser.parse_args()
     try:
         print(write_page(json.loads(options.times.read_text(encoding="utf-8")), options.out))

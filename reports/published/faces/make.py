@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,19 +14,20 @@ from veristem.datasets.recipe import Microscope, load_recipe
 from veristem.reports.figures import open_figure, scale_bar, styled
 from veristem.reports.pictures import drawn
 from veristem.reports.style import METHODS
+from veristem.sim.foil import Foil
 from veristem.sim.images import region_image
-from veristem.sim.specimen import Specimen, make_specimen
+from veristem.sim.specimen import make_specimen
 
 RECIPE, PIXEL_NM, STEM_MRAD = "cantor-stereo", 1.0, 12.4
 _NEAR_NM, _FAR_NM, _ZOOM_NM = 20.0, 30.0, 80.0
 
 
-def images(side_nm: float = 512.0) -> tuple[Specimen, np.ndarray, np.ndarray]:
+def images(side_nm: float = 512.0) -> tuple[Foil, np.ndarray, np.ndarray]:
     """The foil, and its BF-STEM image over its median with free faces and in an infinite medium."""
     recipe = load_recipe(RECIPE)
     foil = make_specimen(recipe, np.random.default_rng(recipe.recipe.seed).spawn(2)[0])
-    assert isinstance(foil, Specimen)
-    bulk = replace(foil, relaxed_faces=False, images={}, _strains={})
+    assert isinstance(foil, Foil)
+    bulk = replace(foil, relaxed_faces=False, imaged={}, _strains={})
     shape = (round(side_nm / PIXEL_NM), round(side_nm / PIXEL_NM))
     microscope, disc = Microscope(convergence_mrad=STEM_MRAD), Region((0.0, 0.0), 1e-3 * STEM_MRAD)
     free, infinite = (region_image(one, disc, microscope, PIXEL_NM, shape) for one in (foil, bulk))
@@ -40,7 +42,7 @@ def ends(network: DislocationNetwork, thickness_nm: float, side_nm: float) -> np
     return nodes[on_face & inside, :2]
 
 
-def regions(foil: Specimen, shape: tuple[int, int]) -> dict[str, np.ndarray]:
+def regions(foil: Foil, shape: tuple[int, int]) -> dict[str, np.ndarray]:
     """Masks (rows, columns) of the parts of the image that are compared."""
     from scipy.ndimage import distance_transform_edt
     from skimage.draw import line
@@ -117,7 +119,7 @@ def write_study(folder: Path) -> Path:
 _README = """# Both faces of a foil relaxed, and not
 
 ```
-python -m validation faces -o DIR
+python reports/published/faces/make.py
 ```
 
 ![BF-STEM image of the same lines in an infinite medium and in a foil with free faces](faces.png)
@@ -132,3 +134,14 @@ over the median of the image.
 
 Isotropic elasticity; what is relaxed at the end of a line is a core of 6.25 nm.
 """
+
+
+def main() -> None:
+    """Write the study."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent, help="folder of README.md")
+    print(write_study(parser.parse_args().out))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """How often the gate is wrong, and how small a loss it sees.
 
-python -m veristem.bench.gate.power -o reports/published/gate works on the rows kept in that folder; --run DIR makes
-them anew, which takes about an hour.
+python reports/published/gate/make.py works on the rows kept in its folder; --run DIR makes them anew, which takes about
+an hour.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from planted import LOSSES, REDRAWN, SAME, planted_rows
+from power_page import write_page
 from veristem.bench.gate.permutation import worse
-from veristem.bench.gate.planted import LOSSES, REDRAWN, SAME, planted_rows
 from veristem.bench.gate.record import Record, gated, record_of_rows
 from veristem.bench.gate.verdict import FALSE_ALARM, Verdict, away, compare, meaningful
 from veristem.datasets.recipe import load_recipe, load_study
@@ -162,10 +163,10 @@ def main() -> None:
     """Measure, and write README.md."""
     import pandas as pd
 
-    from veristem.bench.gate.power_page import write_page
-
-    parser = argparse.ArgumentParser(prog="python -m veristem.bench.gate.power", description=__doc__)
-    parser.add_argument("-o", "--out", type=Path, required=True, help="folder of the rows and of README.md")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "-o", "--out", type=Path, default=Path(__file__).parent, help="folder of the rows and of README.md"
+    )
     parser.add_argument("--run", type=Path, metavar="DIR", help="make the rows anew, with studies in this folder")
     parser.add_argument("--draws", type=int, default=2000, help="comparisons in which nothing has changed")
     options = parser.parse_args()

@@ -14,12 +14,12 @@ from veristem.bench.limits.lines import line_limits
 from veristem.bench.limits.points import point_limits
 from veristem.bench.metrics import recall
 from veristem.bench.scoring import TOLERANCE_NM, curve_pair, point_pair, score
-from veristem.bench.study.cell import streams
 from veristem.datasets.recipe import Recipe, Study
 from veristem.datasets.reconstruction import CurveSet, Reconstruction
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 from veristem.recon.methods import run_method
 from veristem.sim.acquire import acquire
+from veristem.sim.simulate import streams
 from veristem.sim.specimen import make_specimen
 
 SAME, REDRAWN = "same", "noise drawn again"

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from veristem.bench.gate.planted import LOSSES, SAME
+from planted import LOSSES, SAME
 from veristem.bench.gate.verdict import FALSE_ALARM, MEANINGFUL, Verdict, compare, meaningful
 from veristem.datasets.formats.atomic import atomic_path
 
 if TYPE_CHECKING:
-    from veristem.bench.gate.power import Trial
+    from make import Trial
 
 _HEAD = """# How often the gate is wrong, and how small a loss it sees
 
-Written by `python -m veristem.bench.gate.power -o reports/published/gate`, from the rows in this folder, which
-`--run DIR` makes anew. The gate averages every metric over the conditions of a specimen and compares specimens: the
-same ones, with the same noise, where the seeds are those of the baseline (paired), else as two groups (unpaired).
-Whole specimens change their sign or their side, and each metric is held against the largest statistic of all metrics
+Written by `python reports/published/gate/make.py`, from the rows in this folder, which `--run DIR` makes anew. The gate
+averages every metric over the conditions of a specimen and compares specimens: the same ones, with the same noise,
+where the seeds are those of the baseline (paired), else as two groups (unpaired). Whole specimens change their sign or
+their side, and each metric is held against the largest statistic of all metrics
 (Westfall and Young's maxT), so that the stated chance, {alarm:g} %, is that of calling *any* metric worse.
 """
 

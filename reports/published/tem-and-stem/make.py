@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from veristem.reports.figures import open_figure, scale_bar, styled
 from veristem.reports.pictures import drawn
 from veristem.reports.style import METHODS
 from veristem.sim.elasticity.voxels import Strain
+from veristem.sim.foil import Foil
 from veristem.sim.images import region_image
-from veristem.sim.specimen import Specimen, make_specimen
+from veristem.sim.specimen import make_specimen
 from veristem.sim.visibility import visibility
 
 RECIPE = "cantor-stereo"
@@ -30,7 +32,7 @@ _ATOMIC_NUMBER, _DEBYE_WALLER_NM2 = 26, 0.0045  # mean of the alloy; B as in dat
 
 
 @dataclass
-class Bent(Specimen):
+class Bent(Foil):
     """A foil whose lattice is turned about the axis perpendicular to g by an angle that grows along +y."""
 
     bend_per_nm: float = 0.0  # slope of the excitation error along y [1/nm²]
@@ -64,7 +66,7 @@ def phonon_share(low_rad: float, high_rad: float, wavelength_nm: float) -> float
     return float(np.trapezoid(np.where(inside, density, 0), theta) / np.trapezoid(density, theta))
 
 
-def adf_image(specimen: Specimen, microscope: Microscope, pixel_nm: float, shape: tuple[int, int]) -> np.ndarray:
+def adf_image(specimen: Foil, microscope: Microscope, pixel_nm: float, shape: tuple[int, int]) -> np.ndarray:
     """Bragg beams within the annulus and the phonon-scattered electrons that arrive there, share of the cone's."""
     bragg = region_image(specimen, Region((0.0, 0.0), _ADF_RAD[1], _ADF_RAD[0]), microscope, pixel_nm, shape)
     phonons_only = microscope.model_copy(update={"loss_collected_fraction": 1.0})
@@ -72,15 +74,15 @@ def adf_image(specimen: Specimen, microscope: Microscope, pixel_nm: float, shape
     return bragg + phonon_share(*_ADF_RAD, electron_wavelength_nm(microscope.energy_keV)) * lost
 
 
-def images(side_nm: float = 512.0) -> tuple[Specimen, dict[str, np.ndarray]]:
+def images(side_nm: float = 512.0) -> tuple[Foil, dict[str, np.ndarray]]:
     """The bent foil, and its image in each mode, share of the incident electrons at 2 nm a pixel."""
     recipe = load_recipe(RECIPE)
     flat = make_specimen(recipe, np.random.default_rng(recipe.recipe.seed).spawn(2)[0])
-    assert isinstance(flat, Specimen)
+    assert isinstance(flat, Foil)
     g = float(np.linalg.norm(flat.g_per_nm))
-    parts = {name: getattr(flat, name) for name in Specimen.__dataclass_fields__ if name not in ("images", "_strains")}
+    parts = {name: getattr(flat, name) for name in Foil.__dataclass_fields__ if name not in ("imaged", "_strains")}
     foil = Bent(**parts, bend_per_nm=1e-3 * _BEND_MRAD * g / flat.field_nm[1])
-    weak = replace(foil, s0_per_nm=_WEAK_S, images={}, _strains=foil._strains)
+    weak = replace(foil, s0_per_nm=_WEAK_S, imaged={}, _strains=foil._strains)
     shape = (round(side_nm / PIXEL_NM), round(side_nm / PIXEL_NM))
     parallel, stem = (Microscope(convergence_mrad=a) for a in (_PARALLEL_MRAD, _STEM_MRAD))
     turn = electron_wavelength_nm(parallel.energy_keV) * foil.g_per_nm[:2]
@@ -134,7 +136,7 @@ def numbers(image: np.ndarray, depth: np.ndarray, along: np.ndarray) -> tuple[fl
 
 
 @styled
-def figure(foil: Specimen, found: dict[str, np.ndarray], line: np.ndarray, pixel_nm: float):
+def figure(foil: Foil, found: dict[str, np.ndarray], line: np.ndarray, pixel_nm: float):
     """The images side by side on their own grey scales, and the profiles along one line below."""
     drawing = open_figure((6.7, 3.6))
     upper, lower = np.ravel(drawing.subfigures(2, 1, height_ratios=(1.25, 1)))  # type: ignore[arg-type]
@@ -196,7 +198,7 @@ def write_study(folder: Path) -> Path:
 _README = """# One foil in four modes (question T1)
 
 ```
-python -m validation modes -o DIR
+python reports/published/tem-and-stem/make.py
 ```
 
 ![The same dislocations as BF-TEM, weak-beam dark field, BF-STEM and ADF-STEM](modes.png)
@@ -217,3 +219,14 @@ Limits: two beams, column approximation. ADF counts {share:.2f} of what phonons
 scatter (Einstein model with Wentzel's atom, one scattering from the axis); of two beams none reaches 30 mrad.
 Weak-beam images of lines are narrower than a pixel.
 """
+
+
+def main() -> None:
+    """Write the study."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent, help="folder of README.md")
+    print(write_study(parser.parse_args().out))
+
+
+if __name__ == "__main__":
+    main()

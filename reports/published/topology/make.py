@@ -1,6 +1,6 @@
 """Rows T13 to T18 of the thesis in small: imaging conditions ranked by the topology of classical masks, truth known.
 
-    python -m veristem.bench.topology.thesis -o DIR [--seeds 8] [--row T13 ...]
+    python reports/published/topology/make.py [-o DIR] [--seeds 8] [--row T13 ...]
 
 The thesis ranks one image a condition, segmented by its network, against lines drawn by hand (chapter 5). Here every
 condition images the same simulated specimens, lines come from `ridge_contours`, and both sides are drawn alike. Seeds
@@ -17,11 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from veristem.bench.study.cell import simulate, streams
+from thesis_figure import thesis_figure
 from veristem.bench.study.facts import machine, versions
 from veristem.bench.topology.ranking import Ranked, rank_scores
 from veristem.bench.topology.score import Topology, topological_score
-from veristem.bench.topology.thesis_figure import thesis_figure
 from veristem.bench.topology.tubes import draw
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.formats.atomic import atomic_path
@@ -30,7 +29,9 @@ from veristem.datasets.recipe import Recipe, load_recipe
 from veristem.datasets.truth import LineTruth
 from veristem.recon.contours.ridge import ridge_contours
 from veristem.reports.pictures import drawn
-from veristem.sim.specimen import Specimen, make_specimen
+from veristem.sim.foil import Foil
+from veristem.sim.simulate import simulate_recipe, streams
+from veristem.sim.specimen import make_specimen
 from veristem.sim.visibility import visibility
 
 WIDTH_NM = 8.0  # of drawn lines, about that of their images
@@ -182,7 +183,7 @@ def scores_of(row: Row, seeds: range, tell=lambda text: None) -> dict[str, list[
         for name, values in row.conditions.items():
             recipe: Recipe = base.with_values({**row.values, **values, "recipe.seed": seed})
             specimen = specimen if recipe.specimen_key == made_of else None
-            truth, acquisition, specimen = simulate(recipe, specimen)
+            truth, acquisition, specimen = simulate_recipe(recipe, specimen)
             made_of = recipe.specimen_key
             assert isinstance(truth, LineTruth)
             found, there = masks(truth, acquisition)
@@ -199,7 +200,7 @@ def nothing_found(row: Row, seeds: range) -> float:
     scores = []
     for seed in seeds:
         specimen = make_specimen(recipe.with_values({"recipe.seed": seed}), streams(seed)[0])
-        assert isinstance(specimen, Specimen)
+        assert isinstance(specimen, Foil)
         foil = specimen.foil_network()
         chains = foil.chains(visibility(foil, specimen.g_per_nm)[2])
         there = _drawn([project(chain, direction, specimen.focus_nm) for chain in chains], specimen.field_nm)
@@ -224,8 +225,8 @@ def table(row: Row, order: list[Ranked], nothing: float) -> list[str]:
 
 def main() -> None:
     """Rank the conditions of all rows, or of some, and write scores.json, tables.md and ranking.png."""
-    parser = argparse.ArgumentParser(prog="python -m veristem.bench.topology.thesis", description=__doc__)
-    parser.add_argument("-o", "--out", type=Path, required=True, help="folder for what is written")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent, help="folder for what is written")
     parser.add_argument("--seeds", type=int, default=8, help="specimens a condition")
     parser.add_argument("--row", action="append", choices=[row.name for row in ROWS], help="this row only; repeatable")
     given = parser.parse_args()

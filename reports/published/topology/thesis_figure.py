@@ -1,4 +1,4 @@
-"""The rows of `thesis` as a figure: a panel a row, the choice of the thesis marked."""
+"""The rows of `make` as a figure: a panel a row, the choice of the thesis marked."""
 
 from __future__ import annotations
 
