@@ -81,7 +81,7 @@ def test_a_region_has_its_own_excitation_error():
         np.array([0, 0.3]),
         np.zeros(2),
     )
-    found = image(empty(regions=regions))
+    found = image(empty(grains=regions))
     beta = np.zeros((200, 32, 32))
     beta[80:] = 0.02
     wanted = expected(0.01, beta=beta, faults=[Fault(np.full((32, 32), 80.0), 0.3)])
@@ -117,7 +117,7 @@ def test_a_shifted_grain_shows_the_fringes_of_its_boundary():
     depth = np.broadcast_to((50 + (y - 64) * 16 / 80) / 0.5, (32, 32))
     wanted = expected(0.01, faults=[Fault(depth, 1 / 3)])
     assert np.ptp(wanted) > 0.05
-    np.testing.assert_allclose(image(empty(regions=regions)), wanted, rtol=0.01)
+    np.testing.assert_allclose(image(empty(grains=regions)), wanted, rtol=0.01)
 
 
 @given(seed=st.integers(0, 2**32 - 1))
