@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from veristem.bench.metrics import metric_modules
+from veristem.bench.metrics import scorers
 from veristem.datasets import (
     CurveSet,
     DislocationNetwork,
@@ -18,12 +19,11 @@ from veristem.datasets import (
 )  # fmt: skip
 from veristem.datasets.geometry import epipolar_direction
 from veristem.datasets.kinds import check_same_kind
-from veristem.datasets.results import CURVE_SCORES, POINT_SCORES
+from veristem.datasets.results import SUFFIXES
 from veristem.datasets.shapes import as_array, check_positive
 
 if TYPE_CHECKING:
     from veristem.bench.limits.lines import LineLimits
-    from veristem.bench.metrics.base import Metric
     from veristem.bench.metrics.junctions import Label
     from veristem.bench.metrics.pair import Pair
     from veristem.bench.metrics.point_pair import PointPair
@@ -32,16 +32,18 @@ TOLERANCE_NM = 10.0
 REACH_PX = 2.0
 
 
-def metrics() -> list[Metric]:
-    """All metrics: those of the results table in its order, then others by name."""
-    rank = {name: i for i, name in enumerate(dict.fromkeys((*CURVE_SCORES, *POINT_SCORES)))}
-    return sorted((m.METRIC for m in metric_modules()), key=lambda m: (rank.get(m.name, len(rank)), m.name))
-
-
 def score(
-    truth, reconstruction: CurveSet | PointSet, *, tolerance_nm: float | None = None, directions_rad=None, **limits
+    truth,
+    reconstruction: CurveSet | PointSet,
+    *,
+    tolerance_nm: float | None = None,
+    directions_rad=None,
+    metrics: Sequence[str] = (),
+    **limits,
 ):
     """Scores of a reconstruction by the function of its kind, `score_curves` or `score_points`.
+
+    ``metrics`` are further ones from outside, as module:function.
 
     Raises
     ------
@@ -49,7 +51,9 @@ def score(
         When one side is of lines and the other of particles, or on what these two find.
     """
     scorer = _SCORERS[check_same_kind(truth, reconstruction).name]
-    return scorer(truth, reconstruction, tolerance_nm=tolerance_nm, directions_rad=directions_rad, **limits)
+    return scorer(
+        truth, reconstruction, tolerance_nm=tolerance_nm, directions_rad=directions_rad, metrics=metrics, **limits
+    )
 
 
 def score_points(
@@ -58,6 +62,7 @@ def score_points(
     *,
     tolerance_nm: float | None = None,
     directions_rad=None,
+    metrics: Sequence[str] = (),
     covariance_nm2: np.ndarray | None = None,
 ) -> dict[str, float | None]:
     """All scores of particles by name, and ``tolerance_nm`` as given; None for no value, never NaN or infinity.
@@ -76,6 +81,8 @@ def score_points(
         Distance within which a particle counts as found [nm]; its radius if not given.
     directions_rad : optional
         Of the views, which scores of points do not use.
+    metrics : sequence of str
+        Further ones from outside, as module:function.
     covariance_nm2 : (N, 3, 3) float, optional
         Limits of the true particles, from `limits.points.point_limits`; computed for a ParticleTruth if not given.
         Without them ``*_over_limit`` is None.
@@ -86,7 +93,7 @@ def score_points(
         On a tolerance that is not positive.
     """
     pair = point_pair(truth, reconstruction, tolerance_nm, covariance_nm2)
-    return {"tolerance_nm": tolerance_nm} | _scores("points", pair)
+    return {"tolerance_nm": tolerance_nm} | _scores("points", pair, metrics=metrics)
 
 
 def point_pair(
@@ -116,6 +123,7 @@ def score_curves(
     tolerance_nm: float | None = None,
     directions_rad=None,
     field_nm=None,
+    metrics: Sequence[str] = (),
     limits: LineLimits | None = None,
 ) -> dict[str, float | None]:
     """All scores by name, and ``tolerance_nm``; None where one has no value, never NaN or infinity.
@@ -142,6 +150,8 @@ def score_curves(
         Mean directions of the views [rad]; those of a LineTruth if not given. The widest pair is epipolar.
     field_nm : (2,) float, optional
         Width and height to which both sides are cut, not in depth [nm]; those of a LineTruth if not given.
+    metrics : sequence of str
+        Further ones from outside, as module:function.
     limits : LineLimits, optional
         From `veristem.bench.limits.lines`; without them scores over the limit are None.
 
@@ -156,15 +166,10 @@ def score_curves(
     if directions_rad is not None:
         epipolar = epipolar_direction(as_array("directions_rad", directions_rad, (None, 2)))
     pair = curve_pair(truth, reconstruction, tolerance_nm=tolerance_nm, field_nm=field_nm, limits=limits)
-    variants = {
-        "": pair,
-        "_visible": pair.visible(),
-        "_psi_above_25": pair.steep(epipolar),
-        "_psi_below_25": pair.steep(epipolar, False),
-    }
+    variants = (pair, pair.visible(), pair.steep(epipolar), pair.steep(epipolar, False))
     scores: dict[str, float | None] = {"tolerance_nm": float(tolerance_nm)}
-    for suffix, part in variants.items():
-        scores |= _scores("curves", part, suffix)
+    for suffix, part in zip(SUFFIXES, variants, strict=True):
+        scores |= _scores("curves", part, suffix, metrics)
     return scores
 
 
@@ -251,13 +256,13 @@ def score_disparity(truth_px, found_px, *, reach_px: float = REACH_PX) -> dict[s
     return {"reach_px": float(reach_px)} | _scores("disparity", DisparityPair.of(truth_px, found_px, reach_px))
 
 
-def _scores(kind: str, pair, suffix: str = "") -> dict[str, float | None]:
+def _scores(kind: str, pair, suffix: str = "", metrics: Sequence[str] = ()) -> dict[str, float | None]:
     """All metrics of a kind by name; None where one has no value, and of no pair."""
     scores: dict[str, float | None] = {}
-    for module in metric_modules():
-        if kind in module.METRIC.of:
-            value = None if pair is None else module.score(pair)
-            scores[module.METRIC.name + suffix] = value if value is None or np.isfinite(value) else None
+    for metric, function in scorers(metrics):
+        if kind in metric.of:
+            value = None if pair is None else function(pair)
+            scores[metric.name + suffix] = None if value is None or not np.isfinite(value) else float(value)
     return scores
 
 

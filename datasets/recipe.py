@@ -178,6 +178,7 @@ class Study(Table):
         default=["stereo-classical"],
         description="name, or name and KEY=VALUE parameters: 'stereo-classical scale_nm=6'",
     )
+    metrics: list[str] = Field(default=[], description="further ones from outside, as module:function")
     seeds: Annotated[int, Field(ge=1)] = 8
     tolerance_nm: Positive | None = Field(
         default=None,

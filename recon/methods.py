@@ -17,22 +17,21 @@ import inspect
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
-from functools import cache, partial
-from importlib import import_module
-from importlib.metadata import entry_points
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.kinds import KINDS
+from veristem.datasets.outside import imported, offered
 from veristem.datasets.recipe import key_value
 from veristem.datasets.reconstruction import Reconstruction
 
 Method = Callable[..., Reconstruction]
+_GROUP = "veristem.methods"
 _STAGES = ("acquisition", "alignment", "contours", "detections", "matches", "parameters")  # not to be given as text
 
 METHODS = {
@@ -45,15 +44,9 @@ METHODS = {
 }
 
 
-@cache
-def _entry_points() -> dict[str, str]:
-    """``module:function`` by name, of all installed packages."""
-    return {point.name: point.value for point in entry_points(group="veristem.methods")}
-
-
 def method_names() -> list[str]:
     """Registered names, those of other packages included."""
-    return sorted({*METHODS, *_entry_points()})
+    return sorted({*METHODS, *offered(_GROUP)})
 
 
 def split_method(text: str) -> tuple[str, dict[str, Any]]:
@@ -82,7 +75,7 @@ def load_method(text: str) -> Method:
     """
     name, parameters = split_method(text)
     found = target(name)
-    method = _executable(found) if is_program(found) else _imported(found)
+    method = _executable(found) if is_program(found) else imported(found, "method")
     if not parameters:
         return method
     try:
@@ -101,7 +94,7 @@ def target(name: str) -> str:
     InputError
         When it is neither a known name nor one of these.
     """
-    known = _entry_points() | METHODS
+    known = offered(_GROUP) | METHODS
     if name in known or os.sep in name or Path(name).is_file() or ":" in name:
         return known.get(name, name)
     raise InputError(
@@ -130,21 +123,6 @@ def run_method(name: str, acquisition: Acquisition, **parameters) -> Reconstruct
 def is_program(target: str) -> bool:
     """Whether a target is a path rather than ``module:function``."""
     return os.sep in target or Path(target).is_file()
-
-
-def _imported(target: str) -> Method:
-    module, _, function = target.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
-    try:
-        method = getattr(import_module(module), function)
-    except AttributeError:
-        raise InputError(f"method {target}: module {module} has no function {function!r}") from None
-    except (Exception, SystemExit) as error:  # a module may fail in any way when it is imported
-        raise InputError(f"method {target}: {error}; give module:function of a module that can be imported") from None
-    if not callable(method):
-        raise InputError(f"method {target}: {type(method).__name__} found, a function allowed")
-    return cast(Method, method)
 
 
 def _executable(path: str) -> Method:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from veristem.datasets import InputError
+from veristem.datasets.results import Metric
 from veristem.reports import style
 from veristem.reports.comparison import mean_interval
 from veristem.reports.figures import WIDTH_IN, new_figure, styled
 from veristem.reports.rows import STEEP, StudyResult, has, is_geometric
-from veristem.reports.studies import CHIEF, F_ENOUGH, OTHERS
+from veristem.reports.studies import CHIEF, F_ENOUGH
 from veristem.reports.words import counted, fixed, label, parts, value_text
 
 if TYPE_CHECKING:
@@ -26,18 +27,12 @@ if TYPE_CHECKING:
 
 MAPPED = ("f_score", "depth_rmse_nm")
 MOST_PAIRS = 6
-_SHARES = ("f_score", "f_score_at_3_limits", "precision", "recall", "apls", "junction_recall", "junction_precision")
 _DEPTH_LIMITS = {"depth_parallax_limit_nm": "parallax", "depth_limit_nm": "limit"}
 _LATERAL_LIMITS = {"lateral_parallax_limit_nm": "parallax", "lateral_limit_nm": "limit"}
 _LIMITS = {  # columns that belong under a score, and what they are called there
     "depth_rmse_nm": _DEPTH_LIMITS, "depth_spread_nm": _DEPTH_LIMITS, "depth_rmse_nm" + STEEP: _DEPTH_LIMITS,
     "lateral_rmse_nm": _LATERAL_LIMITS, "lateral_spread_nm": _LATERAL_LIMITS,
     "lateral_rmse_nm" + STEEP: _LATERAL_LIMITS,
-}  # fmt: skip
-_WANTED = {
-    "f_score": F_ENOUGH, "length_ratio": 1.0, "calibration": 1.0, "depth_bias_nm": 0.0, "lateral_bias_x_nm": 0.0,
-    "lateral_bias_y_nm": 0.0, "depth_rmse_nm_over_limit": 1.0, "depth_rmse_nm_over_parallax_limit": 1.0,
-    "lateral_rmse_nm_over_limit": 1.0,
 }  # fmt: skip
 
 
@@ -79,7 +74,8 @@ def curve_charts(result: StudyResult) -> Iterator[Chart]:
     bars += "; axes that are not shown are averaged over." if len(result.free_axes) > 1 else "."
     if result.suffix:
         bars += f" Scores are over {result.things}."
-    for fold, scores in (("", CHIEF), ("All other scores", OTHERS)):
+    others = tuple(score for score in result.metrics if score not in CHIEF)
+    for fold, scores in (("", CHIEF), ("All other scores", others)):
         known = [score for score in scores if result.knows(score)]
         for axes in _portions(result.free_axes, 3):
             for part in _portions(known, 6):
@@ -130,7 +126,7 @@ def score_curves(result: StudyResult, scores: Sequence[str] = CHIEF, axes: Seque
                 where = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": columns_of}
                 ax.legend(handles, names, title=label(lines_are), **where)
         for ax, (score, _) in zip(grid[row], line):
-            _dress(ax, score)  # after all are drawn: limits are shared along a row
+            _dress(ax, score, result.metrics.get(score))  # after all are drawn: limits are shared along a row
         for ax in grid[row][len(line) :]:
             ax.set_axis_off()
     figure.align_ylabels(grid)
@@ -155,7 +151,7 @@ def heat_maps(result: StudyResult, method: str, pairs) -> Figure:
         limits = (known.min(), known.max()) if len(known) and np.ptp(known) > 0 else (0.0, 1.0)
         shown = None
         for ax, pair, table in zip(grid[:, column], pairs, tables):
-            shown = _map(ax, score, pair, *table, limits)
+            shown = _map(ax, score, pair, *table, limits, _is_better_high(result, score))
         assert shown is not None
         bar = figure.colorbar(shown, ax=list(grid[:, column]), location="top", aspect=30)
         of_all = result.rows  # limits are of conditions, whatever the method
@@ -306,18 +302,31 @@ def _limit(ax, rows, axis: str, values, at, how) -> None:
         ax.annotate(name, (at[known[0]], limit[known[0]]), (away, 1), textcoords="offset points", **where)
 
 
-def _dress(ax, score: str) -> None:
-    if score in _SHARES:
+def _dress(ax, score: str, metric: Metric | None) -> None:
+    if metric is not None and metric.is_share:
         ax.set_ylim(-0.04, 1.04)
         ax.set_yticks([0, 0.5, 1])
     elif "_bias_" not in score:
         # counts that are all 0 get room; a length may be far below 1 nm
         ax.set_ylim(0, max(0.0 if parts(score)[1] else 1.0, ax.get_ylim()[1]))
-    if (wanted := _WANTED.get(score.removesuffix(STEEP))) is not None:
+    if (wanted := _wanted(score, metric)) is not None:
         ax.axhline(wanted, color="0.5", lw=0.8, ls=(0, (4, 3)), zorder=0)
     ax.grid(color="0.9", lw=0.5)
     ax.spines[["top", "right"]].set_visible(False)
     ax.margins(x=0.08)
+
+
+def _is_better_high(result: StudyResult, score: str) -> bool:
+    return score in result.metrics and result.metrics[score].better == "higher"
+
+
+def _wanted(score: str, metric: Metric | None) -> float | None:
+    """The value to look at: what is enough of F, and what is perfect where that lies within the scale."""
+    if score == "f_score":
+        return F_ENOUGH
+    if metric is None or metric.is_share or not (metric.better == "closer" or metric.good > 0):
+        return None
+    return metric.good
 
 
 def _pair_table(rows, score: str, pair) -> tuple[list, list, np.ndarray]:
@@ -330,10 +339,10 @@ def _pair_table(rows, score: str, pair) -> tuple[list, list, np.ndarray]:
     return across, down, table
 
 
-def _map(ax, score: str, pair, across, down, table, limits):
+def _map(ax, score: str, pair, across, down, table, limits, high_is_better: bool):
     from matplotlib.patches import Rectangle
 
-    colours = "viridis" if score in _SHARES else "viridis_r"
+    colours = "viridis" if high_is_better else "viridis_r"
     ax.patch.set(facecolor="0.92", hatch="////", edgecolor="0.65")
     shown = ax.imshow(table, cmap=colours, vmin=limits[0], vmax=limits[1], origin="lower", aspect="auto")
     for values, ticks in ((across, ax.set_xticks), (down, ax.set_yticks)):
@@ -348,7 +357,7 @@ def _map(ax, score: str, pair, across, down, table, limits):
             pale = np.dot(shown.to_rgba(table[y, x])[:3], (0.3, 0.59, 0.11)) > 0.5
             ax.text(x, y, fixed(table[y, x], score), ha="center", va="center", fontsize=8, color="k" if pale else "w")
     if len(known) and np.nanmin(table) < np.nanmax(table):
-        best = np.nanargmax(table if score in _SHARES else -table)
+        best = np.nanargmax(table if high_is_better else -table)
         y, x = np.unravel_index(best, table.shape)
         for colour, width in (("white", 4.0), ("black", 1.8)):
             ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, ec=colour, lw=width, clip_on=False, zorder=3))

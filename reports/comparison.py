@@ -7,16 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from veristem.datasets import InputError
-from veristem.reports.rows import STEEP_SCORES, StudyResult
+from veristem.reports.rows import StudyResult
 from veristem.reports.words import counted, fixed, parts
 
 LEVEL = 0.05  # a chance up to this is called a difference
-HIGHER = ("f_score", "precision", "recall", "apls", "f_score_at_3_limits")
-LOWER = (
-    "accuracy_nm", "completeness_nm", "chamfer_nm", "hausdorff95_nm", "depth_rmse_nm", "depth_spread_nm",
-    "lateral_rmse_nm", "betti0_error", "betti1_error", "depth_rmse_nm_over_limit", "lateral_rmse_nm_over_limit",
-    *STEEP_SCORES,
-)  # fmt: skip
 _BETTER = {
     "f_score": "recovers the specimen better than",
     "recall": "finds more than",
@@ -47,6 +41,8 @@ class Comparison:
         Seeds, and pairs of runs, in which both methods have the score.
     tests : int
         Comparisons made at once.
+    higher : bool
+        Whether a higher score is better.
     """
 
     score: str
@@ -59,6 +55,7 @@ class Comparison:
     seeds: int
     pairs: int
     tests: int = 1
+    higher: bool = True
 
     @property
     def seeds_needed(self) -> int:
@@ -89,9 +86,9 @@ class Comparison:
         if self.p_value > LEVEL:
             between = f"{self.first} and {self.second}"
             return f"No clear difference in {words} between {between}: {self.first} {way} by {gap} ({sure})."
-        first_is_better = (self.difference > 0) == (self.score in HIGHER)
+        first_is_better = (self.difference > 0) == self.higher
         better, worse = (self.first, self.second) if first_is_better else (self.second, self.first)
-        way = "higher" if self.score in HIGHER else "lower"
+        way = "higher" if self.higher else "lower"
         phrase = _BETTER.get(self.score, "does better than")
         return f"{better} {phrase} {worse}: {words} {way} by {gap} ({sure})."
 
@@ -127,14 +124,13 @@ def compare_two(result: StudyResult, score: str, first: str, second: str) -> Com
     """
     import pandas as pd
 
-    if score not in (*HIGHER, *LOWER):
-        raise InputError(f"compare: {score!r} found, allowed are {', '.join((*HIGHER, *LOWER))}")
+    higher = _is_higher_better(result, score)
     table = result.rows.pivot_table(score, index=["condition", "seed"], columns="method", aggfunc="mean")
     paired = table.reindex(columns=[first, second]).dropna()
     gaps = pd.Series(paired.iloc[:, 0] - paired.iloc[:, 1], paired.index)
     by_seed = np.asarray(gaps.groupby(level="seed").mean(), float)
     found = mean_interval(by_seed)
-    return Comparison(score, first, second, *found, _sign_flip(by_seed), len(by_seed), len(paired))
+    return Comparison(score, first, second, *found, _sign_flip(by_seed), len(by_seed), len(paired), higher=higher)
 
 
 def compare(result: StudyResult, score: str) -> list[Comparison]:
@@ -149,8 +145,18 @@ def compare(result: StudyResult, score: str) -> list[Comparison]:
     if len(methods) < 2:
         return []
     means = [result.rows.loc[result.rows["method"] == method, score].mean() for method in methods]
-    best = methods[int(np.argmax(np.nan_to_num(means if score in HIGHER else np.negative(means), nan=-np.inf)))]
+    best = methods[
+        int(np.argmax(np.nan_to_num(means if _is_higher_better(result, score) else np.negative(means), nan=-np.inf)))
+    ]
     return _holm([compare_two(result, score, best, method) for method in methods if method != best])
+
+
+def _is_higher_better(result: StudyResult, score: str) -> bool:
+    """Which way is better; InputError where neither is."""
+    ways = {name: metric.better for name, metric in result.metrics.items() if metric.better in ("higher", "lower")}
+    if score not in ways:
+        raise InputError(f"compare: {score!r} found, allowed are {', '.join(ways) or 'no scores of this table'}")
+    return ways[score] == "higher"
 
 
 def _holm(comparisons: list[Comparison]) -> list[Comparison]:

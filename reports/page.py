@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from itertools import groupby
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from veristem.datasets.formats.atomic import atomic_path
+from veristem.datasets.results import Metric
 from veristem.reports import budget, charts, studies, tables
 from veristem.reports.pictures import SHOWN, AnyScene, drawn, scene_renders
 from veristem.reports.rows import StudyResult, split
@@ -32,7 +32,7 @@ def write_page(
     facts: dict[str, dict[str, str]],
     sentences: Sequence[str] = (),
     command: str = "",
-    meanings: Mapping[str, str] = MappingProxyType({}),
+    metrics: Sequence[Metric] = (),
 ) -> None:
     """Write the report of a reconstruction, of a study, or of both, as one HTML file that needs no other.
 
@@ -55,8 +55,8 @@ def write_page(
         Findings for the headline; what the studies say follows them.
     command : str
         The command that makes this page again.
-    meanings : mapping
-        What each score means, in a sentence.
+    metrics : sequence of Metric
+        What the scores of scenes mean, in the order in which they are shown.
     """
     from jinja2 import Environment, FunctionLoader
 
@@ -79,7 +79,8 @@ def write_page(
         numbers=about[0]["numbers"] if len(about) == 1 else [] if about else _study_numbers(results),
         studies=[_study(result) for result in results],
         failures=tables.failures(table), runs=0 if table is None else len(table),
-        scores=[score for score in (_scores(part, meanings) for part in about) if score["rows"]], meanings=meanings,
+        scores=[score for score in (_scores(part, metrics) for part in about) if score["rows"]],
+        meanings={metric.name: metric.meaning for metric in metrics},
         facts=facts, command=command, most_conditions=tables.MOST_CONDITIONS,
         script_data=_script_json({"viewer": viewer_html(), "scenes": packs}) if packs else "",
     )  # fmt: skip
@@ -104,10 +105,10 @@ def _scene(heading: str, scene: AnyScene, key: str) -> dict:
     }  # fmt: skip
 
 
-def _scores(part: dict, meanings: Mapping[str, str]) -> dict:
+def _scores(part: dict, metrics: Sequence[Metric]) -> dict:
     """Title, head and rows of the table of scores of a scene, and their tolerance."""
     scene, shown = part["scene"], SHOWN[part["kind"]]
-    rows = tables.score_rows(scene.scores, meanings, tuple(shown.COLUMNS))
+    rows = tables.score_rows(scene.scores, {metric.name: metric for metric in metrics}, tuple(shown.COLUMNS))
     tolerance = shown.tolerance_nm(scene)
     return {"title": part["title"], "head": list(shown.COLUMNS.values()), "rows": rows, "tolerance": tolerance}
 

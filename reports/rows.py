@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from veristem.datasets.results import CURVE_SCORES, POINT_SCORES
+from veristem.datasets.results import Metric, metrics_of
 from veristem.reports.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
 STEEP = "_psi_above_25"
-STEEP_SCORES = tuple(  # of lines that parallax moves across themselves: those that limits are given for
-    name + STEEP for name in ("depth_rmse_nm", "lateral_rmse_nm", "depth_rmse_nm_over_parallax_limit",
-                              "depth_rmse_nm_over_limit")
-)  # fmt: skip
-SCORES = (*dict.fromkeys((*CURVE_SCORES, *POINT_SCORES)), *STEEP_SCORES)
+_STEEP_TOO = (  # scores of lines that parallax moves across themselves, which limits are given for, stand apart as well
+    "depth_rmse_nm",
+    "lateral_rmse_nm",
+    "depth_rmse_nm_over_parallax_limit",
+    "depth_rmse_nm_over_limit",
+)
 LIMITS = ("depth_limit_nm", "lateral_limit_nm", "depth_parallax_limit_nm", "lateral_parallax_limit_nm")
 
 
@@ -33,12 +34,14 @@ class StudyResult:
         Name of the study.
     rows : DataFrame
         One row a run: ``cell``, ``method``, ``seed``, ``error``, ``failure``, ``condition`` (JSON), ``LIMITS``,
-        ``line_cnr``, one column a varied axis and one a score of ``SCORES``. A method that failed has found nothing:
+        ``line_cnr``, one column a varied axis and one a score of ``metrics``. A method that failed has found nothing:
         F and recall 0, no other score. A failure of the simulation or the machine says nothing of the method: no score.
     axes : tuple of str
         Dotted recipe paths that take more than one value.
     suffix : str
         "_visible" when the scores are over the visible truth, else "".
+    metrics : dict of Metric
+        What the scores mean, by column of ``rows``.
     staged : DataFrame
         The same of runs with a stage of the truth's handed in (``"stereo-classical contours=truth"``), which are no
         methods to choose from.
@@ -48,6 +51,7 @@ class StudyResult:
     rows: pd.DataFrame
     axes: tuple[str, ...]
     suffix: str
+    metrics: dict[str, Metric]
     staged: pd.DataFrame
 
     @property
@@ -101,12 +105,21 @@ def split(table: pd.DataFrame | None) -> list[StudyResult]:
         told = ["cell", "method", "seed", "error", "failure", "conditions", *LIMITS, "line_cnr"]
         plain = part.reindex(columns=told)
         plain = plain.rename(columns={"conditions": "condition"})
-        columns = [score + suffix if score in CURVE_SCORES else score for score in SCORES]
-        scores = score_values(part, columns).set_axis(list(SCORES), axis=1)
+        metrics = plain_metrics(table)
+        columns = [score + suffix if score + suffix in table.columns else score for score in metrics]
+        scores = score_values(part, columns).set_axis(list(metrics), axis=1)
         axes = tuple(str(c) for c in conditions if len(set(conditions[c].dropna())) > 1)
         rows, staged = pd.concat([plain, conditions[list(axes)], scores], axis=1), with_truth(part)
-        results.append(StudyResult(str(name), rows.loc[~staged], axes, suffix, rows.loc[staged]))
+        results.append(StudyResult(str(name), rows.loc[~staged], axes, suffix, metrics, rows.loc[staged]))
     return results
+
+
+def plain_metrics(table: pd.DataFrame) -> dict[str, Metric]:
+    """What scores mean, in order: without the ending of a variant, and of steep lines where these stand apart."""
+    known = metrics_of(table)
+    plain = sorted({metric.name: metric for metric in known.values()}.values(), key=lambda m: (m.order, m.name))
+    steep = {name + STEEP: metric for metric in plain if (name := metric.name) in _STEEP_TOO and name + STEEP in known}
+    return {metric.name: metric for metric in plain} | steep
 
 
 def with_truth(part: pd.DataFrame) -> np.ndarray:

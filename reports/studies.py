@@ -8,7 +8,7 @@ import numpy as np
 
 from veristem.datasets.results import FAILURES
 from veristem.reports.comparison import compare, mean_interval
-from veristem.reports.rows import SCORES, StudyResult, split, with_truth
+from veristem.reports.rows import StudyResult, split, with_truth
 from veristem.reports.words import conditions_text, counted, fixed, with_interval
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ F_ENOUGH = 0.8
 CHIEF = (
     "f_score", "precision", "recall", "depth_rmse_nm", "depth_rmse_nm_psi_above_25", "lateral_rmse_nm", "line_cnr",
 )  # fmt: skip
-OTHERS = tuple(score for score in SCORES if score not in CHIEF)
 
 
 def best_and_worst(table: pd.DataFrame) -> tuple[str | None, str | None]:

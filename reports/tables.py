@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from veristem.datasets.results import SUFFIXES, score_columns
+from veristem.datasets.results import SUFFIXES, Metric, metrics_of
 from veristem.reports.comparison import mean_interval
-from veristem.reports.rows import SCORES, STEEP_SCORES, StudyResult, count_failed, has, score_values
+from veristem.reports.rows import StudyResult, count_failed, has, score_values
 from veristem.reports.studies import CHIEF, seed_mean
 from veristem.reports.words import conditions_text, fixed, label, number, value_text
 
@@ -24,7 +24,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     """One row a study, condition and method: of every score the mean over seeds, its 95 % interval, and of how many."""
     import pandas as pd
 
-    scores = score_values(table, [c for c in score_columns() if has(table, c)])
+    scores = score_values(table, [c for c in metrics_of(table) if has(table, c)])
     lines = []
     groups: list[Any] = list(table.groupby(["study", "conditions", "method"], sort=False, dropna=False))
     for (study, condition, method), rows in groups:
@@ -97,17 +97,14 @@ def failures(table: pd.DataFrame | None) -> dict:
     }
 
 
-def score_rows(scores: dict[str, float | None], meanings: Mapping[str, str], suffixes=SUFFIXES) -> list[dict]:
+def score_rows(scores: dict[str, float | None], metrics: Mapping[str, Metric], suffixes=SUFFIXES) -> list[dict]:
     """One row a score: name, what it means, its values over all, visible, steep and other lines, or of ``suffixes``."""
-    plain = [name for name in SCORES if name not in STEEP_SCORES]
-    known = [name for name in plain if any(name + suffix in scores for suffix in suffixes)]
+    known = [name for name in metrics if any(name + suffix in scores for suffix in suffixes)]
     rows = [
-        {"name": name, "meaning": meanings.get(name, ""), "values": [number(scores.get(name + s)) for s in suffixes]}
+        {"name": name, "meaning": metrics[name].meaning, "values": [number(scores.get(name + s)) for s in suffixes]}
         for name in known
     ]
     used = {name + suffix for name in known for suffix in suffixes} | {"tolerance_nm"}
     none = ["–"] * (len(suffixes) - 1)
     others = [name for name in scores if name not in used]
-    return rows + [
-        {"name": name, "meaning": meanings.get(name, ""), "values": [number(scores[name]), *none]} for name in others
-    ]
+    return rows + [{"name": name, "meaning": "", "values": [number(scores[name]), *none]} for name in others]

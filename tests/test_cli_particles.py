@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from veristem.bench.limits import columns
+from veristem.bench.metrics import metrics
 from veristem.bench.pages import demo as bench_demo
-from veristem.bench.scoring import metrics
 from veristem.bench.study import cell as bench_cell
 from veristem.bench.study.store import read_table
 from veristem.datasets import ParticleDispersion, PointSet
@@ -22,7 +22,7 @@ from veristem.datasets.formats.acquisition_h5 import read_acquisition
 from veristem.datasets.formats.truth_h5 import read_truth
 from veristem.datasets.kinds import KINDS
 from veristem.datasets.recipe import load_study
-from veristem.datasets.results import CURVE_SCORES, POINT_SCORES, SUFFIXES
+from veristem.datasets.results import score_columns
 
 PNG = b"\x89PNG\r\n\x1a\n"
 SEED = 987654321
@@ -289,8 +289,8 @@ def test_study(cli, tmp_path, monkeypatch):
     assert (constant["count_found"], constant["electrons_per_pixel"]) == (1, ours["electrons_per_pixel"])
     assert ours["depth_rmse_nm_over_limit"] > 0.3
     assert table["tolerance_nm"].isna().all()
-    of_lines = [name + suffix for name in CURVE_SCORES for suffix in SUFFIXES]
-    assert table[[name for name in of_lines if name not in POINT_SCORES]].isna().all(axis=None)
+    of_lines = [n for n, m in score_columns(metrics()).items() if n != m.name or "points" not in m.of]
+    assert table[of_lines].isna().all(axis=None)
     examples = {p.name for p in (tmp_path / "out" / "examples").glob("*/*")}
     assert examples == {"acquisition.h5", "truth.h5", "truth.csv", "reconstruction.csv"}
     monkeypatch.setattr(bench_cell, "simulate_recipe", lambda *_: pytest.fail("simulated again"))

@@ -65,12 +65,13 @@ def change_rows(folder: Path, change) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from veristem.bench.metrics import metrics
     from veristem.datasets.results import schema
 
     table = pd.read_parquet(folder / "results.parquet")
     changed = change(table)
     changed = table if changed is None else changed
-    pq.write_table(pa.Table.from_pandas(changed, schema(), preserve_index=False), folder / "results.parquet")
+    pq.write_table(pa.Table.from_pandas(changed, schema(metrics()), preserve_index=False), folder / "results.parquet")
 
 
 def scaled(metric: str, factor: float):

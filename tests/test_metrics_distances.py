@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from veristem.bench.metrics import metrics
 from veristem.bench.scoring import (
-    metrics,
     score_curves,
     score_disparity,
     score_masks,
@@ -42,7 +42,7 @@ def test_every_column_of_the_results_has_a_metric():
     sphere = ParticleDispersion([[1.0, 1.0, 1.0]], [1.0], [2.0, 2.0, 2.0])
     points = score_points(sphere, PointSet(sphere.centers_nm))
     assert set(points) == {*of_points, "tolerance_nm"}
-    assert {*result, *points} == {*score_columns(), "tolerance_nm"}
+    assert {*result, *points} == {*score_columns(metrics()), "tolerance_nm"}
     assert len(set(names)) == len(names)
     assert set(names) == {*of_curves, *of_points, *of_masks, *of_disparity}
     assert set(score_masks(np.eye(3), np.eye(3))) == {*of_masks, "tolerance_px"}
@@ -51,7 +51,7 @@ def test_every_column_of_the_results_has_a_metric():
         assert m.meaning
         assert m.empty
         assert m.loss(m.good) == 0 < m.loss(m.bad)
-        assert {"lower": m.good < m.bad, "higher": m.good > m.bad, "closer": True}[m.better]
+        assert {"lower": m.good < m.bad, "higher": m.good > m.bad, "closer": True, "neither": True}[m.better]
 
 
 def test_identical_is_perfect():

@@ -151,7 +151,7 @@ def test_matches_of_the_truth_have_no_error(line_truth):
     found = matched_disparity(matches, line_truth.directions_rad, (16, 20), 2.0)
     result = score_disparity(true_disparity(line_truth), found)
     assert result["epe_px"] < 0.01
-    assert (result["bad1"], result["given"]) == (0, 1)
+    assert (result["bad1"], result["coverage"]) == (0, 1)
     deeper = replace(matches, second_nm=(np.add(second, [4.0, 0.0]),))
     moved = matched_disparity(deeper, line_truth.directions_rad, (16, 20), 2.0)
     assert score_disparity(true_disparity(line_truth), moved)["epe_px"] == pytest.approx(2, abs=0.05)
@@ -173,19 +173,19 @@ def test_disparity_by_hand():
     found = truth + np.array([0, 0.5, -1, 1.5, -3, 3.5, 5, -6, np.nan, np.nan])
     result = score_disparity(truth, found, reach_px=0)
     assert result["epe_px"] == pytest.approx(20.5 / 8)
-    assert [result[name] for name in ("bad1", "bad3", "bad5", "given")] == pytest.approx([0.7, 0.5, 0.3, 0.8])
+    assert [result[name] for name in ("bad1", "bad3", "bad5", "coverage")] == pytest.approx([0.7, 0.5, 0.3, 0.8])
     # within two pixels the last two take the disparity of pixel 7, which is 1: errors 7 and 8
     result = score_disparity(truth, found, reach_px=2)
     assert result["epe_px"] == pytest.approx(35.5 / 10)
-    assert (result["given"], result["bad5"]) == (1, pytest.approx(0.3))
+    assert (result["coverage"], result["bad5"]) == (1, pytest.approx(0.3))
 
 
 def test_empty_disparity():
     none, some = np.full((5, 5), np.nan), np.eye(5)
-    nothing = dict.fromkeys(("epe_px", "bad1", "bad3", "bad5", "given"))
+    nothing = dict.fromkeys(("epe_px", "bad1", "bad3", "bad5", "coverage"))
     assert score_disparity(none, some, reach_px=0) == {"reach_px": 0} | nothing
     assert score_disparity(none, none, reach_px=0) == {"reach_px": 0} | nothing
-    missed = {"epe_px": None, "bad1": 1, "bad3": 1, "bad5": 1, "given": 0}
+    missed = {"epe_px": None, "bad1": 1, "bad3": 1, "bad5": 1, "coverage": 0}
     assert score_disparity(some, none, reach_px=0) == {"reach_px": 0} | missed
 
 

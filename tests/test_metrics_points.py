@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from veristem.bench.scoring import metrics, point_pair, score, score_points
+from veristem.bench.metrics import metrics
+from veristem.bench.scoring import point_pair, score, score_points
 from veristem.datasets import CurveSet, InputError, ParticleDispersion, PointSet
-from veristem.datasets.results import POINT_SCORES
 
 BOX = (200.0, 100.0, 80.0)
 RADIUS = 2.0
@@ -59,7 +59,7 @@ def test_identical_is_perfect():
     assert [result[name] for name in (*ERRORS, *OVER_LIMIT)] == [0] * 10
     assert [result[name] for name in SHARES] == [1, 1, 1]
     assert (result["count_truth"], result["count_found"], result["tolerance_nm"]) == (2, 2, None)
-    assert set(result) == {*POINT_SCORES, "tolerance_nm"}
+    assert set(result) == {*(m.name for m in metrics() if "points" in m.of), "tolerance_nm"}
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,6 @@ def test_list_shows_what_each_is_of(cli):
     """A reader of the list sees which metrics score curves, which points, which both."""
     of = {line.split()[0]: line.split()[3] for line in cli("list", "metrics").out.splitlines()}
     assert (of["recall"], of["apls"], of["count_truth"]) == ("curves+points+masks", "curves", "points")
-    assert {name for name, what in of.items() if "points" in what} == set(POINT_SCORES)
     assert of == {m.name: "+".join(m.of) for m in metrics()}
 
 

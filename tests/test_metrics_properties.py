@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from veristem.bench.scoring import metrics, score_curves, vertex_errors_nm
+from veristem.bench.metrics import metrics
+from veristem.bench.scoring import score_curves, vertex_errors_nm
 from veristem.datasets import CurveSet
 
 PAIR = np.array([[0.07, 0.0], [-0.07, 0.0]])

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from veristem.bench.scoring import metrics, score_curves
+from veristem.bench.metrics import metrics
+from veristem.bench.scoring import score_curves
 from veristem.datasets import CurveSet, DislocationNetwork, LineTruth
 
 NONE = CurveSet(())

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from veristem.datasets.results import schema
+from tables import frame
 from veristem.reports import budget, charts, write_page
 from veristem.reports.rows import split
 from veristem.reports.studies import best_and_worst, findings, summary_lines
@@ -32,7 +32,7 @@ def make_table(full=0.5, methods=tuple(F), seeds=3) -> pd.DataFrame:
         }
         for seed in range(seeds) for angle in (2, 4, 8) for dwell in (10, 100) for method in methods
     ]  # fmt: skip
-    return pd.DataFrame(rows).reindex(columns=schema().names)
+    return frame(rows)
 
 
 def test_each_stage_has_its_part_of_the_error():

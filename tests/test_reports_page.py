@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tables import frame
 from veristem.datasets import Acquisition, CurveSet, DislocationNetwork, InputError, LineTruth
 from veristem.datasets.geometry import project
-from veristem.datasets.results import schema
 from veristem.reports import Scene, charts, figures, scenes, studies, view, words, write_page
 from veristem.reports.rows import is_geometric, split
 
@@ -66,7 +66,6 @@ def make_scene(seed=0, lines=6, noise_nm=(1.0, 4.0), pixel_nm=PIXEL) -> Scene:
 
 def make_table(angles=(2, 4, 6, 8), radii=(5, 15), dwells=(10, 40, 160, 640), seeds=4, failed=2):
     """A results table in which a wide stereo angle and a high dose help."""
-    import pandas as pd
 
     rng = np.random.default_rng(1)
     rows = []
@@ -99,7 +98,7 @@ def make_table(angles=(2, 4, 6, 8), radii=(5, 15), dwells=(10, 40, 160, 640), se
     for row in rows[:failed]:
         row.update(error="InputError: no lines found in view 0", f_score_visible=None, recall_visible=None)
         row["depth_rmse_nm_visible"] = None
-    return pd.DataFrame(rows).reindex(columns=schema().names)
+    return frame(rows)
 
 
 @pytest.fixture(scope="module")
@@ -236,8 +235,6 @@ def test_anaglyph_of_a_vertical_pair_has_horizontal_parallax():
 
 
 def test_best_condition_needs_enough_lines_found():
-    import pandas as pd
-
     def row(angle, seed, f, depth, error=None):
         conditions = json.dumps({"microscope.detector.pair_angle_deg": angle})
         return {"study": "s", "method": "m", "conditions": conditions, "seed": seed, "error": error,
@@ -245,12 +242,12 @@ def test_best_condition_needs_enough_lines_found():
 
     rows = [row(2, s, 0.9, 8.0 + s) for s in range(2)] + [row(4, s, 0.9, 4.0 + s) for s in range(2)]
     rows += [row(8, 0, 0.95, 1.0), row(8, 1, None, None, "ValueError: nothing")]  # survived once: F is 0.475
-    study = split(pd.DataFrame(rows))[0]
+    study = split(frame(rows))[0]
     text = studies.best_sentence(study)
     assert "Choose stereo angle 4°" in text
     assert "2 of 3 conditions" in text
     assert "4.5 nm" in text
-    low = split(pd.DataFrame(rows).assign(f_score_visible=0.3))[0]
+    low = split(frame([{**one, "f_score_visible": 0.3} for one in rows]))[0]
     assert "None of 3 conditions reaches F = 0.8" in studies.best_sentence(low)
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tables import frame
 from veristem.datasets import Acquisition, CurveSet, InputError, ParticleDispersion, ParticleTruth, PointSet
-from veristem.datasets.results import schema
 from veristem.reports import ParticleScene, RadialCurves, Scene, charts, particles, studies, view, write_page
 from veristem.reports.export import write_files
 from veristem.reports.particle_figures import particle_figures, views
@@ -81,7 +81,6 @@ def own_part(html: str) -> str:
 
 def make_table():
     """Results of a study of particles: a higher concentration hurts, and the error stands over its limit."""
-    import pandas as pd
 
     rows = [
         {
@@ -93,7 +92,7 @@ def make_table():
         for method in ("joint", "pairs") for dose in (2.0, 10.0, 50.0) for angle in (1, 2) for seed in range(3)
         for f in [0.99 - dose / 300 - 0.05 * (method == "pairs")]
     ]  # fmt: skip
-    return pd.DataFrame(rows).reindex(columns=schema().names)
+    return frame(rows)
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
 
+from tables import frame
 from veristem.datasets import InputError
-from veristem.datasets.results import schema
 from veristem.reports.comparison import compare, compare_two, mean_interval
 from veristem.reports.rows import StudyResult, split
 from veristem.reports.studies import best_and_worst, findings, summary_lines
@@ -28,7 +28,7 @@ def row(method="a", seed=0, f=0.5, depth: float | None = 5.0, dwell=10, **others
 
 
 def table(rows) -> pd.DataFrame:
-    return pd.DataFrame(rows).reindex(columns=schema().names)
+    return frame(rows)
 
 
 def study(rows) -> StudyResult:
@@ -140,7 +140,7 @@ def test_many_methods_are_corrected():
 
 
 def test_only_scores_with_a_better_side_are_compared():
-    with pytest.raises(InputError, match="'calibration' found, allowed are f_score"):
+    with pytest.raises(InputError, match="'calibration' found, allowed are accuracy_nm"):
         compare_two(pair_of([1.0]), "calibration", "a", "b")
 
 

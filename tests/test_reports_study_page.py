@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tables import frame
+from veristem.bench.metrics import metrics
 from veristem.bench.pages.folder import write_folder_page
 from veristem.datasets import InputError
 from veristem.datasets.results import schema
@@ -35,7 +37,7 @@ def make_table(methods=("good", "poor"), angles=(2, 4, 8), dwells=(10, 100), see
         for seed in range(seeds) for angle in angles for dwell in dwells for radius in radii for method in methods
         for f in [rng.uniform(0.8, 0.9) - 0.1 * (method == "poor")]
     ]  # fmt: skip
-    return pd.DataFrame(rows).reindex(columns=schema().names)
+    return frame(rows)
 
 
 def failing(table: pd.DataFrame, error="ValueError: nothing found") -> pd.DataFrame:
@@ -47,7 +49,7 @@ def failing(table: pd.DataFrame, error="ValueError: nothing found") -> pd.DataFr
 def save(table: pd.DataFrame, folder):
     """results.parquet of a table."""
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema()), folder / "results.parquet")
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema(metrics())), folder / "results.parquet")
     return folder
 
 

@@ -38,7 +38,7 @@ def listing(kind: str) -> list[str]:
 
         return method_names()
     if kind == "metrics":
-        from veristem.bench.scoring import metrics
+        from veristem.bench.metrics import metrics
 
         told = [(m, f"{m.name:33s} {m.unit or '-':4s} {m.better:7s} {'+'.join(m.of):19s}") for m in metrics()]
         return [f"{start} {f'{m.good:g} to {m.bad:g}':8s} {m.meaning}" for m, start in told]

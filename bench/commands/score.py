@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -31,6 +31,10 @@ def score(
     junctions: Annotated[
         bool, typer.Option("--junctions", help="count junctions too, by the Burgers vectors that meet there")
     ] = False,
+    metric: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="a metric of your own, module:function beside a METRIC; repeatable"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object and nothing else")] = False,
 ) -> None:
     """Compare a reconstruction with the truth.
@@ -57,12 +61,12 @@ def score(
     loaded = read_truth_file(truth, burgers_magnitude_nm)
     directions = formats.read(acquisition, Acquisition).directions_rad if acquisition else None
     found = formats.read(reconstruction, *(kind.result for kind in KINDS.values()))
-    limits = {}
+    limits: dict[str, Any] = {}
     if isinstance(loaded, LineTruth):
         limits = {"limits": full_line_limits(loaded) if full_limits else line_limits(loaded)}
     elif full_limits:
         raise InputError(f"--full-limits: {truth} found, a truth.h5 of lines allowed, which tells how it was imaged")
-    scores = run(loaded, found, tolerance_nm=tolerance_nm, directions_rad=directions, **limits)
+    scores = run(loaded, found, tolerance_nm=tolerance_nm, directions_rad=directions, metrics=metric or (), **limits)
     if warning := mismatch(loaded, found):
         typer.echo(f"warning: {warning}", err=True)
     kinds = []

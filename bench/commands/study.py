@@ -18,6 +18,10 @@ def study(
         Optional[list[str]],  # noqa: UP045
         typer.Option(help="instead of the study's own; repeatable; KEY=VALUE parameters may follow the name"),
     ] = None,
+    metric: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="a metric of your own, module:function beside a METRIC; repeatable"),
+    ] = None,
     sets: Sets = None,
     seeds: Annotated[Optional[int], typer.Option(min=1, help="specimens, instead of the study's number")] = None,  # noqa: UP045
     workers: Annotated[int, typer.Option(min=1, help="processes on this machine")] = 1,
@@ -48,6 +52,7 @@ def study(
 
     changes = {"methods": list(method)} if method else {}
     changes |= {"seeds": seeds} if seeds else {}
+    changes |= {"metrics": list(metric)} if metric else {}
     loaded = load_study(study).changed(changes)
     values = values_of(sets)
     if twice := [path for path in values if path in loaded.axes]:

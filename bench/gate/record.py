@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,6 @@ from veristem.datasets.recipe import Recipe, Study
 
 SCHEMA = 1
 _DIGITS = 5  # what is kept of a value: far below any loss that matters, and a diff that can be read
-_UNGATED = ("count_truth", "count_found")  # say nothing of quality that precision and recall do not
 
 
 class CellScores(BaseModel):
@@ -139,17 +139,15 @@ class Record(BaseModel):
         return self.model_copy(update={"seeds": list(seeds), "cells": cells})
 
 
-def gated(kind: str | None = None) -> dict[str, Metric]:
-    """The metrics that are held against a baseline, by name, in the order of the results table.
+def gated(kind: str | None = None, extra: Sequence[str] = ()) -> dict[str, Metric]:
+    """The metrics that are held against a baseline, by name, in their order: all that say something of quality.
 
-    Those of "dislocations" or of "particles", if a kind of specimen is given.
+    Those of "dislocations" or of "particles", if a kind of specimen is given; ``extra`` as of `metrics.scorers`.
     """
-    from veristem.bench.scoring import metrics
-    from veristem.datasets.results import score_columns
+    from veristem.bench.metrics import metrics
 
-    columns = set(score_columns()) - set(_UNGATED)
     of = {"dislocations": {"curves"}, "particles": {"points"}, None: {"curves", "points"}}[kind]
-    return {metric.name: metric for metric in metrics() if metric.name in columns and of & set(metric.of)}
+    return {m.name: m for m in metrics(extra) if m.better != "neither" and of & set(m.of)}
 
 
 def record_of(folder: str | Path) -> Record:
@@ -170,7 +168,7 @@ def record_of(folder: str | Path) -> Record:
 
 def record_of_rows(table, study: Study, recipe: Recipe, seeds: list[int]) -> Record:
     """As `record_of`, from a DataFrame of rows; rows of other seeds, methods and conditions are left out."""
-    known = gated(recipe.specimen.kind)
+    known = gated(recipe.specimen.kind, study.metrics)
     keys = zip(table["method"], table["conditions"], table["seed"])
     rows = dict(zip(keys, table.to_dict("records")))
     cells = []
@@ -180,7 +178,7 @@ def record_of_rows(table, study: Study, recipe: Recipe, seeds: list[int]) -> Rec
             mine = [rows.get((*cell.key, seed)) for seed in seeds]
             cell.missing = [seed for seed, row in zip(seeds, mine) if row is None]
             cell.failed = [seed for seed, row in zip(seeds, mine) if row is not None and isinstance(row["error"], str)]
-            cell.values = {name: [None if row is None else _rounded(row[name]) for row in mine] for name in known}
+            cell.values = {name: [None if row is None else _rounded(row.get(name)) for row in mine] for name in known}
             cells.append(cell)
     version = table["version"].iloc[-1] if len(table) else ""
     return Record(

@@ -13,6 +13,7 @@ METRIC = Metric(
     good=0.0,
     bad=10.0,
     empty="null when either side is empty",
+    order=10,
 )
 
 

@@ -20,6 +20,7 @@ METRIC = Metric(
     good=1.0,
     bad=0.0,
     empty="1 when both sides are empty, 0 when one is",
+    order=240,
 )
 
 _SPACING = 5  # control points at most so many tolerances apart

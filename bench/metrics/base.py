@@ -2,46 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 
+from veristem.datasets.results import Metric
 
-@dataclass(frozen=True)
-class Metric:
-    """A score against the truth. Each file of this folder with a ``METRIC`` also has ``score(pair)``.
-
-    Parameters
-    ----------
-    name : str
-        Key in the results, and name of the file.
-    unit : str
-        Unit, "" for a pure number.
-    better : "lower", "higher" or "closer"
-        Which way is better; "closer" means nearer to ``good`` from either side.
-    meaning : str
-        One sentence.
-    good, bad : float
-        Value of a perfect reconstruction, and one at which it is of little use (the ends of a colour scale).
-    empty : str
-        What empty inputs give.
-    of : tuple of "curves", "points", "masks", "disparity"
-        What it scores; ``score`` then takes a `Pair`, a `PointPair`, a `MaskPair` or a `DisparityPair`.
-    """
-
-    name: str
-    unit: str
-    better: Literal["lower", "higher", "closer"]
-    meaning: str
-    good: float
-    bad: float
-    empty: str
-    of: tuple[Literal["curves", "points", "masks", "disparity"], ...] = ("curves",)
-
-    def loss(self, value: float) -> float:
-        """Distance from the value of a perfect reconstruction: less is better for every metric."""
-        return abs(value - self.good)
+__all__ = ["Metric", "mean", "over_limit", "percentile", "rms"]
 
 
 def mean(values: np.ndarray, weights: np.ndarray) -> float | None:

@@ -13,6 +13,7 @@ METRIC = Metric(
     good=0.0,
     bad=10.0,
     empty="an empty side has none",
+    order=250,
 )
 
 

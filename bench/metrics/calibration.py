@@ -17,6 +17,7 @@ METRIC = Metric(
     bad=3.0,
     empty="null without matched vertices of a finite, positive sigma",
     of=("curves", "points"),
+    order=270,
 )
 
 

@@ -14,6 +14,7 @@ METRIC = Metric(
     good=0.0,
     bad=20.0,
     empty="null when either side is empty",
+    order=30,
 )
 
 

@@ -8,12 +8,13 @@ from veristem.bench.metrics.point_pair import PointPair
 METRIC = Metric(
     name="count_found",
     unit="",
-    better="higher",
+    better="neither",
     meaning="number of particles that the reconstruction has within the field, right or wrong",
     good=1.0,
     bad=0.0,
     empty="0",
     of=("points",),
+    order=290,
 )
 
 

@@ -8,12 +8,13 @@ from veristem.bench.metrics.point_pair import PointPair
 METRIC = Metric(
     name="count_truth",
     unit="",
-    better="higher",
+    better="neither",
     meaning="number of true particles within the field",
     good=1.0,
     bad=0.0,
     empty="0",
     of=("points",),
+    order=280,
 )
 
 

@@ -15,6 +15,7 @@ METRIC = Metric(
     bad=3.0,
     empty="null without matched points whose limit is known and, of lines, within the tolerance",
     of=("curves", "points"),
+    order=120,
 )
 
 

@@ -13,6 +13,7 @@ METRIC = Metric(
     good=1.0,
     bad=3.0,
     empty="null without matched points whose limit is known and within the tolerance",
+    order=130,
 )
 
 

@@ -15,6 +15,7 @@ METRIC = Metric(
     bad=20.0,
     empty="null without matched points",
     of=("curves", "points"),
+    order=140,
 )
 
 

@@ -17,6 +17,7 @@ METRIC = Metric(
     bad=0.0,
     empty="1 when both sides are empty, 0 when one is; null in a variant when only one is and the other is right",
     of=("curves", "points", "masks"),
+    order=80,
 )
 
 

@@ -16,6 +16,7 @@ METRIC = Metric(
     good=1.0,
     bad=0.0,
     empty="null without limits; else as f_score",
+    order=90,
 )
 
 _LIMITS = 3.0

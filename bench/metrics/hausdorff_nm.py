@@ -16,6 +16,7 @@ METRIC = Metric(
     good=0.0,
     bad=60.0,
     empty="null when either side is empty",
+    order=40,
 )
 
 _EXACT_NM = 1e-7

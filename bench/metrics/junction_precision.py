@@ -14,6 +14,7 @@ METRIC = Metric(
     good=1.0,
     bad=0.0,
     empty="null when the reconstruction has no junctions",
+    order=230,
 )
 
 

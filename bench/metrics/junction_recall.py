@@ -14,6 +14,7 @@ METRIC = Metric(
     good=1.0,
     bad=0.0,
     empty="null when the truth has no junctions",
+    order=220,
 )
 
 

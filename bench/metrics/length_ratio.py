@@ -13,6 +13,7 @@ METRIC = Metric(
     good=1.0,
     bad=0.0,
     empty="null when the truth is empty, 0 when only the reconstruction is",
+    order=210,
 )
 
 

@@ -16,6 +16,7 @@ METRIC = Metric(
     bad=0.0,
     empty="null when the truth is empty, 0 when only the reconstruction is",
     of=("curves", "points", "masks"),
+    order=70,
 )
 
 

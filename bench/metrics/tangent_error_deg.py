@@ -15,6 +15,7 @@ METRIC = Metric(
     good=0.0,
     bad=45.0,
     empty="null without matched points",
+    order=200,
 )
 
 

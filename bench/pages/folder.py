@@ -10,8 +10,8 @@ from typing import Any, get_args
 
 import numpy as np
 
+from veristem.bench.metrics import metrics
 from veristem.bench.pages import lines, particles
-from veristem.bench.scoring import metrics
 from veristem.bench.study.facts import versions
 from veristem.bench.study.store import read_table
 from veristem.datasets import formats
@@ -166,8 +166,7 @@ def sentence(scene: AnyScene) -> str:
 
 
 def _write(page: Path, title: str, scenes, table, facts: dict, sentences: list[str], command: str) -> None:
-    meanings = {metric.name: metric.meaning for metric in metrics()}
-    what = {"facts": facts, "sentences": sentences, "command": command, "meanings": meanings}
+    what = {"facts": facts, "sentences": sentences, "command": command, "metrics": metrics()}
     write_page(page, title=title, scenes=scenes, table=table, **what)
 
 

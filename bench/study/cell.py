@@ -58,6 +58,8 @@ class Cell:
         Kept in the row.
     full_limits : bool
         Whether limits of lines take in what contrast tells of depth.
+    metrics : tuple of str
+        From outside, as module:function.
     """
 
     key: str
@@ -68,6 +70,7 @@ class Cell:
     study: str
     method_version: str = ""
     full_limits: bool = False
+    metrics: tuple[str, ...] = ()
 
     @property
     def conditions_json(self) -> str:
@@ -115,7 +118,7 @@ def run_cell(cell: Cell, made: Made) -> tuple[dict[str, Any], str | None]:
         with chdir("."):  # or go elsewhere
             result = run_method(method, given, **stages)
         found = time.perf_counter()
-        scores = score(truth, result, tolerance_nm=cell.tolerance_nm, **made.limits.given)
+        scores = score(truth, result, tolerance_nm=cell.tolerance_nm, metrics=cell.metrics, **made.limits.given)
     except (Exception, SystemExit) as error:  # a method may fail in any way; the failure is a result
         return row | _failure("method", error), traceback.format_exc()
     return row | scores | {"reconstruct_s": found - start, "score_s": time.perf_counter() - found}, None
@@ -146,7 +149,7 @@ def run_batch(cells: Iterable[Cell], store: Store, made: Made) -> Iterator[str]:
     """
     for cell in cells:
         if not store.has(cell.key):
-            same = (cell.recipe, cell.method, cell.tolerance_nm, cell.method_version, cell.full_limits)
+            same = (cell.recipe, cell.method, cell.tolerance_nm, cell.method_version, cell.full_limits, cell.metrics)
             if cell_key(*same) != cell.key:
                 raise InputError(
                     f"method {cell.method}: its code, weights or network file are no longer those the study was begun "

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from veristem.datasets.outside import offered
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Centres, Dislocations, FromFile
 from veristem.recon.methods import is_program, load_method, split_method, target
@@ -22,19 +23,27 @@ _CALL = "recon.methods"  # how a method is called
 
 
 def cell_key(
-    recipe: Recipe, method: str, tolerance_nm: float | None, method_version: str = "", full_limits: bool = False
+    recipe: Recipe,
+    method: str,
+    tolerance_nm: float | None,
+    method_version: str = "",
+    full_limits: bool = False,
+    metrics: Sequence[str] = (),
 ) -> str:
     """SHA-256 of everything a row depends on.
 
     The recipe and its network or particle file; the sources of datasets, sim and of what makes rows; the method with
     its parameters, the content of files and folders among these (weights), and its package, module or program with the
-    sources of recon where these are used. Sources count as they were when this process first asked, other files as
-    they are. ``method_version`` stands for what this does not see: a helper module beside a script, a library.
+    sources of recon where these are used; metrics from outside with their packages. Sources count as they were when
+    this process first asked, other files as they are. ``method_version`` stands for what this does not see: a helper
+    module beside a script, a library.
     """
     name, parameters = split_method(method)
     digest = hashlib.sha256(
-        f"{recipe.model_dump_json()} {method} {tolerance_nm} {method_version} {full_limits}".encode()
+        f"{recipe.model_dump_json()} {method} {tolerance_nm} {method_version} {full_limits} {list(metrics)}".encode()
     )
+    for one in dict.fromkeys((*offered("veristem.metrics").values(), *metrics)):
+        digest.update(_source(one.partition(":")[0].partition(".")[0])[0])
     digest.update(_specimen_files(recipe))
     digest.update(_files(list(parameters.values())))
     for package in (*_ROW, _CALL):

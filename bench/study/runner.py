@@ -66,7 +66,7 @@ def run_study(
     """
     cells = list_cells(study, recipe, method_version)
     labels = [{"cell": c.key, "study": c.study, "conditions": c.conditions_json} for c in cells]
-    store = Store(folder)
+    store = Store(folder, study.metrics)
     with _alone(store.folder):
         finished = store.finished(cell.key for cell in cells)
         todo = [cell for cell in cells if cell.key not in finished]
@@ -107,12 +107,20 @@ def list_cells(study: Study, recipe: Recipe, method_version: str = "") -> list[C
                 hint = "; axes that must change together go into zip" if len(study.axes) > len(study.zip) + 1 else ""
                 raise InputError(f"study {study.name}, at {json.dumps(conditions)}: {error}{hint}") from None
             for method, its_version in versions_of.items():
-                key = cell_key(changed, method, study.tolerance_nm, its_version, study.full_limits)
+                key = cell_key(changed, method, study.tolerance_nm, its_version, study.full_limits, study.metrics)
                 if key in cells:
                     two = f"{json.dumps(cells[key].conditions)} and {json.dumps(conditions)}"
                     raise InputError(f"study {study.name}: {two} found, which are the same; different ones allowed")
                 cells[key] = Cell(
-                    key, changed, conditions, method, study.tolerance_nm, study.name, its_version, study.full_limits
+                    key,
+                    changed,
+                    conditions,
+                    method,
+                    study.tolerance_nm,
+                    study.name,
+                    its_version,
+                    study.full_limits,
+                    tuple(study.metrics),
                 )
     return list(cells.values())
 

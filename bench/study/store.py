@@ -10,9 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from veristem.bench.metrics import metrics as all_metrics
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
-from veristem.datasets.results import schema
+from veristem.datasets.results import Metric, as_frame, metrics_in, schema
 
 
 def make_folder(folder: Path) -> None:
@@ -38,6 +39,8 @@ class Store:
     ----------
     folder : Path
         Made when it does not exist.
+    metrics : sequence of str
+        From outside, as module:function, whose scores rows hold besides.
 
     Raises
     ------
@@ -45,7 +48,8 @@ class Store:
         When it cannot be made or written.
     """
 
-    def __init__(self, folder: str | Path):
+    def __init__(self, folder: str | Path, metrics: Sequence[str] = ()):
+        self.metrics = all_metrics(metrics)
         self.folder = Path(folder).resolve()  # whoever changes directory later
         self.parts = self.folder / "parts"
         self.logs = self.folder / "logs"
@@ -72,7 +76,7 @@ class Store:
             with atomic_path(self.logs / f"{cell}.log") as partial:
                 partial.write_text(log, encoding="utf-8")
         with atomic_path(self.parts / f"{cell}.parquet") as partial:
-            pq.write_table(pa.Table.from_pylist([row], schema=schema()), partial)
+            pq.write_table(pa.Table.from_pylist([row], schema=schema(self.metrics)), partial)
 
     def rows(self, cells: Iterable[str]):
         """The rows there are of these cells, in this order, as a pyarrow Table; without those that cannot be read.
@@ -85,16 +89,18 @@ class Store:
         import pyarrow as pa
 
         cells = list(cells)
-        table = (_read(self.table_path) if self.table_path.is_file() else None) or schema().empty_table()
+        table = self._read(self.table_path) if self.table_path.is_file() else None
+        table = table or schema(self.metrics).empty_table()
         # a failure of the machine may have been made good since: its part is looked at again
         known = {c for c, failure in zip(*(table[k].to_pylist() for k in ("cell", "failure"))) if failure != "machine"}
         with os.scandir(self.parts) as entries:
             parts = {entry.name.removesuffix(".parquet") for entry in entries}
         for cell in cells:
             if cell in parts and cell not in known and cell not in self._tables:
-                part = _read(self.parts / f"{cell}.parquet")
+                part = self._read(self.parts / f"{cell}.parquet")
                 self._tables |= {} if part is None else {cell: part}
-        table = pa.concat_tables([table, *(self._tables[cell] for cell in cells if cell in self._tables)])
+        own = [self._tables[cell] for cell in cells if cell in self._tables]
+        table = pa.concat_tables([table, *own], promote_options="default")  # a run before may have had other metrics
         at = {cell: i for i, cell in enumerate(table["cell"].to_pylist())}
         return table.take(pa.array([at[cell] for cell in cells if cell in at], pa.int64()))
 
@@ -120,7 +126,10 @@ class Store:
             table = table.set_column(at, table.field(at), pa.array([label[name] for label in mine], pa.string()))
         with atomic_path(self.table_path) as partial:
             pq.write_table(table, partial)
-        return table.to_pandas()
+        return as_frame(table)
+
+    def _read(self, path: Path):
+        return _read(path, self.metrics)
 
     def describe(self, facts: dict) -> None:
         """Write study.json: what was asked for last; what ``facts`` does not tell stays as it was."""
@@ -141,14 +150,14 @@ def read_table(folder: str | Path):
     path = Path(folder, "results.parquet")
     if not path.is_file():
         raise InputError(f"{path}: no such file; `veristem study` writes it")
-    table = _read(path)
+    table = _read(path, all_metrics())
     if table is None:
         raise InputError(f"{path}: not a readable parquet table; run its `veristem study` again, which rebuilds it")
-    return table.to_pandas()
+    return as_frame(table)
 
 
-def _read(path: Path):
-    """The table in a file; None when it is damaged."""
+def _read(path: Path, metrics: Sequence[Metric]):
+    """The table in a file, with the columns of some metrics and of those that it tells itself; None when damaged."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -157,13 +166,16 @@ def _read(path: Path):
             table = file.read(use_threads=False)
     except (pa.ArrowException, OSError, EOFError):
         return None
-    for field in schema():  # a version that had fewer numbers: they are null in its rows
+    wanted = schema(metrics)
+    for field in wanted:  # a version that had fewer numbers: they are null in its rows
         if field.name not in table.schema.names and field.type == pa.float64():
             table = table.append_column(field, pa.nulls(len(table), field.type))
-    found, allowed = set(table.schema.names), set(schema().names)
+    more = [table.schema.field(name) for name in metrics_in(table.schema) if name not in wanted.names]
+    wanted = pa.schema([*wanted, *more])
+    found, allowed = set(table.schema.names), set(wanted.names)
     if missing := [*(allowed - found), *(found - allowed)]:
         how = "without" if missing[0] in allowed else "with"
         raise InputError(
             f"{path}: results {how} the column {min(missing)!r} found, which another version wrote; choose a new folder"
         )
-    return table.select(schema().names).cast(schema())
+    return table.select(wanted.names).cast(wanted)

@@ -11,8 +11,9 @@ import images
 from curves import CURVES, Curves, Degradation
 from images import DISPARITY, MASKS, disparity_of, mask_of
 from scene import good, network
+from veristem.bench.metrics import metrics
 from veristem.bench.metrics.base import Metric
-from veristem.bench.scoring import metrics, score_curves, score_disparity, score_masks
+from veristem.bench.scoring import score_curves, score_disparity, score_masks
 from veristem.bench.topology.score import Topology, topological_score
 
 SEEDS = 5
@@ -107,7 +108,7 @@ def disparity_answers(lines: Curves) -> Answers:
     def scores(way: Degradation | None, strength: float, rng) -> Scores:
         return score_disparity(truth, way.apply(lines, strength, rng) if way else truth)
 
-    order = ("given", "epe_px", "bad1", "bad3", "bad5")
+    order = ("coverage", "epe_px", "bad1", "bad3", "bad5")
     of = {m.name: m for m in metrics() if "disparity" in m.of}
     return _measured("disparity, 1 nm pixels, 8°", {name: of[name] for name in order}, DISPARITY, scores)
 

@@ -131,7 +131,7 @@ def planted_rows(study: Study, recipe: Recipe, seed: int, planted: bool) -> Iter
                 worse = {
                     name: loss(found, truth, tolerance, loss_rng) if loss else found for name, loss in losses.items()
                 }
-                how = _limits(truth) | {"tolerance_nm": study.tolerance_nm}
+                how: dict[str, Any] = _limits(truth) | {"tolerance_nm": study.tolerance_nm}
                 rows = [{"variant": name, "error": None} | score(truth, w, **how) for name, w in worse.items()]
             except Exception as error:  # as in a study, where it costs its own rows only
                 rows = [{"variant": name, "error": f"{type(error).__name__}: {error}"} for name in losses]

@@ -8,7 +8,7 @@ from veristem.bench.metrics.base import Metric
 from veristem.bench.metrics.disparity_pair import DisparityPair
 
 METRIC = Metric(
-    name="given",
+    name="coverage",
     unit="",
     better="higher",
     meaning="share of the pixels of true lines with a disparity, right or wrong, within reach",
