@@ -94,7 +94,8 @@ def test_a_seed_makes_one_specimen(generator):
 def test_clip_conserves_length(seed):
     """What is inside a box and what is inside the 26 boxes around it is all there is."""
     rng = np.random.default_rng(seed)
-    network = DislocationNetwork(rng.uniform(-2, 3, (12, 3)), rng.integers(0, 12, (15, 2)), rng.normal(size=(15, 3)))
+    segments = [rng.permutation(12)[:2] for _ in range(15)]
+    network = DislocationNetwork(rng.uniform(-2, 3, (12, 3)), segments, rng.normal(size=(15, 3)))
     edges = [-np.inf, 0.0, 1.0, np.inf]
     total = 0.0
     for cell in itertools.product(range(3), repeat=3):

@@ -6,6 +6,9 @@ import math
 from pathlib import Path
 
 from veristem.datasets.errors import InputError
+from veristem.datasets.formats.regular import regular_file
+
+_MOST_BYTES = 2**28  # a million nodes; a file's lines as Python texts take several times its size
 
 
 class Lines:
@@ -21,14 +24,17 @@ class Lines:
     Raises
     ------
     InputError
-        When the file cannot be read as text.
+        When the file is no regular one, larger than 256 MiB, or no text.
     """
 
     def __init__(self, path: str | Path, comment: str | None = None):
         self.path = path
         self.comment = comment
         self.number = 0
+        regular_file(Path(path))
         try:
+            if (size := Path(path).stat().st_size) > _MOST_BYTES:
+                raise InputError(f"{path}: {size} bytes found, at most {_MOST_BYTES} allowed; split the file")
             text = Path(path).read_text(encoding="utf-8")
         except OSError as error:
             raise InputError(f"{path}: {error.strerror or error}; give a file that can be read") from None
@@ -73,20 +79,27 @@ class Lines:
         values = []
         for word in words:
             try:
-                value = float(word)
+                value = float(_plain(word))
             except ValueError:
                 raise self.error(f"{word[:40]!r} found, a number allowed ({wanted})") from None
             if not math.isfinite(value):
-                raise self.error(f"{word} found, a finite number allowed ({wanted})")
+                raise self.error(f"{word[:40]} found, a finite number allowed ({wanted})")
             values.append(value)
         return values
 
     def whole(self, text: str, wanted: str, least: int = 0) -> int:
         """One whole number not below ``least``."""
         try:
-            value = int(text)
+            value = int(_plain(text))
         except ValueError:
             value = least - 1
         if value < least:
             raise self.error(f"{text[:40]!r} found, a whole number from {least} on allowed ({wanted})")
         return value
+
+
+def _plain(word: str) -> str:
+    """The word; ValueError for what Python reads as a number, but no other program: 1_000, digits of other scripts."""
+    if "_" in word or not word.isascii():
+        raise ValueError
+    return word
