@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from veristem.datasets.errors import InputError
@@ -90,12 +92,21 @@ class Lines:
     def whole(self, text: str, wanted: str, least: int = 0) -> int:
         """One whole number not below ``least``."""
         try:
-            value = int(_plain(text))
+            value = int(_plain(text)) if len(text) <= 30 else least - 1
         except ValueError:
             value = least - 1
         if value < least:
             raise self.error(f"{text[:40]!r} found, a whole number from {least} on allowed ({wanted})")
         return value
+
+
+@contextmanager
+def named(path: str | Path) -> Iterator[None]:
+    """What is wrong with the object of a file is told with the file's name."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _plain(word: str) -> str:

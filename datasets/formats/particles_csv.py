@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from veristem.datasets.dispersion import ParticleDispersion
+from veristem.datasets.formats.lines import named
 from veristem.datasets.formats.table import Table, write_table
 
 COLUMNS = ("x_nm", "y_nm", "z_nm", "radius_nm")
@@ -49,10 +50,12 @@ def read_particles(path: str | Path, box_nm=None, radius_nm: float | None = None
         radii = np.full(len(centers), radius_nm)
     if not len(centers) and box_nm is None:
         raise table.lines.error("no particle found below the header, at least one allowed")
-    return ParticleDispersion(centers, radii, around(centers, radii) if box_nm is None else box_nm)
+    with named(path):
+        return ParticleDispersion(centers, radii, around(centers, radii) if box_nm is None else box_nm)
 
 
 def around(centers_nm: np.ndarray, radii_nm: np.ndarray) -> np.ndarray:
     """Box (3,) from the origin to where the farthest of at least one sphere end [nm]."""
     # at least one sphere wide, should all lie on the far side of the origin
-    return np.maximum((centers_nm + radii_nm[:, None]).max(axis=0), 2 * radii_nm.max())
+    with np.errstate(over="ignore"):  # lengths that large are refused later
+        return np.maximum((centers_nm + radii_nm[:, None]).max(axis=0), 2 * radii_nm.max())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from veristem.datasets.formats.lines import named
 from veristem.datasets.formats.table import Table, write_table
 from veristem.datasets.reconstruction import PointSet
 from veristem.datasets.shapes import LONGEST_NM
@@ -58,7 +59,8 @@ def read_points(path: str | Path) -> PointSet:
     whole = (views >= 0) & (views <= _MOST_VIEWS) & (views % 1 == 0)
     table.check("views", np.isnan(views) | whole, "a whole number of views")
     table.check("cov_xx_nm2", _is_covariance(covariance), "with the other five, a matrix without negative eigenvalues")
-    return PointSet(centers, covariance, radii, np.nan_to_num(views).astype(int), ambiguity)
+    with named(path):
+        return PointSet(centers, covariance, radii, np.nan_to_num(views).astype(int), ambiguity)
 
 
 def _is_covariance(matrices: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
+from veristem.datasets.formats.lines import named
 from veristem.datasets.formats.vtk_xml import PolyData, read_polydata
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.reconstruction import CurveSet
@@ -106,14 +107,12 @@ def read_vtp(path: str | Path) -> DislocationNetwork | CurveSet:
     """
     data = read_polydata(path)
     kind = data.field.get(_KIND)
-    try:
+    with named(path):
         if isinstance(kind, str) and kind == "network":
             return _network(data)
         if kind is None and len(data.offsets) == 1:
             raise InputError("no lines found, polylines allowed; save curves or a network as lines")
         return _curves(data)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
 
 
 def read_vtp_cell_data(path: str | Path) -> dict[str, np.ndarray]:
