@@ -76,7 +76,8 @@ class DislocationNetwork:
             )
         for m in np.flatnonzero(segments[:, 0] == segments[:, 1])[:1]:
             raise InputError(f"segments: {m} from node {segments[m, 0]} to itself found, two nodes allowed")
-        for m in np.flatnonzero(self.half_the_cell)[:1]:
+        half = np.zeros(0, int) if self.box_nm is None else half_the_cell(nodes, segments, self.box_nm)
+        for m in half[:1]:
             raise InputError(
                 f"segments: {m} from node {segments[m, 0]} to node {segments[m, 1]} is half the periodic cell long, so "
                 "that two images of it are equally near; put a node between"
@@ -90,15 +91,6 @@ class DislocationNetwork:
             size = self.box_nm[1] - self.box_nm[0]
             d -= size * np.rint(d / size)
         return d
-
-    @property
-    def half_the_cell(self) -> np.ndarray:
-        """(M,) whether a segment is half the periodic cell long along one of its edges: its image is not defined."""
-        if self.box_nm is None:
-            return np.zeros(len(self.segments), bool)
-        d = self.nodes_nm[self.segments[:, 1]] - self.nodes_nm[self.segments[:, 0]]
-        part = d / (self.box_nm[1] - self.box_nm[0])
-        return (np.abs(np.abs(part - np.rint(part)) - 0.5) < _HALF).any(axis=1)
 
     @property
     def lengths_nm(self) -> np.ndarray:
@@ -198,3 +190,12 @@ class DislocationNetwork:
         if not closed:
             pinned[[0, -1]] = True
         return DislocationNetwork(points_nm, segments, np.tile(burgers_nm, (len(segments), 1)), pinned)
+
+
+def half_the_cell(nodes: np.ndarray, segments: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Which segments (M, 2) between nodes (N, 3) are half a periodic cell (2, 3) long along one of its edges.
+
+    Both images of such a segment are equally near: what was meant cannot be told.
+    """
+    part = (nodes[segments[:, 1]] - nodes[segments[:, 0]]) / (box[1] - box[0])
+    return np.flatnonzero((np.abs(np.abs(part - np.rint(part)) - 0.5) < _HALF).any(axis=1))
