@@ -58,7 +58,8 @@ def convert_files(
 
         unit, origin, made = burgers_magnitude_nm, "the option", ""
         if unit is None and kinds[0] == ".data":
-            unit, origin = burgers_unit_nm(sources[0]), f"burgMag of {control_file(sources[0])}"
+            control = control_file(sources[0])
+            unit, origin = burgers_unit_nm(sources[0]), f"burgMag of {control and control.name} beside it"
         if unit is None and material is not None:
             unit, origin = load_material(material).shortest_burgers_nm, f"the shortest Burgers vector of {material}"
         network = read_network(sources[0], unit)

@@ -18,7 +18,7 @@ from veristem.sim.elasticity.voxels import Strain, voxel_distortion
 from veristem.sim.film import Film, make_film
 from veristem.sim.networks import load_generator
 from veristem.sim.networks.foil import clip, continued, cut_below, cut_foil, sparse_note
-from veristem.sim.networks.from_file import read_bulk
+from veristem.sim.networks.from_file import crystal_from, read_bulk
 from veristem.sim.networks.population import Faulted, Population
 from veristem.sim.optics import beyond_nm
 from veristem.sim.regions import Regions, make_regions
@@ -272,9 +272,10 @@ def make_specimen(recipe: Recipe, rng: np.random.Generator) -> Specimen | Film:
     triangles, shifts = np.zeros((0, 3, 3)), np.zeros((0, 3))
     if isinstance(table.network, FromFile):
         bulk, notes = read_bulk(table.network.file, material, table.network.burgers_magnitude_nm)
-        notes += sparse_note(bulk, rotation, size)
+        turn = rotation @ crystal_from(bulk)
+        notes += sparse_note(bulk, turn, size)
         side = min(_SIDE_NM, 0.3 * size[:2].max())
-        network = cut_foil(bulk, rotation, size, side + beyond_nm(recipe), table.network.center_nm)
+        network = cut_foil(bulk, turn, size, side + beyond_nm(recipe), table.network.center_nm)
     else:
         beyond = beyond_nm(recipe)
         if beyond and (shape.uneven or regions is not None):

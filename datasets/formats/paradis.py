@@ -324,7 +324,7 @@ def write_data(path: str | Path, network: DislocationNetwork, burgers_magnitude_
         low, high = points.min(axis=0), points.max(axis=0)
         edge = _ROOM * max(float((high - low).max()), burgers_magnitude_nm)
         box = (low + high) / 2 + np.array([[-edge / 2], [edge / 2]])
-    if network.crystal_from_network is not None:
+    if network.crystal_from_network is not None and not np.allclose(network.crystal_from_network, np.eye(3), atol=1e-9):
         _write_control(Path(path).with_suffix(".ctrl"), network.crystal_from_network.T, burgers_magnitude_nm)
     low, high = box / burgers_magnitude_nm
     normals = network.plane_normals if network.plane_normals is not None else np.zeros((len(network.segments), 3))
