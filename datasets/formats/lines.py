@@ -11,6 +11,7 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.formats.regular import regular_file
 
 _MOST_BYTES = 2**28  # a million nodes; a file's lines as Python texts take several times its size
+_LARGEST = 1e30
 
 
 class Lines:
@@ -73,7 +74,8 @@ class Lines:
         Raises
         ------
         InputError
-            For another count, a word that is no number, or a number that is not finite.
+            For another count, a word that is no number, or a number that is not finite or so large that it is none of
+            any unit, and its square overflows.
         """
         words = text.split()
         if len(words) != count:
@@ -86,6 +88,8 @@ class Lines:
                 raise self.error(f"{word[:40]!r} found, a number allowed ({wanted})") from None
             if not math.isfinite(value):
                 raise self.error(f"{word[:40]} found, a finite number allowed ({wanted})")
+            if abs(value) > _LARGEST:
+                raise self.error(f"{word[:40]} found, at most {_LARGEST:g} allowed ({wanted})")
             values.append(value)
         return values
 

@@ -57,5 +57,4 @@ def read_particles(path: str | Path, box_nm=None, radius_nm: float | None = None
 def around(centers_nm: np.ndarray, radii_nm: np.ndarray) -> np.ndarray:
     """Box (3,) from the origin to where the farthest of at least one sphere end [nm]."""
     # at least one sphere wide, should all lie on the far side of the origin
-    with np.errstate(over="ignore"):  # lengths that large are refused later
-        return np.maximum((centers_nm + radii_nm[:, None]).max(axis=0), 2 * radii_nm.max())
+    return np.maximum((centers_nm + radii_nm[:, None]).max(axis=0), 2 * radii_nm.max())

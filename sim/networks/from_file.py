@@ -92,7 +92,7 @@ def _of_lattice(burgers_nm, material: Material) -> np.ndarray:
 
 
 def _written(burgers: np.ndarray, material: Material) -> float:
-    """The length in the file of the shortest Burgers vector of the crystal, which should be 1; 1 if it is none known."""
+    """The length in the file of the crystal's shortest Burgers vector, which should be 1; 1 if it is none known."""
     known = material.burgers_vectors_nm()
     size = np.linalg.norm(known, axis=1)
     shortest = known[size < 1.05 * size.min()] / size[size < 1.05 * size.min(), None]
