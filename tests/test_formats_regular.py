@@ -86,3 +86,8 @@ def test_a_segment_of_half_the_cell_is_refused():
     with pytest.raises(InputError, match="segments: 0 from node 0 to node 1 is half the periodic cell long"):
         DislocationNetwork(*line, box_nm=[[-400] * 3, [400] * 3])
     assert DislocationNetwork(*line, box_nm=[[-401] * 3, [401] * 3]).lengths_nm.sum() == pytest.approx(800)
+
+
+def test_an_error_is_one_line_of_plain_letters():
+    """Parts of a file are told in it: control characters would change the terminal, a line end would make two of it."""
+    assert str(InputError("x\x1b[31m\n\0\ud800 nm²")) == r"x\x1b[31m\n\x00\ud800 nm²"

@@ -1,6 +1,6 @@
 """Files of lines and points, broken in ways that keep their structure: an object or one line, soon, and no crash.
 
-The seed is fixed; VERISTEM_FUZZ_SECONDS=600 runs longer, with new seeds each second of which the failing one is told.
+Files are numbered and their numbers the seeds: VERISTEM_FUZZ_SECONDS=600 takes more of them; a failure tells its own.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from scipy.spatial.transform import Rotation
 
 from veristem.datasets.formats.lines import Lines, named
 from veristem.datasets.network import DislocationNetwork
+from veristem.datasets.shapes import as_lengths
 
 _CUBIC, _HEXAGONAL = ("fcc", "bcc", "diamond", "cubic diamond"), ("hcp", "hex_diamond", "hexagonal diamond")
 _SYMMETRY = dict.fromkeys(_CUBIC, "O") | dict.fromkeys(_HEXAGONAL, "D6")  # rotations of each structure
@@ -99,7 +100,8 @@ def read_ca(path: str | Path) -> DislocationNetwork:
             raise lines.error(
                 f"a periodic cell of {np.diag(cell).min():g} Angstrom found, at least an atom's {_LATTICE[0]:g} allowed"
             )
-        box = 0.1 * np.array([origin, origin + np.diag(cell)])
+        with named(path):
+            box = as_lengths("SIMULATION_CELL", 0.1 * np.array([origin, origin + np.diag(cell)]), (2, 3))
     burgers, rotation = _burgers_nm(lines, found, clusters)
     network = _network(lines, found, burgers, ring, box, rotation)
     with named(path):

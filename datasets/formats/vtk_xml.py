@@ -135,7 +135,7 @@ class _Reader:
         piece, data = self.poly.one("Piece"), PolyData()
         counts = {name: piece.whole(f"NumberOf{name}", 0) for name in ("Points", "Verts", "Lines", "Strips", "Polys")}
         if counts["Points"]:
-            (element,) = piece.one("Points").all("DataArray") or [_Element("DataArray", {}, [], [])]
+            element = piece.one("Points").one("DataArray")
             data.points = self._array(element, counts["Points"]).reshape(counts["Points"], -1).astype(float)
         if counts["Lines"]:
             arrays = {e.attributes.get("Name"): e for e in piece.one("Lines").all("DataArray")}
