@@ -1,5 +1,6 @@
 """ParaDiS files: real ones read right, damaged ones give one clear line."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -289,7 +290,7 @@ def test_a_frame_that_is_none_is_refused(tiny, rows, message):
 
 
 def test_the_laboratory_frame_is_written_and_read_again(tiny, tmp_path):
-    """A network whose crystal is turned takes its control file along; one that is there already is not overwritten."""
+    """A network whose crystal is turned takes its control file along; one that says otherwise is not overwritten."""
     path = tiny()
     path.with_suffix(".ctrl").write_text(LAB.format(LAB_X_111))
     first = read_data(path)
@@ -299,8 +300,10 @@ def test_the_laboratory_frame_is_written_and_read_again(tiny, tmp_path):
     assert again.crystal_from_network is not None
     np.testing.assert_allclose(again.crystal_from_network, first.crystal_from_network, atol=1e-12)
     np.testing.assert_allclose(again.burgers_nm, first.burgers_nm, rtol=1e-12)
-    with pytest.raises(InputError, match=r"again\.ctrl: a file found, none allowed"):
-        write_data(tmp_path / "again.data", first, 0.286)
+    write_data(tmp_path / "again.data", first, 0.286)
+    for other, unit in ((dataclasses.replace(first, crystal_from_network=None), 0.286), (first, 0.25)):
+        with pytest.raises(InputError, match=r"again\.ctrl: another burgMag or orientation found than again\.data"):
+            write_data(tmp_path / "again.data", other, unit)
 
 
 def test_a_line_by_two_nodes_of_half_the_cell_each_is_refused(tmp_path):

@@ -303,8 +303,8 @@ def write_data(path: str | Path, network: DislocationNetwork, burgers_magnitude_
     """Write a network as version 4; reading it back with the same unit gives the same numbers to 1e-15.
 
     Nodes keep their order and get the tags 0,0 0,1 ...; pinned nodes get constraint 7. The format knows periodic cells
-    only: a network that is not periodic gets a cube ten times as wide as it is. The orientation of a crystal goes into
-    a control file beside it, with burgMag.
+    only: a network that is not periodic gets a cube ten times as wide as it is. The orientation of a crystal that is
+    turned goes into a control file beside it, with burgMag.
 
     Returns
     -------
@@ -314,8 +314,8 @@ def write_data(path: str | Path, network: DislocationNetwork, burgers_magnitude_
     Raises
     ------
     InputError
-        For a unit that is not the length of a Burgers vector, or a file that cannot be written; where an orientation
-        has to go, also for a control file that is there already.
+        For a unit that is not the length of a Burgers vector, a file that cannot be written, or a control file there
+        already by which the file would be read otherwise.
     """
     _check_unit(burgers_magnitude_nm)
     box, edge = network.box_nm, None
@@ -324,8 +324,15 @@ def write_data(path: str | Path, network: DislocationNetwork, burgers_magnitude_
         low, high = points.min(axis=0), points.max(axis=0)
         edge = _ROOM * max(float((high - low).max()), burgers_magnitude_nm)
         box = (low + high) / 2 + np.array([[-edge / 2], [edge / 2]])
-    if network.crystal_from_network is not None and not np.allclose(network.crystal_from_network, np.eye(3), atol=1e-9):
-        _write_control(Path(path).with_suffix(".ctrl"), network.crystal_from_network.T, burgers_magnitude_nm)
+    turn = np.eye(3) if network.crystal_from_network is None else network.crystal_from_network
+    beside, told = control_file(path), _control(path)
+    told_turn = np.eye(3) if told.crystal_from_lab is None else told.crystal_from_lab
+    same_unit = told.unit_nm is None or bool(np.isclose(told.unit_nm, burgers_magnitude_nm, rtol=1e-6))
+    if beside is not None and not (same_unit and np.allclose(told_turn, turn, atol=1e-6)):
+        raise InputError(
+            f"{beside}: another burgMag or orientation found than {Path(path).name} is to have, by which it would be "
+            "read; choose another name"
+        )
     low, high = box / burgers_magnitude_nm
     normals = network.plane_normals if network.plane_normals is not None else np.zeros((len(network.segments), 3))
     arms: list[list[str]] = [[] for _ in network.nodes_nm]
@@ -343,15 +350,12 @@ def write_data(path: str | Path, network: DislocationNetwork, burgers_magnitude_
         for i, (position, mine) in enumerate(zip(network.nodes_nm / burgers_magnitude_nm, arms, strict=True)):
             constraint = 7 if network.pinned[i] else 0
             file.write(f" 0,{i} {_text(position)} {len(mine) // 2} {constraint}\n" + "".join(mine))
+        if beside is None and not np.allclose(turn, np.eye(3), atol=1e-9):
+            _write_control(Path(path).with_suffix(".ctrl"), turn.T, burgers_magnitude_nm)
     return edge
 
 
 def _write_control(path: Path, lab_from_crystal: np.ndarray, unit_nm: float) -> None:
-    if path.exists():
-        raise InputError(
-            f"{path}: a file found, none allowed where the orientation of the crystal has to be written; choose "
-            "another name for the .data file"
-        )
     rows = "".join(f"  {_text(row)}\n" for row in lab_from_crystal)
     with atomic_path(path) as temporary:
         temporary.write_text(

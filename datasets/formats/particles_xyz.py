@@ -71,7 +71,7 @@ def read_particles(path: str | Path, box_nm=None, radius_nm: float | None = None
     if "properties" not in pairs and radius_nm is None:
         raise lines.error(
             f"no Properties found: a plain .xyz has no radii; Properties={_PLAIN}:radius:R:1 in the second line and a "
-            "radius [Angstrom] after each x, y and z allowed"
+            "radius [Angstrom] after each x, y and z allowed, or in Python read_particles(path, radius_nm=...)"
         )
     width, at, has_radius = _columns(lines, pairs.get("properties", _PLAIN), radius_nm is None)
     if box_nm is None and "lattice" in pairs:
