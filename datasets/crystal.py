@@ -57,7 +57,7 @@ class Material:
     Parameters
     ----------
     name, structure : str
-        Name, and fcc, bcc, L1_0 or wurtzite.
+        Name, and fcc, bcc, L1_0, hcp or wurtzite.
     a_nm, c_nm : float
         Cell [nm]; c = a for cubic crystals.
     poisson_ratio : float
@@ -97,9 +97,14 @@ class Material:
     source: dict[str, str]
 
     @property
+    def is_hexagonal(self) -> bool:
+        """Whether a and b are at 120 degrees."""
+        return self.structure in ("hcp", "wurtzite")
+
+    @property
     def cell_nm(self) -> np.ndarray:
         """(3, 3) cell vectors as rows [nm]; a along x."""
-        if self.structure == "wurtzite":
+        if self.is_hexagonal:
             return np.array([[self.a_nm, 0, 0], [-self.a_nm / 2, self.a_nm * np.sqrt(0.75), 0], [0, 0, self.c_nm]])
         return np.diag([self.a_nm, self.a_nm, self.c_nm])
 
@@ -131,7 +136,7 @@ class Material:
             h, k, l = sorted((h, k, l), reverse=True)
         elif self.structure == "L1_0":
             h, k = max(h, k), min(h, k)
-        elif self.structure == "wurtzite":  # three-index; h, k and -(h + k) change places
+        elif self.is_hexagonal:  # three-index; h, k and -(h + k) change places
             k, h = sorted((h, k, abs(round(hkl[0]) + round(hkl[1]))))[:2]
         key = f"{h} {k} {l}"
         if key not in self.extinction_nm:
@@ -179,11 +184,16 @@ class Material:
         InputError
             For a structure without a list of slip systems.
         """
-        if self.structure == "wurtzite":
+        if self.is_hexagonal:
             basal = [(1, 0, 0), (0, 1, 0), (1, 1, 0)]
             prism = {(1, 0, 0): (0, 1, 0), (0, 1, 0): (1, 0, 0), (1, 1, 0): (1, -1, 0)}  # a on its prism plane
             pairs = [((0, 0, 1), b) for b in basal]
-            pairs += [(prism[b], (*b[:2], 1)) for b in basal]  # a + c
+            if self.structure == "hcp":
+                pairs += [(prism[b], b) for b in basal]
+                pyramids = [((-2, 1), (1, 0)), ((1, -2), (0, 1)), ((1, 1), (-1, -1))]  # a + c on {11-22}
+                pairs += [((*n, 2 * s), (s * b[0], s * b[1], 1)) for n, b in pyramids for s in (1, -1)]
+            else:
+                pairs += [(prism[b], (*b[:2], 1)) for b in basal]  # a + c
             pairs += [(prism[b], (0, 0, 1)) for b in basal]  # c
         elif self.structure in _FAMILIES:
             pairs = []
@@ -193,7 +203,7 @@ class Material:
                     if abs(np.dot(n, b)) < 1e-9:
                         pairs.append((n, b))
         else:
-            raise InputError(f"structure: {self.structure} found, fcc, bcc, L1_0 or wurtzite allowed")
+            raise InputError(f"structure: {self.structure} found, fcc, bcc, L1_0, hcp or wurtzite allowed")
         normals = [self.reciprocal_per_nm(n) for n, _ in pairs]
         return [(n / np.linalg.norm(n), self.direction_nm(b)) for n, (_, b) in zip(normals, pairs, strict=True)]
 

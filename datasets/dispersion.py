@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from veristem.datasets.errors import InputError
-from veristem.datasets.shapes import as_array
+from veristem.datasets.shapes import as_lengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class ParticleDispersion:
     Raises
     ------
     InputError
-        On a wrong shape, a value that is not finite, or a radius or length that is not positive.
+        On a wrong shape, a value that is not finite or longer than a metre, or a radius or length that is not positive.
     """
 
     centers_nm: np.ndarray
@@ -35,9 +35,9 @@ class ParticleDispersion:
 
     def __post_init__(self):
         set_ = object.__setattr__
-        set_(self, "centers_nm", as_array("centers_nm", self.centers_nm, (None, 3)))
-        set_(self, "radii_nm", as_array("radii_nm", self.radii_nm, (len(self.centers_nm),)))
-        set_(self, "box_nm", as_array("box_nm", self.box_nm, (3,)))
+        set_(self, "centers_nm", as_lengths("centers_nm", self.centers_nm, (None, 3)))
+        set_(self, "radii_nm", as_lengths("radii_nm", self.radii_nm, (len(self.centers_nm),)))
+        set_(self, "box_nm", as_lengths("box_nm", self.box_nm, (3,)))
         for name, values in (("radii_nm", self.radii_nm), ("box_nm", self.box_nm)):
             bad = np.flatnonzero(values <= 0)
             if len(bad):

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from veristem.datasets.errors import InputError
-from veristem.datasets.shapes import as_array
+from veristem.datasets.shapes import as_array, as_lengths, as_rotation
+
+_HALF = 1e-6  # of a cell's edge: nearer to half of it, the minimum image of a segment is anybody's guess
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +34,15 @@ class DislocationNetwork:
         Lower and upper corner of the periodic cell [nm]; None for a network that is not periodic.
     plane_normals : (M, 3) float or None
         Glide-plane normals, where a file gives them; (0, 0, 0) for a segment without one.
+    crystal_from_network : (3, 3) float or None
+        Rotation that takes vectors of this frame to crystal Cartesian vectors; None when the file says nothing of it:
+        a specimen is then cut as if the frame were the crystal's.
 
     Raises
     ------
     InputError
-        On a wrong shape, a value that is not finite, or an index without a node.
+        On a wrong shape, a value that is not finite or longer than a metre, an index without a node, a segment from a
+        node to itself, a cell without a volume, or a segment of half the cell, which has two minimum images.
     """
 
     nodes_nm: np.ndarray
@@ -45,23 +51,36 @@ class DislocationNetwork:
     pinned: np.ndarray = field(default=None)  # type: ignore[assignment]
     box_nm: np.ndarray | None = None
     plane_normals: np.ndarray | None = None
+    crystal_from_network: np.ndarray | None = None
 
     def __post_init__(self):
-        nodes = as_array("nodes_nm", self.nodes_nm, (None, 3))
+        nodes = as_lengths("nodes_nm", self.nodes_nm, (None, 3))
         segments = as_array("segments", self.segments, (None, 2), dtype=np.int64)
         set_ = object.__setattr__
         set_(self, "nodes_nm", nodes)
         set_(self, "segments", segments)
-        set_(self, "burgers_nm", as_array("burgers_nm", self.burgers_nm, (len(segments), 3)))
+        set_(self, "burgers_nm", as_lengths("burgers_nm", self.burgers_nm, (len(segments), 3)))
         pinned = np.zeros(len(nodes), bool) if self.pinned is None else self.pinned
         set_(self, "pinned", as_array("pinned", pinned, (len(nodes),), dtype=bool))
         if self.box_nm is not None:
-            set_(self, "box_nm", as_array("box_nm", self.box_nm, (2, 3)))
+            set_(self, "box_nm", as_lengths("box_nm", self.box_nm, (2, 3)))
+            if not (self.box_nm[1] > self.box_nm[0]).all():
+                raise InputError(f"box_nm: {self.box_nm.tolist()} found, an upper corner above the lower one allowed")
         if self.plane_normals is not None:
             set_(self, "plane_normals", as_array("plane_normals", self.plane_normals, (len(segments), 3)))
+        if self.crystal_from_network is not None:
+            set_(self, "crystal_from_network", as_rotation("crystal_from_network", self.crystal_from_network))
         if len(segments) and (segments.min() < 0 or segments.max() >= len(nodes)):
             raise InputError(
                 f"segments: node index {segments.min()}..{segments.max()} found, 0..{len(nodes) - 1} allowed"
+            )
+        for m in np.flatnonzero(segments[:, 0] == segments[:, 1])[:1]:
+            raise InputError(f"segments: {m} from node {segments[m, 0]} to itself found, two nodes allowed")
+        half = np.zeros(0, int) if self.box_nm is None else half_the_cell(nodes, segments, self.box_nm)
+        for m in half[:1]:
+            raise InputError(
+                f"segments: {m} from node {segments[m, 0]} to node {segments[m, 1]} is half the periodic cell long, so "
+                "that two images of it are equally near; put a node between"
             )
 
     @property
@@ -122,6 +141,9 @@ class DislocationNetwork:
             burgers_nm=self.burgers_nm @ rotation.T,
             plane_normals=None if self.plane_normals is None else self.plane_normals @ rotation.T,
             box_nm=None,
+            crystal_from_network=None
+            if self.crystal_from_network is None
+            else self.crystal_from_network @ np.transpose(rotation),
         )
 
     def chains(self, keep: np.ndarray | None = None) -> list[np.ndarray]:
@@ -173,3 +195,12 @@ class DislocationNetwork:
         if not closed:
             pinned[[0, -1]] = True
         return DislocationNetwork(points_nm, segments, np.tile(burgers_nm, (len(segments), 1)), pinned)
+
+
+def half_the_cell(nodes: np.ndarray, segments: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Which segments (M, 2) between nodes (N, 3) are half a periodic cell (2, 3) long along one of its edges.
+
+    Both images of such a segment are equally near: what was meant cannot be told.
+    """
+    part = (nodes[segments[:, 1]] - nodes[segments[:, 0]]) / (box[1] - box[0])
+    return np.flatnonzero((np.abs(np.abs(part - np.rint(part)) - 0.5) < _HALF).any(axis=1))

@@ -8,7 +8,7 @@ import numpy as np
 
 from veristem.datasets.errors import InputError
 from veristem.datasets.polyline import length
-from veristem.datasets.shapes import as_array
+from veristem.datasets.shapes import as_array, as_lengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class CurveSet:
     Raises
     ------
     InputError
-        On a wrong shape or a coordinate that is not finite.
+        On a wrong shape, or a coordinate that is not finite or longer than a metre.
     """
 
     curves_nm: tuple[np.ndarray, ...]
@@ -35,7 +35,7 @@ class CurveSet:
     crystal_from_specimen: np.ndarray | None = None
 
     def __post_init__(self):
-        curves = tuple(as_array(f"curve {i}", c, (None, 3)) for i, c in enumerate(self.curves_nm))
+        curves = tuple(as_lengths(f"curve {i}", c, (None, 3)) for i, c in enumerate(self.curves_nm))
         for i, curve in enumerate(curves):
             if len(curve) < 2:
                 raise InputError(f"curve {i}: {len(curve)} vertices found, at least 2 allowed")
@@ -86,7 +86,7 @@ class PointSet:
     Raises
     ------
     InputError
-        On a wrong shape or a coordinate that is not finite.
+        On a wrong shape, or a coordinate that is not finite or longer than a metre.
     """
 
     points_nm: np.ndarray
@@ -96,7 +96,7 @@ class PointSet:
     ambiguity: np.ndarray = field(default=None)  # type: ignore[assignment]
 
     def __post_init__(self):
-        points = as_array("points_nm", self.points_nm, (None, 3))
+        points = as_lengths("points_nm", self.points_nm, (None, 3))
         object.__setattr__(self, "points_nm", points)
         count = len(points)
         for name, shape, default in (

@@ -7,6 +7,9 @@ from numpy.typing import DTypeLike
 
 from veristem.datasets.errors import InputError
 
+LONGEST_NM = 1e9  # of any specimen
+_ROUNDING = 1e-3  # of an element of a rotation
+
 
 def as_array(name: str, value, shape: tuple[int | None, ...], dtype: DTypeLike = np.float64) -> np.ndarray:
     """``value`` as an array of ``dtype`` whose shape fits (None stands for any length) and whose values are finite.
@@ -35,3 +38,36 @@ def check_positive(name: str, value) -> None:
     """Raise InputError, naming the value, unless it is a finite number above zero."""
     if not (isinstance(value, (int, float, np.number)) and 0 < value < np.inf):
         raise InputError(f"{name}: {value} found, a positive number allowed")
+
+
+def as_lengths(name: str, value, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Like `as_array`, for lengths [nm] that are at most a metre, so that no square of them overflows.
+
+    Raises
+    ------
+    InputError
+        Naming the array, the shape or value found and what is allowed.
+    """
+    array = as_array(name, value, shape)
+    if array.size and np.abs(array).max() > LONGEST_NM:
+        where = tuple(int(i) for i in np.argwhere(np.abs(array) > LONGEST_NM)[0])
+        raise InputError(f"{name}: {array[where]:g} nm found at index {where}, at most {LONGEST_NM:g} nm allowed")
+    return array
+
+
+def as_rotation(name: str, value) -> np.ndarray:
+    """``value`` as a (3, 3) rotation, made exact; files hold it to few digits.
+
+    Raises
+    ------
+    InputError
+        For another shape, or a matrix that is no rotation but for rounding.
+    """
+    matrix = as_array(name, value, (3, 3))
+    if np.abs(matrix).max() < 2:
+        u, _, v = np.linalg.svd(matrix)
+        if np.linalg.det(u @ v) > 0 and np.abs(u @ v - matrix).max() < _ROUNDING:
+            return u @ v
+    raise InputError(
+        f"{name}: {np.round(matrix, 4).tolist()} found, a rotation allowed: rows of length 1 at right angles"
+    )

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from veristem.datasets.dispersion import ParticleDispersion
+from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import epipolar_direction, project
 from veristem.datasets.network import DislocationNetwork
 
 _OVERLAP_NM = 10.0  # two lines closer than this in an image run into one: the width of a line in bright field
+_FAR_NM = 1.0e5  # beyond the field no line of a truth goes: it is cut where its strain reaches the field no more
 _APART_NM = 25.0  # points farther apart than this in the foil are not neighbours along one line
 
 
@@ -59,6 +61,14 @@ class LineTruth:
     recipe: dict
     contrast_directions_rad: np.ndarray | None = None
     to_image: np.ndarray | None = None
+
+    def __post_init__(self):
+        nodes = self.network.nodes_nm
+        far = np.maximum(-nodes, nodes - np.array([*self.field_nm, self.thickness_nm])).max(axis=1, initial=0)
+        for node in np.flatnonzero(far > _FAR_NM)[:1]:
+            raise InputError(
+                f"network: node {node} found {far[node]:g} nm outside the foil, at most {_FAR_NM:g} nm allowed"
+            )
 
     def project(self, points_nm, view: int) -> np.ndarray:
         """Where points (..., 3) of the specimen are in a view, (..., 2) [nm]."""

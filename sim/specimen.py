@@ -14,7 +14,7 @@ from veristem.sim.foil import SLICE_NM, Foil
 from veristem.sim.grains import Grains, make_grains
 from veristem.sim.networks import load_generator
 from veristem.sim.networks.foil import cut_below, cut_foil, sparse_note
-from veristem.sim.networks.from_file import read_bulk
+from veristem.sim.networks.from_file import crystal_from, read_bulk
 from veristem.sim.networks.population import Faulted, Population
 from veristem.sim.optics import beyond_nm
 from veristem.sim.shape import Shape, make_shape
@@ -140,9 +140,10 @@ def make_foil(recipe: Recipe, rng: np.random.Generator) -> Foil:
     triangles, shifts = np.zeros((0, 3, 3)), np.zeros((0, 3))
     if isinstance(table.network, FromFile):
         bulk, notes = read_bulk(table.network.file, material, table.network.burgers_magnitude_nm)
-        notes += sparse_note(bulk, rotation, size)
+        turn = rotation @ crystal_from(bulk)
+        notes += sparse_note(bulk, turn, size)
         side = min(_SIDE_NM, 0.3 * size[:2].max())
-        network = cut_foil(bulk, rotation, size, side + beyond_nm(recipe), table.network.center_nm)
+        network = cut_foil(bulk, turn, size, side + beyond_nm(recipe), table.network.center_nm)
     else:
         beyond = beyond_nm(recipe)
         if beyond and (shape.uneven or grains is not None):

@@ -154,6 +154,18 @@ def test_convert_networks(done, network, tmp_path):
     np.testing.assert_allclose(read_network(tmp_path / "d.vtp").nodes_nm, 2 * network.nodes_nm)
 
 
+def test_what_convert_adds_is_said(cli, network, tmp_path):
+    """A .data file is periodic: the cell that a network without one gets is told."""
+    write_vtp(tmp_path / "a.vtp", network)
+    ended = cli("convert", tmp_path / "a.vtp", tmp_path / "b.data", "--burgers-magnitude-nm", "0.25")
+    extent = np.ptp(network.nodes_nm, axis=0).max()
+    assert f"in a cube of {10 * extent:.4g} nm made for it" in ended.out + ended.err
+    (tmp_path / "restart").write_text("burgMag = 3e-10\n", encoding="utf-8")
+    (tmp_path / "b.data").rename(tmp_path / "restart.data")
+    ended = cli("convert", tmp_path / "restart.data", tmp_path / "c.vtp")
+    assert "unit of length 0.3 nm, from burgMag of restart beside it" in ended.out + ended.err
+
+
 def test_convert_acquisition_to_hspy(done, folder):
     """HyperSpy finds the images and their scale."""
     from rsciio.hspy import file_reader

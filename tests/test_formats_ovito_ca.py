@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from veristem.datasets import InputError
 from veristem.datasets.formats import read_network
@@ -99,3 +100,100 @@ def test_cut_at_any_line(tmp_path):
         (tmp_path / "x.ca").write_text("".join(lines[:count]))
         with pytest.raises(InputError):
             read_network(tmp_path / "x.ca")
+
+
+TURN = Rotation.from_rotvec([0.3, -0.5, 0.8]).as_matrix()
+
+
+def rewritten(path, orientations, structures=("fcc",), of=(1, 1, 1), burgers=None, pbc="0 0 0"):
+    """The file with clusters of these orientations [Angstrom] and structures, of which each line has one."""
+    lines = LINES if burgers is None else [(b, points) for b, (_, points) in zip(burgers, LINES, strict=True)]
+    text = make(path, lines=lines, pbc=pbc).read_text()
+    head, rest = text.split("STRUCTURE_TYPE 1\nNAME fcc\n")[0], text[text.index("SIMULATION_CELL_ORIGIN") :]
+    types = "".join(f"STRUCTURE_TYPE {i + 1}\nNAME {name}\nEND_STRUCTURE_TYPE\n" for i, name in enumerate(structures))
+    clusters = ""
+    for i, matrix in enumerate(orientations):
+        rows = "".join(f"{' '.join(map(str, row))}\n" for row in matrix)
+        structure = min(i, len(structures) - 1) + 1
+        clusters += f"CLUSTER {i + 1}\nCLUSTER_STRUCTURE {structure}\nCLUSTER_ORIENTATION\n{rows}END_CLUSTER\n"
+    before, after = rest[: rest.index("CLUSTERS 1")], rest[rest.index("CLUSTER_TRANSITIONS") :]
+    for (b, _), number in zip(lines, of, strict=True):
+        b = " ".join(map(str, b))
+        after = after.replace(f"\n{b}\n1\n", f"\n{b}\n{number}\n", 1)
+    path.write_text(f"{head}{types}{before}CLUSTERS {len(orientations)}\n{clusters}{after}")
+    return path
+
+
+def test_the_crystal_may_lie_in_any_way(tmp_path):
+    """In crystal axes Burgers vectors are what the file says, in the cell's they are turned; positions stay."""
+    strained = A * TURN @ np.diag([1.01, 0.99, 1.0])
+    network = read_network(rewritten(tmp_path / "x.ca", [strained]))
+    assert network.crystal_from_network is not None
+    np.testing.assert_allclose(network.crystal_from_network, TURN.T, atol=1e-9)
+    in_crystal = network.burgers_nm @ network.crystal_from_network.T
+    np.testing.assert_allclose(in_crystal[0], [0.1818, 0.1782, 0], atol=1e-9)
+    np.testing.assert_allclose(network.nodes_nm.max(axis=0)[:2], [3, 1])
+
+
+def test_two_clusters_of_one_crystal(tmp_path):
+    """Turned by a symmetry of the lattice and bent by two degrees, they are one: b is that of the lattice."""
+    quarter = Rotation.from_rotvec([0, 0, np.pi / 2]).as_matrix()
+    bend = Rotation.from_rotvec([np.radians(2), 0, 0]).as_matrix()
+    burgers = [LINES[0][0], (quarter.T @ LINES[1][0]).round(3) + 0.0, LINES[2][0]]
+    path = rewritten(tmp_path / "x.ca", [A * TURN, 1.01 * A * bend @ TURN @ quarter], of=(1, 2, 1), burgers=burgers)
+    network = read_network(path)
+    again = read_network(rewritten(path, [A * TURN]))
+    np.testing.assert_allclose(network.burgers_nm, again.burgers_nm, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("orientations", "structures", "message"),
+    [
+        (
+            [A * np.eye(3), A * Rotation.from_rotvec([0, 0, 0.5]).as_matrix()],
+            ("fcc",),
+            "turned by 28.6 degrees against",
+        ),
+        ([-A * np.eye(3)], ("fcc",), "right-handed lattice of 1.5 to 12 Angstrom allowed"),
+        ([np.diag([A, A, 0])], ("fcc",), "axes of 3.6, 3.6, 0 Angstrom found"),
+        ([1e9 * np.eye(3)], ("bcc",), "axes of 1e"),
+    ],
+)
+def test_crystals_that_are_not_one_are_refused(tmp_path, orientations, structures, message):
+    """One zone axis and one reflection cannot hold for two grains."""
+    path = rewritten(tmp_path / "x.ca", orientations, structures, of=(1, len(orientations), 1))
+    with pytest.raises(InputError, match=rf"x\.ca, line \d+: .*{message}"):
+        read_network(path)
+
+
+def test_a_stacking_fault_is_no_second_crystal(tmp_path):
+    """Lines in its hcp cluster are taken as they lie in space."""
+    hcp = A * np.array([[0.5**0.5, 6**-0.5, 3**-0.5], [-(0.5**0.5), 6**-0.5, 3**-0.5], [0, -((2 / 3) ** 0.5), 3**-0.5]])
+    burgers = [LINES[0][0], list(np.linalg.solve(hcp, A * np.array(LINES[1][0]))), LINES[2][0]]
+    path = rewritten(tmp_path / "x.ca", [A * np.eye(3), hcp], ("fcc", "hcp"), of=(1, 2, 1), burgers=burgers)
+    np.testing.assert_allclose(np.unique(np.round(np.abs(read_network(path).burgers_nm), 9)), [0, 0.18])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("30 10 0", "30 1e9 0", "cells apart found, at most 100 allowed"),
+        ("30 10 0", "30 1e30 0", "cells apart found, at most 100 allowed"),
+        ("SIMULATION_CELL_MATRIX\n100", "SIMULATION_CELL_MATRIX\n1e-6", "a periodic cell of 1e-06 Angstrom found"),
+    ],
+)
+def test_points_far_off_a_periodic_cell_are_refused(tmp_path, old, new, message):
+    """So many points were put between them as there are cells."""
+    with pytest.raises(InputError, match=message) as caught:
+        read_network(make(tmp_path / "x.ca", pbc="1 1 1", replace=(old, new)))
+    assert str(caught.value).count("x.ca") == 1
+
+
+def test_a_point_beyond_measure_is_refused(tmp_path):
+    """Without a cell too: its square is infinite."""
+    for number, message in (
+        ("1e300", r"line 40: 1e300 found, at most 1e\+30 allowed"),
+        ("1e12", r": nodes_nm: 1e\+11 nm"),
+    ):
+        with pytest.raises(InputError, match=rf"x\.ca.*{message}"):
+            read_network(make(tmp_path / "x.ca", replace=("30 10 0", f"30 {number} 0")))

@@ -1,5 +1,6 @@
 """ParaDiS files: real ones read right, damaged ones give one clear line."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -216,3 +217,121 @@ def test_round_trip_of_any_line(tmp_path_factory, points, closed):
     np.testing.assert_allclose(again.nodes_nm, network.nodes_nm, rtol=1e-12, atol=1e-12)
     np.testing.assert_array_equal(again.pinned, network.pinned)
     assert again.lengths_nm.sum() == pytest.approx(network.lengths_nm.sum(), rel=1e-12)
+
+
+LAB = "burgMag = 2.86e-10\nuseLabFrame = 1\nrotationMatrix =\n [\n {} ]\n"
+LAB_X_111 = "0.57735 0.57735 0.57735\n -0.816497 0.408248 0.408248\n 0 -0.707107 0.707107\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "unit"),
+    [
+        ("tiny", "burgMag = 2.5e-10", 0.25),
+        ("tiny.ctrl", "BURGMAG = 2.5e-10;\n", 0.25),
+        ("tiny.ctrl", "burgmag = 2.5e-10 # m\nburgMag = 3e-10", 0.3),
+        ("tiny", "a picture of 1e-10\n", None),
+    ],
+)
+def test_control_files_as_paradis_writes_and_reads_them(tiny, name, text, unit):
+    """Restarts have no suffix, keys have any case, the last of two counts; another file of that name says nothing."""
+    path = tiny()
+    path.with_name(name).write_text(text)
+    assert burgers_unit_nm(path) == (unit if unit is None else pytest.approx(unit))
+
+
+def test_a_file_without_suffix_that_is_no_text_is_no_control_file(tiny):
+    """A program or an image may have that name."""
+    path = tiny()
+    path.with_name("tiny").write_bytes(b"\x7fELF\xff")
+    assert burgers_unit_nm(path) is None
+
+
+@pytest.mark.parametrize("metres", ["0.286", "2.86", "2.86e-11", "1.1e-9", "0", "-2.86e-10"])
+def test_a_unit_that_is_no_burgers_vector_is_refused(tiny, metres):
+    """burgMag in nm by mistake made specimens of 10^8 nm."""
+    path = tiny()
+    path.with_suffix(".ctrl").write_text(f"burgMag = {metres}\n")
+    with pytest.raises(InputError, match=r"tiny\.ctrl, line 1: burgMag = .* in m, 1e-10 to 1e-9, allowed"):
+        read_data(path)
+    for call in (lambda: read_data(path.rename(path.with_name("b.data")), 286.0), lambda: write_data(path, None, 1e9)):  # type: ignore[arg-type]
+        with pytest.raises(InputError, match=r"burgers_magnitude_nm: .* 0\.1 to 1 nm, allowed"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LAB.format(LAB_X_111),
+        LAB.format(LAB_X_111).replace("0.57735", "1.0").upper().replace("USELABFRAME", "useLabframe"),
+        "useLabFrame = 1\nlabFrameXDir = [ 1 1 1 ]\nlabFrameYDir = [\n -2\n 1\n 1\n]\n",
+    ],
+)
+def test_the_laboratory_frame(tiny, text):
+    """Lab axes are the rows, of any length: what is [1 0 0] in the lab is along [1 1 1] of the crystal."""
+    path = tiny()
+    path.with_suffix(".ctrl").write_text(text)
+    network = read_data(path, 0.286)
+    assert network.crystal_from_network is not None
+    np.testing.assert_allclose(network.crystal_from_network @ np.array([1, 0, 0]), np.full(3, 3**-0.5), atol=1e-5)
+    path.with_suffix(".ctrl").write_text(text.replace("useLabFrame = 1", "useLabFrame = 0").replace("useLabframe", "x"))
+    assert read_data(path, 0.286).crystal_from_network is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [("1 0 0 0 1 0 0 0 -1", "a rotation allowed"), ("1 0 0 1 1 0 0 0 1", "a rotation allowed"), ("1 0 0", "3 values")],
+)
+def test_a_frame_that_is_none_is_refused(tiny, rows, message):
+    """Left-handed, oblique, or cut."""
+    path = tiny()
+    path.with_suffix(".ctrl").write_text(LAB.format(rows))
+    with pytest.raises(InputError, match=rf"tiny\.ctrl, line \d: .*{message}"):
+        read_data(path)
+
+
+def test_the_laboratory_frame_is_written_and_read_again(tiny, tmp_path):
+    """A network whose crystal is turned takes its control file along; one that says otherwise is not overwritten."""
+    path = tiny()
+    path.with_suffix(".ctrl").write_text(LAB.format(LAB_X_111))
+    first = read_data(path)
+    write_data(tmp_path / "again.data", first, 0.286)
+    again = read_data(tmp_path / "again.data")
+    assert first.crystal_from_network is not None
+    assert again.crystal_from_network is not None
+    np.testing.assert_allclose(again.crystal_from_network, first.crystal_from_network, atol=1e-12)
+    np.testing.assert_allclose(again.burgers_nm, first.burgers_nm, rtol=1e-12)
+    write_data(tmp_path / "again.data", first, 0.286)
+    for other, unit in ((dataclasses.replace(first, crystal_from_network=None), 0.286), (first, 0.25)):
+        with pytest.raises(InputError, match=r"again\.ctrl: another burgMag or orientation found than again\.data"):
+            write_data(tmp_path / "again.data", other, unit)
+
+
+def test_a_line_by_two_nodes_of_half_the_cell_each_is_refused(tmp_path):
+    """llnl/ParaDiS issue 11: both arms became the same segment with opposite b, 200 nm of line without contrast."""
+    b = [[0.3, 0, 0]] * 2
+    box = [[-100] * 3, [100] * 3]
+    nearly = DislocationNetwork([[1, 2, -50], [1, 2, 49.9]], [[0, 1], [1, 0]], b, box_nm=box)
+    path = tmp_path / "x.data"
+    write_data(path, nearly, 0.25)
+    path.write_text(path.read_text().replace(f"{49.9 / 0.25:.16e}", f"{50 / 0.25:.16e}"))
+    with pytest.raises(InputError, match=r"x\.data, line 27: node 0,0: arm to node 0,1 of half the cell found"):
+        read_data(path, 0.25)
+
+
+def test_an_arm_to_the_node_itself_is_refused(tiny):
+    with pytest.raises(InputError, match="line 14: node 0,12: arm to itself found"):
+        read_data(tiny("0,13  1.0", "0,12  1.0"), 0.25)
+
+
+def test_a_flat_loop_gets_a_cell_that_is_large_against_it(tmp_path):
+    """Read again as periodic, one in a cell of its own thickness, 0.5 nm, was a stack of loops without end."""
+    angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    points = 10 * np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1) + [3, 4, 5]
+    loop = DislocationNetwork.from_polyline(points, np.array([0, 0, 0.25]), closed=True)
+    edge = write_data(tmp_path / "x.data", loop, 0.25)
+    again = read_data(tmp_path / "x.data", 0.25)
+    assert edge == pytest.approx(200)
+    assert again.box_nm is not None
+    np.testing.assert_allclose(np.diff(again.box_nm, axis=0), [[200, 200, 200]])
+    np.testing.assert_allclose(again.box_nm.mean(axis=0), [3, 4, 5], atol=1e-9)
+    assert write_data(tmp_path / "y.data", again, 0.25) is None

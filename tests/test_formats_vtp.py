@@ -11,19 +11,19 @@ from veristem.datasets import CurveSet, DislocationNetwork, InputError
 from veristem.datasets.formats import read_curves, read_network
 from veristem.datasets.formats.vtp import read_vtp, write_vtp
 
-_NUMBER = st.floats(allow_nan=False, allow_infinity=False)
+_NUMBER = st.floats(-1e9, 1e9)
 _SIGMA = st.floats(min_value=0, allow_infinity=False) | st.just(np.nan)
 
 
 @st.composite
 def networks(draw):
-    count, segments = draw(st.integers(1, 6)), draw(st.integers(0, 6))
+    count, segments = draw(st.integers(2, 6)), draw(st.integers(0, 6))
     return DislocationNetwork(
         draw(hnp.arrays(float, (count, 3), elements=_NUMBER)),
-        draw(hnp.arrays(np.int64, (segments, 2), elements=st.integers(0, count - 1))),
+        draw(st.lists(st.permutations(range(count)).map(lambda p: p[:2]), min_size=segments, max_size=segments)),
         draw(hnp.arrays(float, (segments, 3), elements=_NUMBER)),
         draw(hnp.arrays(bool, count)),
-        draw(st.none() | hnp.arrays(float, (2, 3), elements=_NUMBER)),
+        None,
         draw(st.none() | hnp.arrays(float, (segments, 3), elements=_NUMBER)),
     )
 
@@ -99,6 +99,91 @@ def test_foreign_files(tmp_path, network):
     write_vtp(path, network)
     with pytest.raises(InputError, match="a network found"):
         read_curves(path)
+
+
+@pytest.mark.parametrize("mode", ["ascii", "binary", "appended base64", "appended raw"])
+@pytest.mark.parametrize("compressor", ["None", "ZLib", "LZMA"])
+@pytest.mark.parametrize(("order", "header"), [("LittleEndian", 32), ("BigEndian", 64)])
+def test_what_vtk_writes_is_read(tmp_path, network, mode, compressor, order, header):
+    """Every way in which VTK's writer stores arrays, in one block or in many, gives what was written."""
+    from vtkmodules.vtkIOXML import vtkXMLPolyDataReader, vtkXMLPolyDataWriter
+
+    path = tmp_path / "n.vtp"
+    line = DislocationNetwork.from_polyline(np.random.default_rng(0).normal(size=(2000, 3)), np.array([0.1, 0.2, 0.3]))
+    write_vtp(path, line)
+    reader, writer = vtkXMLPolyDataReader(), vtkXMLPolyDataWriter()
+    reader.SetFileName(str(path))
+    reader.Update()
+    writer.SetInputData(reader.GetOutput())
+    writer.SetFileName(str(path))
+    for call in (*mode.title().split(), *(f"Compressor{compressor}",) * 1, order):
+        {
+            "Ascii": writer.SetDataModeToAscii, "Binary": writer.SetDataModeToBinary,
+            "Appended": writer.SetDataModeToAppended, "Base64": lambda: writer.SetEncodeAppendedData(1),
+            "Raw": lambda: writer.SetEncodeAppendedData(0), "CompressorNone": writer.SetCompressorTypeToNone,
+            "CompressorZLib": writer.SetCompressorTypeToZLib, "CompressorLZMA": writer.SetCompressorTypeToLZMA,
+            "LittleEndian": writer.SetByteOrderToLittleEndian, "BigEndian": writer.SetByteOrderToBigEndian,
+        }[call]()  # fmt: skip
+    writer.SetHeaderTypeToUInt32() if header == 32 else writer.SetHeaderTypeToUInt64()
+    writer.SetBlockSize(4096)
+    writer.Write()
+    again = read_network(path)
+    np.testing.assert_allclose(again.nodes_nm, line.nodes_nm, rtol=0 if mode != "ascii" else 1e-6, atol=1e-9)
+    np.testing.assert_allclose(again.burgers_nm, line.burgers_nm, rtol=1e-6)
+    for field in ("segments", "pinned"):
+        np.testing.assert_array_equal(getattr(again, field), getattr(line, field))
+
+
+ARRAYS = (
+    '<PointData></PointData><CellData></CellData><Points><DataArray type="Float64" NumberOfComponents="{width}" '
+    'format="ascii">50 50 20 60 60 30 70 70 40</DataArray></Points><Lines><DataArray type="Int64" Name="connectivity" '
+    'format="ascii">0 1 2</DataArray><DataArray type="Int64" Name="offsets" format="ascii">3</DataArray></Lines>'
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"points": "&#49;00000000000"}, "0 values found|9 values found, 100000000000 times 3"),
+        ({"points": "+3"}, r"NumberOfPoints='\+3' of Piece found, a whole number"),
+        ({"points": "&n;", "doctype": '<!DOCTYPE a [<!ENTITY n "100000000000">]>'}, "a document type found, none"),
+        ({"lines": "&#57;99999999999"}, "array offsets: 1 values found, 999999999999 times 1"),
+        ({"width": "-3"}, "NumberOfComponents='-3' of DataArray found"),
+        ({"width": "&#50;000000000"}, "9 values found, 3 times 2000000000 allowed"),
+        ({"encoding": "utf-16", "points": "100000000000"}, "9 values found"),
+        ({"declared": "ISO-8859-1"}, "encoding ISO-8859-1 found, UTF-8 allowed"),
+        (
+            {"field": '<DataArray type="Float64" Name="box_nm" NumberOfTuples="&#49;0000000000">1 2</DataArray>'},
+            "box_nm: 2",
+        ),
+        (
+            {"field": '<DataArray type="Float64" Name="sigma_nm" format="binary">AAAAgP///38AAAAAAAAAAA==</DataArray>'},
+            "array sigma_nm: fewer than .* bytes found; the file is cut short",
+        ),
+        (
+            {"field": '<DataArray type="Float64" Name="sigma_nm" format="binary">AQAAAP///38AAAAAAAAAAA==</DataArray>'},
+            "array sigma_nm: 2147483647 bytes promised",
+        ),
+        ({"field": '<DataArray type="Float64" Name="s" format="appended" offset="-1"/>'}, "offset='-1' of DataArray"),
+        ({"field": '<DataArray type="Float64" Name="s" format="other"/>'}, "format 'other' found"),
+        ({"field": "<a>" * 30}, "in 20 others"),
+        ({"field": "<a/>" * 20000}, "over 10000 elements"),
+    ],
+)
+def test_false_promises_are_refused(tmp_path, changes, message):
+    """Each ended the process in VTK: it takes the memory before it looks for the numbers."""
+    told = {"points": "3", "lines": "1", "width": "3", "doctype": "", "declared": "UTF-8", "field": ""} | changes
+    text = (
+        f'<?xml version="1.0" encoding="{told["declared"]}"?>{told["doctype"]}<VTKFile type="PolyData" '
+        f'compressor="vtkZLibDataCompressor"><PolyData><FieldData>{told["field"]}</FieldData><Piece NumberOfPoints='
+        f'"{told["points"]}" NumberOfLines="{told["lines"]}">{ARRAYS.format(width=told["width"])}'
+        "</Piece></PolyData></VTKFile>"
+    )
+    path = tmp_path / "x.vtp"
+    path.write_text(text, encoding=changes.get("encoding", "utf-8"))
+    with pytest.raises(InputError, match=rf"x\.vtp: .*({message})") as caught:
+        read_vtp(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_damaged_files_give_one_line_and_a_quiet_stderr(tmp_path, network, capfd):

@@ -81,7 +81,7 @@ def test_both_signs_occur(generator):
     [
         (generator, material)
         for generator in LINES
-        for material in ("alpha-Fe", "gamma-TiAl", "GaN")
+        for material in ("alpha-Fe", "gamma-TiAl", "GaN", "Ti")
         if generator != "dissociated" or load_material(material).dissociations()
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -10,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from veristem.datasets import DislocationNetwork, InputError, load_material
+from veristem.datasets.formats.vtp import write_vtp
 from veristem.datasets.geometry import rotation_about
 from veristem.datasets.recipe import Recipe
 from veristem.sim.networks import GENERATORS, load_generator
 from veristem.sim.networks.foil import clip, cut_foil, richest_center, sparse_note
-from veristem.sim.networks.from_file import guess_material, read_bulk
+from veristem.sim.networks.from_file import crystal_from, guess_material, read_bulk
 from veristem.sim.specimen import make_specimen, orientation
 
 SIZE = np.array([512.0, 512.0, 200.0])
@@ -94,7 +96,8 @@ def test_a_seed_makes_one_specimen(generator):
 def test_clip_conserves_length(seed):
     """What is inside a box and what is inside the 26 boxes around it is all there is."""
     rng = np.random.default_rng(seed)
-    network = DislocationNetwork(rng.uniform(-2, 3, (12, 3)), rng.integers(0, 12, (15, 2)), rng.normal(size=(15, 3)))
+    segments = [rng.permutation(12)[:2] for _ in range(15)]
+    network = DislocationNetwork(rng.uniform(-2, 3, (12, 3)), segments, rng.normal(size=(15, 3)))
     edges = [-np.inf, 0.0, 1.0, np.inf]
     total = 0.0
     for cell in itertools.product(range(3), repeat=3):
@@ -182,6 +185,31 @@ def test_richest_center_finds_the_tangle():
     assert held > 0.8 * sum(t.lengths_nm.sum() for t in tangle)
 
 
+def test_where_a_node_stands_in_a_periodic_file_does_not_matter():
+    """Nodes a thousand cells off are the same network, in the same time; the search went through all cells between."""
+    rng = np.random.default_rng(0)
+    box = np.array([[0.0, 0, 0], [100, 100, 100]])
+    line = DislocationNetwork.from_polyline(rng.uniform(20, 80, (9, 3)), np.array([0.25, 0, 0]))
+    near = dataclasses.replace(line, box_nm=box)
+    far = dataclasses.replace(near, nodes_nm=line.nodes_nm + 100.0 * rng.integers(-1000, 1000, (9, 3)))
+    first, second = (
+        cut_foil(network, np.eye(3), (90.0, 90.0, 60.0), 10.0, (50.0, 50.0, 50.0)) for network in (near, far)
+    )
+    assert second.lengths_nm.sum() == pytest.approx(first.lengths_nm.sum(), rel=1e-9)
+    assert len(second.segments) == len(first.segments)
+
+
+def test_a_cell_or_a_line_beyond_measure_is_refused():
+    """A flat loop in a cell of its own thickness, and a node a millimetre off: hours, or all memory."""
+    loop = DislocationNetwork.from_polyline(np.eye(3), np.array([0.25, 0, 0]), closed=True)
+    tiny = dataclasses.replace(loop, box_nm=np.array([[0.0, 0, 0], [3, 3, 3]]))
+    with pytest.raises(InputError, match=r"a periodic cell of 3 x 3 x 3 nm found, of which .* at most 100000 allowed"):
+        cut_foil(tiny, np.eye(3), (500.0, 500.0, 200.0), 10.0)
+    far = dataclasses.replace(loop, nodes_nm=1e9 * np.eye(3))
+    with pytest.raises(InputError, match="nm of line found, at most"):
+        cut_foil(far, np.eye(3), (500.0, 500.0, 200.0), 10.0)
+
+
 def test_sparse_note_names_a_field_that_would_do(bulk):
     """A field far too small for the network's density is said so, with one that is not; a rich one gives no note."""
     network, _, rotation = bulk
@@ -190,6 +218,106 @@ def test_sparse_note_names_a_field_that_would_do(bulk):
     lone = DislocationNetwork.from_polyline(np.array([[0.0, 0, 0], [30, 0, 0]]), np.array([0.25, 0, 0]))
     (note,) = sparse_note(lone, np.eye(3), (100.0, 100.0, 50.0))
     assert "a field of 50 nm would do" in note
+
+
+PLANE = "0. 0. 1.\n"
+
+
+def data_file(path, burgers, unit_m=None, further=""):
+    """A pinned line of two segments for each Burgers vector, in units of the file, and a control file."""
+    rows, count = "", 3 * len(burgers)
+    for i, b in enumerate(burgers):
+        text, minus = (" ".join(map(repr, (s * np.asarray(b, float)).tolist())) for s in (1, -1))
+        rows += f"0,{3 * i} 0 0 {10 * i} 1 7\n0,{3 * i + 1} {text}\n{PLANE}"
+        rows += f"0,{3 * i + 1} 50 0 {10 * i} 2 0\n0,{3 * i} {minus}\n{PLANE}0,{3 * i + 2} {text}\n{PLANE}"
+        rows += f"0,{3 * i + 2} 99 9 {10 * i} 1 7\n0,{3 * i + 1} {minus}\n{PLANE}"
+    head = "dataFileVersion = 4\nminCoordinates = [ -400 -400 -400 ]\nmaxCoordinates = [ 400 400 400 ]\n"
+    path.write_text(f"{head}nodeCount = {count}\nnodalData =\n{rows}")
+    if unit_m is not None:
+        path.with_suffix(".ctrl").write_text(f"burgMag = {unit_m}\n{further}")
+    return str(path)
+
+
+def in_crystal(network):
+    """Distinct Burgers vectors in crystal axes [nm]."""
+    return np.unique(np.round(network.burgers_nm @ crystal_from(network).T, 6), axis=0)
+
+
+@pytest.mark.parametrize(
+    ("material", "burgers"),
+    [
+        ("Ta", [1, 1, 1]), ("Ta", [0.5, 0.5, 0.5]), ("Ta", np.full(3, 3**-0.5)),
+        ("Al", [1, 1, 0]), ("Al", [0.5, 0.5, 0]), ("Al", [0.5**0.5, 0.5**0.5, 0]),
+    ],
+)  # fmt: skip
+def test_known_ways_of_writing_a_burgers_vector(tmp_path, material, burgers):
+    """Of length 1, as [1 1 1] for 1/2[1 1 1], and in units of a: all are the shortest vector of the crystal."""
+    crystal = load_material(material)
+    path = data_file(tmp_path / "x.data", [burgers], 1e-9 * crystal.shortest_burgers_nm)
+    network, notes = read_bulk(path, crystal, None)
+    assert np.linalg.norm(network.burgers_nm, axis=1) == pytest.approx(crystal.shortest_burgers_nm, rel=1e-6)
+    assert any("multiplied" in note for note in notes) == (np.linalg.norm(burgers) != pytest.approx(1))
+
+
+@pytest.mark.parametrize(
+    ("material", "burgers", "unit_m"),
+    [("Ta", 1.1 * np.full(3, 3**-0.5), 2.86e-10), ("W", np.full(3, 3**-0.5), 2.86e-10), ("Ta", [1, 0, 0], 2.86e-10)],
+)
+def test_no_other_factor_is_taken_out(tmp_path, material, burgers, unit_m):
+    """Any factor was: a[100] of the lab frame became a lattice vector, tantalum became tungsten."""
+    path = data_file(tmp_path / "x.data", [burgers], unit_m)
+    with pytest.raises(InputError, match=rf"x\.data: Burgers vectors such as .* found, which {material}, "):
+        read_bulk(path, load_material(material), None)
+
+
+def test_burgers_vectors_of_a_vtp_are_never_scaled(tmp_path):
+    """They are in nm: those of another material, or of another frame, are refused."""
+    line = DislocationNetwork.from_polyline(np.diag([9.0, 9, 9]), np.array([0.2859, 0, 0]))
+    write_vtp(tmp_path / "x.vtp", line)
+    with pytest.raises(InputError, match=r"x\.vtp: Burgers vectors such as .* found, which Ta, "):
+        read_bulk(str(tmp_path / "x.vtp"), load_material("Ta"), None)
+
+
+def test_the_laboratory_frame_of_a_control_file(tmp_path):
+    """[1 0 0] of a lab whose x axis is [1 1 1] is 1/2[1 1 1], not a[1 0 0]; positions turn along, also through .vtp."""
+    rows = rotation_about([1, 2, 3], 0.9) @ np.linalg.qr(np.array([[1.0, -1, 0], [1, 1, 0], [1, 0, 1]]))[0].T
+    rows *= np.sign(np.linalg.det(rows))
+    frame = f"useLabFrame = 1\nrotationMatrix = [ {' '.join(map(str, rows.ravel()))} ]\n"
+    lab = rows @ np.full(3, 3**-0.5)
+    path = data_file(tmp_path / "x.data", [lab], 2.86e-10, frame)
+    network, _ = read_bulk(path, load_material("Ta"), None)
+    np.testing.assert_allclose(in_crystal(network), [np.full(3, 0.286 / 3**0.5)], atol=1e-6)
+    assert guess_material(path)[0] == "Ta"
+    write_vtp(tmp_path / "x.vtp", network)
+    again, _ = read_bulk(str(tmp_path / "x.vtp"), load_material("Ta"), None)
+    np.testing.assert_allclose(in_crystal(again), in_crystal(network), atol=1e-6)
+
+
+A_C = [[1, 0, 0], [-0.5, 0.75**0.5, 0], [0.5, 0.75**0.5, 1.568], [0, 0, 1.568]]  # a, a, c + a, c of beryllium
+
+
+def test_a_hexagonal_network(tmp_path):
+    """As ParaDiS writes beryllium: in units of a, which lies along x, c along z."""
+    beryllium = load_material("Be")
+    path = data_file(tmp_path / "x.data", A_C, 2.286e-10)
+    assert guess_material(path)[0] == "Be"
+    network, notes = read_bulk(path, beryllium, None)
+    assert notes == ["unit of length 0.2286 nm, from burgMag of x.ctrl beside it"]
+    np.testing.assert_allclose(np.linalg.norm(network.burgers_nm, axis=1)[-1], beryllium.c_nm, rtol=1e-3)
+    with pytest.raises(InputError, match="which Ta, bcc, has not"):
+        read_bulk(path, load_material("Ta"), None)
+
+
+def test_a_hexagonal_specimen():
+    """The material's own zone axis and reflection show lines of a, and of c + a."""
+    titanium = load_material("Ti")
+    recipe = Recipe.from_table({"recipe": {"name": "test"}}, "test").with_values(
+        {"specimen.material": "Ti", "specimen.zone_axis": list(titanium.zone_axis), "specimen.g": list(titanium.g)}
+    )
+    specimen = make_specimen(recipe, np.random.default_rng(0))
+    g_dot_b = specimen.network.burgers_nm @ specimen.g_per_nm
+    assert np.abs(g_dot_b - np.rint(g_dot_b)).max() < 1e-6
+    assert (np.abs(g_dot_b) > 0.5).mean() > 0.3
 
 
 def test_an_unknown_generator_names_the_known():

@@ -81,6 +81,6 @@ def test_bad_input_is_told():
     for shape in ((4, 4), (4, 4, 0), (4, 4, 2.5)):
         with pytest.raises(InputError, match=r"shape: .* found, 3 whole numbers"):
             tube_volume(line, 1.0, shape, 1.0)
-    with pytest.raises(InputError, match="lines: coordinate"):
+    with pytest.raises(InputError, match=r"1e\+12 nm found"):
         tube_volume(CurveSet((np.array([[0.0, 0, 0], [1e12, 0, 0]]),)), 1.0, (4, 4, 4), 1.0)
     assert draw(np.zeros((0, 2)), np.zeros((0, 2)), 1.0, (3, 3), 1.0).sum() == 0

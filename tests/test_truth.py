@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from veristem.datasets import DislocationNetwork
+from veristem.datasets import DislocationNetwork, InputError
 from veristem.datasets.truth import LineTruth
 
 
@@ -55,3 +55,11 @@ def test_every_segment_has_all_columns():
     columns = truth_of([[[0, 0, 20], [0, 9, 20]]]).per_segment()
     assert set(columns) == {"g_dot_b", "g_dot_bu", "visible", "depth_nm", "psi_deg", "overlap"}
     assert all(len(values) == 1 and values.dtype in (np.uint8, float) for values in columns.values())
+
+
+def test_a_node_far_off_the_foil_is_refused():
+    """Limits take 20 nm of line at a time: a line of a centimetre took for ever."""
+    with pytest.raises(
+        InputError, match=r"network: node 1 found 1e\+07 nm outside the foil, at most 100000 nm allowed"
+    ):
+        truth_of([[[0, 0, 20], [0, 9, -1e7]]])

@@ -53,12 +53,13 @@ def convert_files(
     elif len(kinds) == 1 and kinds[0] in _NETWORKS and wanted in (".data", ".vtp"):
         from veristem.datasets.crystal import load_material
         from veristem.datasets.formats import read_network
-        from veristem.datasets.formats.paradis import burgers_unit_nm, write_data
+        from veristem.datasets.formats.paradis import burgers_unit_nm, control_file, write_data
         from veristem.datasets.formats.vtp import write_vtp
 
-        unit, origin = burgers_magnitude_nm, "the option"
+        unit, origin, made = burgers_magnitude_nm, "the option", ""
         if unit is None and kinds[0] == ".data":
-            unit, origin = burgers_unit_nm(sources[0]), "burgMag of the .ctrl beside it"
+            control = control_file(sources[0])
+            unit, origin = burgers_unit_nm(sources[0]), f"burgMag of {control and control.name} beside it"
         if unit is None and material is not None:
             unit, origin = load_material(material).shortest_burgers_nm, f"the shortest Burgers vector of {material}"
         network = read_network(sources[0], unit)
@@ -69,9 +70,11 @@ def convert_files(
                 f"{target}: a .data file has lengths in units of |b|; give --burgers-magnitude-nm or --material"
             )
         else:
-            write_data(target, network, unit)
+            edge = write_data(target, network, unit)
+            if edge is not None:
+                made = f"; the format is periodic: the network is in a cube of {edge:.4g} nm made for it"
         if unit is not None:
-            return f"unit of length {unit:.4g} nm, from {origin}"
+            return f"unit of length {unit:.4g} nm, from {origin}{made}"
     else:
         found = " ".join(kinds)
         raise InputError(

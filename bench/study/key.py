@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from veristem.datasets.formats.paradis import control_file
 from veristem.datasets.outside import offered
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Centres, Dislocations, FromFile
@@ -68,7 +69,7 @@ def scan_key(recipe: Recipe) -> str:
 def _specimen_files(recipe: Recipe) -> bytes:
     source = recipe.specimen.network if isinstance(recipe.specimen, Dislocations) else recipe.specimen.dispersion
     if isinstance(source, (FromFile, Centres)):
-        return _files(source.file) + _files(str(Path(source.file).with_suffix(".ctrl")))
+        return _files(source.file) + _files(str(control_file(source.file) or ""))
     return b""
 
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from veristem.datasets.errors import InputError
+from veristem.datasets.formats.regular import regular_file
+
+_MOST_BYTES = 2**28  # a million nodes; a file's lines as Python texts take several times its size
+_LARGEST = 1e30
 
 
 class Lines:
@@ -21,14 +27,17 @@ class Lines:
     Raises
     ------
     InputError
-        When the file cannot be read as text.
+        When the file is no regular one, larger than 256 MiB, or no text.
     """
 
     def __init__(self, path: str | Path, comment: str | None = None):
         self.path = path
         self.comment = comment
         self.number = 0
+        regular_file(Path(path))
         try:
+            if (size := Path(path).stat().st_size) > _MOST_BYTES:
+                raise InputError(f"{path}: {size} bytes found, at most {_MOST_BYTES} allowed; split the file")
             text = Path(path).read_text(encoding="utf-8")
         except OSError as error:
             raise InputError(f"{path}: {error.strerror or error}; give a file that can be read") from None
@@ -65,7 +74,8 @@ class Lines:
         Raises
         ------
         InputError
-            For another count, a word that is no number, or a number that is not finite.
+            For another count, a word that is no number, or a number that is not finite or so large that it is none of
+            any unit, and its square overflows.
         """
         words = text.split()
         if len(words) != count:
@@ -73,20 +83,38 @@ class Lines:
         values = []
         for word in words:
             try:
-                value = float(word)
+                value = float(_plain(word))
             except ValueError:
                 raise self.error(f"{word[:40]!r} found, a number allowed ({wanted})") from None
             if not math.isfinite(value):
-                raise self.error(f"{word} found, a finite number allowed ({wanted})")
+                raise self.error(f"{word[:40]} found, a finite number allowed ({wanted})")
+            if abs(value) > _LARGEST:
+                raise self.error(f"{word[:40]} found, at most {_LARGEST:g} allowed ({wanted})")
             values.append(value)
         return values
 
     def whole(self, text: str, wanted: str, least: int = 0) -> int:
         """One whole number not below ``least``."""
         try:
-            value = int(text)
+            value = int(_plain(text)) if len(text) <= 30 else least - 1
         except ValueError:
             value = least - 1
         if value < least:
             raise self.error(f"{text[:40]!r} found, a whole number from {least} on allowed ({wanted})")
         return value
+
+
+@contextmanager
+def named(path: str | Path) -> Iterator[None]:
+    """What is wrong with the object of a file is told with the file's name."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _plain(word: str) -> str:
+    """The word; ValueError for what Python reads as a number, but no other program: 1_000, digits of other scripts."""
+    if "_" in word or not word.isascii():
+        raise ValueError
+    return word

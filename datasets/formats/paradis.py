@@ -1,9 +1,12 @@
-"""ParaDiS nodal data (.data, versions 4 and 5).
+"""ParaDiS nodal data (.data, versions 4 and 5) with its control file.
 
-Lengths and Burgers vectors stand in units of burgMag. Each node lists its arms: the neighbour and the Burgers vector
-of the line that runs from the node to it, so that every segment stands twice, the second time with the opposite
-vector. That is the sense of DislocationNetwork too. The cell is taken as periodic. Source: Arsenlis et al., MSMSE 15
-(2007) 553, and the comments in the files themselves.
+Lengths and Burgers vectors stand in units of burgMag. Where the control file says useLabFrame, everything in the .data
+file is in laboratory axes, which are the rows of rotationMatrix in crystal coordinates: ParaDiS takes Burgers vectors
+and planes to the crystal by its inverse (Initialize.cc of ParaDiS 4; labFrameXDir and labFrameYDir before).
+
+Each node lists its arms: the neighbour and the Burgers vector of the line that runs from the node to it, so that every
+segment stands twice, the second time with the opposite vector. That is the sense of DislocationNetwork too.
+The cell is taken as periodic. Source: Arsenlis et al., MSMSE 15 (2007) 553, and the comments in the files themselves.
 """
 
 from __future__ import annotations
@@ -16,9 +19,13 @@ import numpy as np
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.formats.base import Format
-from veristem.datasets.formats.lines import Lines
-from veristem.datasets.network import DislocationNetwork
+from veristem.datasets.formats.lines import Lines, named
+from veristem.datasets.network import DislocationNetwork, half_the_cell
+from veristem.datasets.shapes import as_rotation
 
+_SHORTEST_NM, _LONGEST_NM = 0.1, 1.0  # of a unit that is a Burgers vector
+_ROOM = 10.0  # edge of a cell made for a network, in units of its largest extent
+_KEYS = ("burgmag", "uselabframe", "rotationmatrix", "labframexdir", "labframeydir")
 _TOLERANCE = 1e-4  # of the largest Burgers vector: files hold seven digits or more
 
 
@@ -38,26 +45,81 @@ class _Nodes(NamedTuple):
     arms: list[_Arm]
 
 
+class _Control(NamedTuple):
+    """What a control file says: the unit of length [nm] and the rotation from its axes to the crystal's."""
+
+    unit_nm: float | None = None
+    crystal_from_lab: np.ndarray | None = None
+
+
+def control_file(path: str | Path) -> Path | None:
+    """The control file beside ``path``: the same name with .ctrl or, as ParaDiS writes restarts, with no suffix."""
+    control = Path(path).with_suffix(".ctrl")
+    if control.exists():
+        return control
+    restart = Path(path).with_suffix("")
+    return restart if restart.is_file() and restart != Path(path) else None
+
+
 def burgers_unit_nm(path: str | Path) -> float | None:
-    """burgMag [nm] of the .ctrl file of the same name beside ``path``; None without such a file or entry.
+    """burgMag [nm] of the control file beside ``path``; None without such a file or entry.
 
     Raises
     ------
     InputError
-        When burgMag is not a positive number.
+        When burgMag is not the length of a Burgers vector in m.
     """
-    control = Path(path).with_suffix(".ctrl")
-    if not control.is_file():
-        return None
-    lines = Lines(control, comment="#")
+    return _control(path).unit_nm
+
+
+def _control(path: str | Path) -> _Control:
+    control = control_file(path)
+    if control is None:
+        return _Control()
+    try:
+        lines = Lines(control, comment="#")
+    except InputError:
+        if control.suffix == ".ctrl":
+            raise
+        return _Control()  # whatever has this name is no control file
+    found: dict[str, tuple[str, int]] = {}
     while (line := lines.next_or_none()) is not None:
-        key, _, value = line.partition("=")
-        if key.strip() == "burgMag":
-            metres = lines.numbers(value, 1, "burgMag in m")[0]
-            if metres <= 0:
-                raise lines.error(f"burgMag = {metres:g} found, a positive length in m allowed")
-            return 1e9 * metres
-    return None
+        key, equals, value = line.partition("=")
+        key = key.strip().lower()  # as ParaDiS reads it
+        if equals and key in _KEYS:
+            start, wanted = lines.number, 1 if key in ("burgmag", "uselabframe") else 2
+            while "]" not in value and wanted == 2:  # the bracket may begin a line of its own
+                value += " " + lines.next(f"']' after {key}")
+            found[key] = value.replace("[", " ").replace("]", " ").replace(";", " ").strip(), start
+
+    def numbers(key: str, count: int, what: str) -> list[float]:
+        value, lines.number = found[key]
+        return lines.numbers(value, count, what)
+
+    unit = None
+    if "burgmag" in found:
+        metres = numbers("burgmag", 1, "burgMag in m")[0]
+        unit = 1e9 * metres
+        if not _SHORTEST_NM <= unit <= _LONGEST_NM:
+            raise lines.error(
+                f"burgMag = {metres:g} found, the length of a Burgers vector in m, 1e-10 to 1e-9, allowed"
+            )
+    if "uselabframe" not in found or not numbers("uselabframe", 1, "useLabFrame, 0 or 1")[0]:
+        return _Control(unit)
+    if "rotationmatrix" in found:
+        rows = np.reshape(numbers("rotationmatrix", 9, "rotationMatrix"), (3, 3))
+    else:  # ParaDiS up to version 2
+        rows = np.eye(3)
+        for row, key in enumerate(("labframexdir", "labframeydir")):
+            if key in found:
+                rows[row] = numbers(key, 3, key)
+        rows[2] = np.cross(rows[0], rows[1])
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)  # lab axes in crystal coordinates, of any length
+    try:
+        lab_from_crystal = as_rotation("rotationMatrix", rows / np.where(lengths > 0, lengths, 1.0))
+    except InputError as error:
+        raise lines.error(str(error)) from None
+    return _Control(unit, lab_from_crystal.T)
 
 
 def read_data(path: str | Path, burgers_magnitude_nm: float | None = None) -> DislocationNetwork:
@@ -68,35 +130,54 @@ def read_data(path: str | Path, burgers_magnitude_nm: float | None = None) -> Di
     path : str or Path
         The file.
     burgers_magnitude_nm : float or None
-        Its unit of length [nm]; burgMag of the .ctrl file beside it if not given.
+        Its unit of length [nm]; burgMag of the control file beside it if not given.
 
     Raises
     ------
     InputError
         Naming the line, or the node's tag, of the first fault; or when the unit of length is not known.
     """
-    unit = burgers_unit_nm(path) if burgers_magnitude_nm is None else burgers_magnitude_nm
-    if unit is not None and not (np.isfinite(unit) and unit > 0):
-        raise InputError(f"burgers_magnitude_nm: {unit} found, a positive length allowed")
+    control = _control(path)
+    unit = control.unit_nm if burgers_magnitude_nm is None else burgers_magnitude_nm
+    if unit is not None:
+        _check_unit(unit)
     lines = Lines(path, comment="#")
     box, count = _header(lines)
     if unit is None:
         raise InputError(
-            f"{path}: no unit of length found (no {Path(path).stem}.ctrl with burgMag beside it); "
+            f"{path}: no unit of length found (no {Path(path).stem}.ctrl or {Path(path).stem} with burgMag beside it); "
             "give burgers_magnitude_nm (--burgers-magnitude-nm) or the material"
         )
     nodes = _nodes(lines, count)
-    segments, burgers, normals = _segments(lines, nodes)
-    network = DislocationNetwork(
-        unit * np.array(nodes.positions).reshape(-1, 3),
-        segments,
-        unit * burgers,
-        np.array(nodes.pinned, bool),
-        unit * box,
-        normals,
-    )
+    kept = _segments(lines, nodes)
+    segments = np.array([(arm.node, nodes.tags[arm.neighbour]) for arm in kept], int).reshape(-1, 2)
+    positions = np.array(nodes.positions).reshape(-1, 3)
+    for m in half_the_cell(positions, segments, box)[:1]:
+        raise lines.error(
+            f"node {_name(list(nodes.tags)[kept[m].node])}: arm to node {_name(kept[m].neighbour)} of half the cell "
+            "found, so that two images of it are equally near; shorter arms allowed: put a node between",
+            kept[m].line,
+        )
+    with named(path):
+        network = DislocationNetwork(
+            unit * positions,
+            segments,
+            unit * np.array([arm.burgers for arm in kept]).reshape(-1, 3),
+            np.array(nodes.pinned, bool),
+            unit * box,
+            np.array([arm.normal for arm in kept]).reshape(-1, 3),
+            control.crystal_from_lab,
+        )
     _check_conservation(lines, nodes, network)
     return network
+
+
+def _check_unit(unit_nm: float) -> None:
+    if not _SHORTEST_NM <= unit_nm <= _LONGEST_NM:
+        raise InputError(
+            f"burgers_magnitude_nm: {unit_nm} found, the length of a Burgers vector, {_SHORTEST_NM:g} to "
+            f"{_LONGEST_NM:g} nm, allowed"
+        )
 
 
 def _header(lines: Lines) -> tuple[np.ndarray, int]:
@@ -162,17 +243,18 @@ def _nodes(lines: Lines, count: int) -> _Nodes:
     return nodes
 
 
-def _segments(lines: Lines, nodes: _Nodes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Node pairs (M, 2), Burgers vectors (M, 3) and normals (M, 3), once for each arm and its mirror arm."""
+def _segments(lines: Lines, nodes: _Nodes) -> list[_Arm]:
+    """One of each arm and its mirror arm: that which comes first."""
     tags = list(nodes.tags)
     largest = max((float(np.linalg.norm(arm.burgers)) for arm in nodes.arms), default=0.0)
     waiting: dict[tuple[int, int], list[_Arm]] = {}  # arms whose mirror has not come yet
-    kept: list[tuple[int, int]] = []
-    arms: list[_Arm] = []
+    kept: list[_Arm] = []
     for arm in nodes.arms:
         other = nodes.tags.get(arm.neighbour)
         if other is None:
             raise lines.error(f"arm to node {_name(arm.neighbour)} found, no such node in the file", arm.line)
+        if other == arm.node:
+            raise lines.error(f"node {_name(arm.neighbour)}: arm to itself found, to another node allowed", arm.line)
         mirrors = waiting.get((other, arm.node), [])
         for i, mirror in enumerate(mirrors):
             if np.abs(np.add(arm.burgers, mirror.burgers)).max() <= _TOLERANCE * largest:
@@ -182,8 +264,7 @@ def _segments(lines: Lines, nodes: _Nodes) -> tuple[np.ndarray, np.ndarray, np.n
                 break
         else:
             waiting.setdefault((arm.node, other), []).append(arm)
-            kept.append((arm.node, other))
-            arms.append(arm)
+            kept.append(arm)
     open_arms = [arm for pairs in waiting.values() for arm in pairs]
     if open_arms:
         arm = min(open_arms, key=lambda a: a.line)
@@ -194,11 +275,7 @@ def _segments(lines: Lines, nodes: _Nodes) -> tuple[np.ndarray, np.ndarray, np.n
             f"node {here}: arm to node {there} {what} found; {there} must list an arm back with the opposite one",
             arm.line,
         )
-    return (
-        np.array(kept, int).reshape(-1, 2),
-        np.array([a.burgers for a in arms]).reshape(-1, 3),
-        np.array([a.normal for a in arms]).reshape(-1, 3),
-    )
+    return kept
 
 
 def _parallel(a: list[float], b: list[float]) -> bool:
@@ -223,25 +300,40 @@ def _check_conservation(lines: Lines, nodes: _Nodes, network: DislocationNetwork
         )
 
 
-def write_data(path: str | Path, network: DislocationNetwork, burgers_magnitude_nm: float) -> None:
+def write_data(path: str | Path, network: DislocationNetwork, burgers_magnitude_nm: float) -> float | None:
     """Write a network as version 4; reading it back with the same unit gives the same numbers to 1e-15.
 
-    Nodes keep their order and get the tags 0,0 0,1 ...; pinned nodes get constraint 7. A network that is not periodic
-    gets a cell three times its size, so that no segment is shortened by the minimum image.
+    Nodes keep their order and get the tags 0,0 0,1 ...; pinned nodes get constraint 7. The format knows periodic cells
+    only: a network that is not periodic gets a cube ten times as wide as it is. The orientation of a crystal that is
+    turned goes into a control file beside it, with burgMag.
+
+    Returns
+    -------
+    float or None
+        Edge of the cube that was made [nm]; None for a periodic network.
 
     Raises
     ------
     InputError
-        For a unit that is not a positive length, or a file that cannot be written.
+        For a unit that is not the length of a Burgers vector, a file that cannot be written, or a control file there
+        already by which the file would be read otherwise.
     """
-    if not (np.isfinite(burgers_magnitude_nm) and burgers_magnitude_nm > 0):
-        raise InputError(f"burgers_magnitude_nm: {burgers_magnitude_nm} found, a positive length allowed")
-    box = network.box_nm
+    _check_unit(burgers_magnitude_nm)
+    box, edge = network.box_nm, None
     if box is None:
         points = network.nodes_nm if len(network.nodes_nm) else np.zeros((1, 3))
         low, high = points.min(axis=0), points.max(axis=0)
-        size = np.maximum(high - low, burgers_magnitude_nm)
-        box = np.array([low - size, high + size])
+        edge = _ROOM * max(float((high - low).max()), burgers_magnitude_nm)
+        box = (low + high) / 2 + np.array([[-edge / 2], [edge / 2]])
+    turn = np.eye(3) if network.crystal_from_network is None else network.crystal_from_network
+    beside, told = control_file(path), _control(path)
+    told_turn = np.eye(3) if told.crystal_from_lab is None else told.crystal_from_lab
+    same_unit = told.unit_nm is None or bool(np.isclose(told.unit_nm, burgers_magnitude_nm, rtol=1e-6))
+    if beside is not None and not (same_unit and np.allclose(told_turn, turn, atol=1e-6)):
+        raise InputError(
+            f"{beside}: another burgMag or orientation found than {Path(path).name} is to have, by which it would be "
+            "read; choose another name"
+        )
     low, high = box / burgers_magnitude_nm
     normals = network.plane_normals if network.plane_normals is not None else np.zeros((len(network.segments), 3))
     arms: list[list[str]] = [[] for _ in network.nodes_nm]
@@ -259,6 +351,17 @@ def write_data(path: str | Path, network: DislocationNetwork, burgers_magnitude_
         for i, (position, mine) in enumerate(zip(network.nodes_nm / burgers_magnitude_nm, arms, strict=True)):
             constraint = 7 if network.pinned[i] else 0
             file.write(f" 0,{i} {_text(position)} {len(mine) // 2} {constraint}\n" + "".join(mine))
+        if beside is None and not np.allclose(turn, np.eye(3), atol=1e-9):
+            _write_control(Path(path).with_suffix(".ctrl"), turn.T, burgers_magnitude_nm)
+    return edge
+
+
+def _write_control(path: Path, lab_from_crystal: np.ndarray, unit_nm: float) -> None:
+    rows = "".join(f"  {_text(row)}\n" for row in lab_from_crystal)
+    with atomic_path(path) as temporary:
+        temporary.write_text(
+            f"burgMag = {1e-9 * unit_nm:.16e}\nuseLabFrame = 1\nrotationMatrix = [\n{rows}  ]\n", encoding="utf-8"
+        )
 
 
 def _text(vector: np.ndarray) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from veristem.datasets.dispersion import ParticleDispersion
 from veristem.datasets.formats.base import Format
+from veristem.datasets.formats.lines import named
 from veristem.datasets.formats.table import Table, write_table
 from veristem.datasets.truth import ParticleTruth
 
@@ -55,7 +56,8 @@ def read_particles(path: str | Path, box_nm=None, radius_nm: float | None = None
         radii = np.full(len(centers), radius_nm)
     if not len(centers) and box_nm is None:
         raise table.lines.error("no particle found below the header, at least one allowed")
-    return ParticleDispersion(centers, radii, around(centers, radii) if box_nm is None else box_nm)
+    with named(path):
+        return ParticleDispersion(centers, radii, around(centers, radii) if box_nm is None else box_nm)
 
 
 def around(centers_nm: np.ndarray, radii_nm: np.ndarray) -> np.ndarray:

@@ -14,11 +14,12 @@ import numpy as np
 from veristem.datasets.dispersion import ParticleDispersion
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.formats.base import Format
-from veristem.datasets.formats.lines import Lines
+from veristem.datasets.formats.lines import Lines, named
 from veristem.datasets.formats.particles_csv import around
 
 _PLAIN = "species:S:1:pos:R:3"
-_PAIR = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|(\S+))')
+# possessive and from the start of a word only: linear in comments without any "="
+_PAIR = re.compile(r'(?<!\w)(\w++)\s*+=\s*+(?:"([^"]*)"|(\S++))')
 
 
 def write_particles(path: str | Path, particles: ParticleDispersion) -> None:
@@ -68,6 +69,11 @@ def read_particles(path: str | Path, box_nm=None, radius_nm: float | None = None
     if len(rows) != count:
         raise lines.error(f"{len(rows)} lines of particles found, {count} as in the first line allowed")
     lines.number = second
+    if "properties" not in pairs and radius_nm is None:
+        raise lines.error(
+            f"no Properties found: a plain .xyz has no radii; Properties={_PLAIN}:radius:R:1 in the second line and a "
+            "radius [Angstrom] after each x, y and z allowed, or in Python read_particles(path, radius_nm=...)"
+        )
     width, at, has_radius = _columns(lines, pairs.get("properties", _PLAIN), radius_nm is None)
     if box_nm is None and "lattice" in pairs:
         box_nm = _box_nm(lines, pairs["lattice"])
@@ -75,7 +81,8 @@ def read_particles(path: str | Path, box_nm=None, radius_nm: float | None = None
     for lines.number, line in rows:
         words = line.split()
         if len(words) != width:
-            raise lines.error(f"{len(words)} values found, {width} as in Properties allowed")
+            told = "as in Properties" if "properties" in pairs else "(element, x, y, z)"
+            raise lines.error(f"{len(words)} values found, {width} {told} allowed")
         values.append(_numbers_nm(lines, [words[k] for k in at], "pos and radius"))
         if has_radius and values[-1][-1] <= 0:
             raise lines.error(f"radius {words[at[-1]]} found, a positive number allowed")
@@ -83,7 +90,8 @@ def read_particles(path: str | Path, box_nm=None, radius_nm: float | None = None
         raise lines.error("no particle and no Lattice found, one of them allowed")
     table = np.array(values).reshape(-1, len(at))
     centers, radii = table[:, :3], table[:, 3] if has_radius else np.full(len(table), radius_nm)
-    return ParticleDispersion(centers, radii, around(centers, radii) if box_nm is None else box_nm)
+    with named(path):
+        return ParticleDispersion(centers, radii, around(centers, radii) if box_nm is None else box_nm)
 
 
 def _columns(lines: Lines, properties: str, radius_needed: bool) -> tuple[int, list[int], bool]:

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from veristem.datasets.formats.base import Format
+from veristem.datasets.formats.lines import named
 from veristem.datasets.formats.table import Table, write_table
 from veristem.datasets.reconstruction import PointSet
+from veristem.datasets.shapes import LONGEST_NM
 
 _PLACES = ("x_nm", "y_nm", "z_nm")
 _COVARIANCE = {  # columns, with their places in the matrix
@@ -49,14 +51,17 @@ def read_points(path: str | Path) -> PointSet:
     covariance = np.empty((len(centers), 3, 3))
     for name, (i, j) in _COVARIANCE.items():
         covariance[:, i, j] = covariance[:, j, i] = table.values[name]
+        small = ~(np.abs(table.values[name]) > LONGEST_NM**2)
+        table.check(name, small, f"at most {LONGEST_NM**2:g} nm²")
         if i == j:
             table.check(name, ~(table.values[name] < 0), "0 or more")
-    table.check("radius_nm", ~(radii <= 0), "a positive number")
+    table.check("radius_nm", ~((radii <= 0) | (radii > LONGEST_NM)), f"a positive number up to {LONGEST_NM:g}")
     table.check("ambiguity", ~((ambiguity < 0) | (ambiguity > 1)), "a probability from 0 to 1")
     whole = (views >= 0) & (views <= _MOST_VIEWS) & (views % 1 == 0)
     table.check("views", np.isnan(views) | whole, "a whole number of views")
     table.check("cov_xx_nm2", _is_covariance(covariance), "with the other five, a matrix without negative eigenvalues")
-    return PointSet(centers, covariance, radii, np.nan_to_num(views).astype(int), ambiguity)
+    with named(path):
+        return PointSet(centers, covariance, radii, np.nan_to_num(views).astype(int), ambiguity)
 
 
 def _is_covariance(matrices: np.ndarray) -> np.ndarray:

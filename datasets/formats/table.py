@@ -63,13 +63,17 @@ class Table:
         header = self._fields(self.lines.next(f"a header {wanted}").removeprefix("\ufeff"))
         for name in (*needed, *optional):
             if (found := header.count(name)) > 1 or (name in needed and not found):
-                raise self.lines.error(f"column {name} found {found} times, once allowed; the header is {wanted}")
+                raise self.lines.error(
+                    f"column {name} found {found} times in {','.join(header)[:80]!r}, once allowed; "
+                    f"the header is {wanted}{_hint(header)}"
+                )
         at = {name: header.index(name) for name in (*needed, *optional) if name in header}
         rows, self.numbers = [], []
         while (line := self.lines.next_or_none()) is not None:
             fields = self._fields(line)
             if len(fields) != len(header):
-                raise self.lines.error(f"{len(fields)} values found, {len(header)} as in the header allowed")
+                doubled = "; decimal commas? write decimal points" if len(fields) == 2 * len(header) else ""
+                raise self.lines.error(f"{len(fields)} values found, {len(header)} as in the header allowed{doubled}")
             rows.append([self._number(fields[k], name, name in optional) for name, k in at.items()])
             self.numbers.append(self.lines.number)
         self.values = dict(zip(at, np.array(rows, float).reshape(-1, len(at)).T.copy()))
@@ -93,3 +97,17 @@ class Table:
             return [field.strip() for field in next(csv.reader([line], skipinitialspace=True))]
         except csv.Error as error:
             raise self.lines.error(f"{error} found, values between commas allowed") from None
+
+
+def _hint(header: list[str]) -> str:
+    """What a header of another program needs."""
+    for separator, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(header) == 1 and separator in header[0]:
+            return f". Its columns stand between {word}: save it with commas, and with decimal points in numbers"
+    if len(header) == 1 and " " in header[0]:
+        return ". Its columns stand between spaces: save it with commas"
+    if {"x", "y", "z"} <= set(header):
+        return (
+            ". Call x, y and z so once they are in nm: those of trackpy are in pixels, to be multiplied by their size"
+        )
+    return ""

@@ -5,9 +5,7 @@ docs/files.md lists the arrays. Numbers are stored as binary float64, so that th
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,12 +14,13 @@ import numpy as np
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.formats.base import Format
+from veristem.datasets.formats.lines import named
+from veristem.datasets.formats.vtk_xml import PolyData, read_polydata
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.reconstruction import CurveSet
 from veristem.datasets.truth import LineTruth
 
 _KIND = "veristem_kind"
-_DEFLATE = 1100  # zlib shrinks no more than 1032 times, so a file cannot hold more than this times its size
 
 
 def write_vtp(
@@ -58,6 +57,8 @@ def write_vtp(
         points_of["pinned"] = obj.pinned.astype(np.uint8)
         if obj.box_nm is not None:
             fields["box_nm"] = obj.box_nm
+        if obj.crystal_from_network is not None:
+            fields["crystal_from_network"] = obj.crystal_from_network
     else:
         points = np.concatenate([np.zeros((0, 3)), *obj.curves_nm])
         lines = np.arange(len(points))
@@ -106,79 +107,60 @@ def read_vtp(path: str | Path) -> DislocationNetwork | CurveSet:
     InputError
         For a file that is no .vtp, is cut short, or holds no lines; or on a wrong array.
     """
-    data = _load(path)
-    kind = data.GetFieldData().GetAbstractArray(_KIND)
-    kind = kind.GetValue(0) if kind is not None and kind.GetNumberOfValues() else None
-    try:
-        if kind == "network":
+    data = read_polydata(path)
+    kind = data.field.get(_KIND)
+    with named(path):
+        if isinstance(kind, str) and kind == "network":
             return _network(data)
-        if kind is None and not data.GetNumberOfLines():
+        if kind is None and len(data.offsets) == 1:
             raise InputError("no lines found, polylines allowed; save curves or a network as lines")
         return _curves(data)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
 
 
-def _network(data) -> DislocationNetwork:
+def _network(data: PolyData) -> DislocationNetwork:
     offsets, lines = _cells(data)
     if (np.diff(offsets) != 2).any():
         raise InputError("a line of more than two points found, segments of two points allowed in a network")
-    burgers = _array(data.GetCellData(), "burgers_nm")
-    if burgers is None:
+    if "burgers_nm" not in data.cell:
         raise InputError("no cell array burgers_nm found, one in a network allowed; write the file again")
-    pinned = _array(data.GetPointData(), "pinned")
     return DislocationNetwork(
-        _points(data),
+        data.points,
         lines.reshape(-1, 2),
-        burgers,
-        pinned,  # type: ignore[arg-type]
-        _array(data.GetFieldData(), "box_nm"),
-        _array(data.GetCellData(), "plane_normal"),
+        data.cell["burgers_nm"],
+        data.point.get("pinned"),  # type: ignore[arg-type]
+        _field(data, "box_nm"),
+        data.cell.get("plane_normal"),
+        _field(data, "crystal_from_network"),
     )
 
 
-def _curves(data) -> CurveSet:
+def _curves(data: PolyData) -> CurveSet:
     offsets, lines = _cells(data)
-    points = _points(data)
-    if len(lines) and not (lines.min() >= 0 and lines.max() < len(points)):
-        raise InputError(f"point {lines.max()} found in a line, 0..{len(points) - 1} allowed")
-    sigma = _array(data.GetPointData(), "sigma_nm")
-    if sigma is None:
-        sigma = np.full(len(points), np.nan)
+    if len(lines) and not (lines.min() >= 0 and lines.max() < len(data.points)):
+        raise InputError(f"points {lines.min()}..{lines.max()} found in the lines, 0..{len(data.points) - 1} allowed")
+    sigma = data.point.get("sigma_nm", np.full(len(data.points), np.nan))
     parts = [lines[a:b] for a, b in pairwise(offsets)]
     return CurveSet(
-        tuple(points[p] for p in parts),
+        tuple(data.points[p] for p in parts),
         tuple(sigma[p] for p in parts),
-        _array(data.GetFieldData(), "crystal_from_specimen"),
+        _field(data, "crystal_from_specimen"),
     )
 
 
-def _cells(data) -> tuple[np.ndarray, np.ndarray]:
+def _cells(data: PolyData) -> tuple[np.ndarray, np.ndarray]:
     """Offsets (M + 1,) and point indices of the lines."""
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-
-    cells = data.GetLines()
-    offsets = vtk_to_numpy(cells.GetOffsetsArray()).astype(np.int64)
-    lines = vtk_to_numpy(cells.GetConnectivityArray()).astype(np.int64)
-    if not len(offsets):
-        offsets = np.zeros(1, np.int64)
-    if offsets[0] != 0 or (np.diff(offsets) < 0).any() or offsets[-1] != len(lines):
+    offsets, lines = data.offsets, data.lines
+    if lines.ndim > 1 or offsets[0] != 0 or (np.diff(offsets) < 0).any() or offsets[-1] != len(lines):
         raise InputError("offsets of lines that do not rise to the number of their points found; write the file again")
     return offsets, lines
 
 
-def _points(data) -> np.ndarray:
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-
-    points = data.GetPoints()
-    return np.zeros((0, 3)) if points is None else vtk_to_numpy(points.GetData()).astype(np.float64)
-
-
-def _array(attributes, name: str) -> np.ndarray | None:
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-
-    array = attributes.GetArray(name)
-    return None if array is None else vtk_to_numpy(array).copy()
+def _field(data: PolyData, name: str) -> np.ndarray | None:
+    """An array of the whole file."""
+    values = data.field.get(name)
+    if isinstance(values, str):
+        raise InputError(f"{name}: {values[:40]!r} found, numbers allowed")
+    return values
 
 
 def _to_vtk(values, name: str | None):
@@ -189,52 +171,6 @@ def _to_vtk(values, name: str | None):
     if name:
         array.SetName(name)
     return array
-
-
-def _load(path: str | Path):
-    """The polygonal data of a file."""
-    from vtkmodules.vtkIOXML import vtkXMLPolyDataReader
-
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; give a .vtp file that can be read") from None
-    # VTK sets memory aside for what the header promises and ends the process when it gets none
-    for name, number in re.findall(rb'\b(NumberOf\w+)\s*=\s*["\']\s*(\d+)', content):
-        if int(number[:20]) > _DEFLATE * len(content):
-            raise InputError(
-                f"{path}: {name.decode()} = {number[:20].decode()} found, more than {len(content)} bytes can hold; "
-                "the file is damaged, write it again"
-            )
-    with _quiet() as failed:
-        reader = vtkXMLPolyDataReader()
-        reader.SetFileName(str(path))
-        reader.Update()
-        if reader.GetErrorCode() or failed():
-            raise InputError(
-                f"{path}: no whole VTK polygonal data found, a .vtp file allowed; it is cut short or of another kind"
-            )
-        return reader.GetOutput()
-
-
-@contextmanager
-def _quiet() -> Iterator:
-    """Within the block VTK writes nothing to stderr; the yielded function tells whether it had an error to report."""
-    from vtkmodules.vtkCommonCore import vtkLogger, vtkOutputWindow, vtkStringOutputWindow
-
-    window, before, level = (
-        vtkStringOutputWindow(),
-        vtkOutputWindow.GetInstance(),
-        vtkLogger.GetCurrentVerbosityCutoff(),
-    )
-
-    vtkOutputWindow.SetInstance(window)
-    vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
-    try:
-        yield lambda: "ERROR" in window.GetOutput()
-    finally:
-        vtkLogger.SetStderrVerbosity(level)
-        vtkOutputWindow.SetInstance(before)
 
 
 def _write(path: str | Path, thing: DislocationNetwork | CurveSet | LineTruth) -> None:

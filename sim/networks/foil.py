@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.network import DislocationNetwork
 
 _FAR_NM = 1.0e4  # how far a line that leaves the foil is continued
+_MOST_COPIES = 10**5  # of a periodic cell in a foil
+_MOST_POINTS = 10**7  # along all lines of a network
 
 
 def clip(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
@@ -138,9 +141,18 @@ def cut_below(network: DislocationNetwork, exit_nm: Callable) -> DislocationNetw
 
 
 def tiled(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
-    """A periodic network repeated so that it fills a box of its own frame; no longer periodic."""
+    """A periodic network repeated so that it fills a box of its own frame; no longer periodic.
+
+    Raises
+    ------
+    InputError
+        When its cell is so small that this takes over 100 000 copies.
+    """
     assert network.box_nm is not None
     size = network.box_nm[1] - network.box_nm[0]
+    # wherever its copy stood in the file: a node far out would only make the search long
+    home = network.nodes_nm - size * np.floor((network.nodes_nm - network.box_nm[0]) / size)
+    network = replace(network, nodes_nm=home)
     first, second = network.ends_nm()
     jump = np.rint((second - network.nodes_nm[network.segments[:, 1]]) / size).astype(int)
     reach = [np.minimum(first, second).min(axis=0), np.maximum(first, second).max(axis=0)]
@@ -148,6 +160,12 @@ def tiled(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
         range(int(np.floor((lo - b) / s)), int(np.ceil((hi - a) / s)) + 1)
         for lo, hi, a, b, s in zip(low_nm, high_nm, *reach, size)
     ]
+    copies = math.prod(map(len, steps))
+    if copies > _MOST_COPIES:
+        raise InputError(
+            f"network: a periodic cell of {' x '.join(f'{s:.3g}' for s in size)} nm found, of which {copies:.3g} would "
+            f"be in the foil, at most {_MOST_COPIES} allowed; write it with a larger cell, or take a smaller field"
+        )
     keys, burgers = [], []
     zero = np.zeros(len(first), int)
     for shift in itertools.product(*steps):
@@ -170,6 +188,11 @@ def tiled(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
 def _line_points(network: DislocationNetwork, step_nm: float) -> tuple[np.ndarray, np.ndarray]:
     """Points (N, 3) along all segments and the length that each stands for (N,)."""
     counts = np.maximum(1, np.ceil(network.lengths_nm / step_nm).astype(int))
+    if counts.sum() > _MOST_POINTS:
+        raise InputError(
+            f"network: {network.lengths_nm.sum():.3g} nm of line found, at most {_MOST_POINTS * step_nm:.3g} nm "
+            "allowed for a foil of this size; a node may be far off, else take a larger field or a thicker foil"
+        )
     segment = np.repeat(np.arange(len(counts)), counts)
     rank = np.arange(len(segment)) - np.repeat(np.cumsum(counts) - counts, counts)
     first, _ = network.ends_nm()
@@ -214,7 +237,7 @@ def cut_foil(network: DislocationNetwork, rotation, size_nm, side_nm: float, cen
     Raises
     ------
     InputError
-        When the foil holds no line.
+        When the foil holds no line, or the network's cell or length is beyond measure.
     """
     if not len(network.segments):
         raise InputError("network: no segments found, at least one allowed")
