@@ -92,8 +92,8 @@ class Acquisition:
             set_(self, "electrons_per_pixel", dose)
         if self.tilts_rad is not None:
             set_(self, "tilts_rad", as_array("tilts_rad", self.tilts_rad, (len(self.views),)))
-            if np.abs(self.tilts_rad).max(initial=0) > 1:
-                raise InputError(f"tilts_rad: {np.abs(self.tilts_rad).max():g} found, at most 1 rad allowed")
+            if np.abs(self.tilts_rad).max(initial=0) >= np.pi / 2:
+                raise InputError(f"tilts_rad: {np.abs(self.tilts_rad).max():g} found, less than pi/2 allowed")
         if self.regions is not None and len(self.regions) != len(self.views):
             raise InputError(f"regions: {len(self.regions)} found, one a view, {len(self.views)}, allowed")
         for name in ("zone_axis", "g"):
@@ -113,8 +113,10 @@ class Acquisition:
             raise InputError(f"focus_nm: {self.focus_nm:g} found, at most {_MOST['thickness_nm']:g} from 0 allowed")
         if self.kind not in get_args(SpecimenKind):
             raise InputError(f"kind: {self.kind!r} found, allowed are {', '.join(get_args(SpecimenKind))}")
-        if np.abs(self.directions_rad).max(initial=0) > 1:
-            raise InputError(f"directions_rad: {np.abs(self.directions_rad).max():g} found, at most 1 rad allowed")
+        steepest = np.abs(self.directions_rad).max(initial=0)
+        if steepest >= np.pi / 2 or (steepest > 1 and self.tilts_rad is None):
+            allowed = "at most 1 rad" if self.tilts_rad is None else "less than pi/2"
+            raise InputError(f"directions_rad: {steepest:g} found, {allowed} allowed")
 
     @property
     def id(self) -> str:

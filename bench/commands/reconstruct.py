@@ -29,11 +29,14 @@ def reconstruct(
     from veristem.datasets.formats.vtp import write_vtp
     from veristem.datasets.reconstruction import PointSet
     from veristem.recon.methods import DEFAULT, load_method, run_method
+    from veristem.recon.rectify import registration_warning
 
     loaded = read_acquisition(acquisition)
     check_suffix(out, ".csv" if loaded.kind == "particles" else ".vtp")
     method = DEFAULT[loaded.kind] if method is None else method
     load_method(method)
+    if warning := registration_warning(loaded):
+        typer.echo(warning, err=True)
     try:
         found = run_method(method, loaded)
     except InputError:

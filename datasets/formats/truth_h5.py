@@ -127,8 +127,8 @@ def _images(reader: hdf5.Reader) -> dict:
     if not isinstance(recipe, dict):
         raise reader.error(f"recipe_json: a {type(recipe).__name__} found, an object allowed")
     directions = as_array("directions_rad", reader.array("directions_rad"), (len(expected), 2))
-    if np.abs(directions).max(initial=0) > 1:
-        raise reader.error(f"directions_rad: {np.abs(directions).max():g} found, at most 1 rad allowed")
+    if np.abs(directions).max(initial=0) >= np.pi / 2:
+        raise reader.error(f"directions_rad: {np.abs(directions).max():g} found, less than pi/2 allowed")
     return {
         "expected": expected,
         "labels": as_array("labels", reader.array("labels"), expected.shape, np.uint8),
