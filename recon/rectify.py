@@ -76,7 +76,7 @@ def _correlated(left: np.ndarray, right: np.ndarray, across: np.ndarray) -> floa
     """The same of the four quarters, by phase correlation; NaN unless three of them agree."""
     import cv2
 
-    if min(left.shape) < 32:
+    if min(left.shape) < 32 or not (left.std() and right.std()):
         return np.nan
     moves = []
     for rows in np.array_split(np.arange(left.shape[0]), 2):

@@ -96,12 +96,12 @@ def test_tilts_stand_where_etspy_looks(tmp_path):
 @pytest.mark.parametrize("suffix", [".mrc", ".hspy"])
 def test_etspy_opens_the_series(tmp_path, suffix):
     """With its angles; it ignores the .rawtlt beside a .mrc that HyperSpy reads."""
-    etspy = pytest.importorskip("etspy", reason="ETSpy is not installed")
+    etspy_io = pytest.importorskip("etspy.io", reason="ETSpy is not installed")
     from veristem.datasets.formats.hspy import write_hspy
 
     made = series([-61.25, 0, 2.5])
     (write_tilt_series if suffix == ".mrc" else write_hspy)(tmp_path / f"a{suffix}", made)
-    stack = etspy.io.load(tmp_path / f"a{suffix}")
+    stack = etspy_io.load(tmp_path / f"a{suffix}")
     np.testing.assert_allclose(np.ravel(stack.tilts.data), [-61.25, 0, 2.5], atol=0.006)
     np.testing.assert_array_equal(stack.data, made.views)
 
@@ -137,10 +137,7 @@ def test_a_tilt_series_comes_in_as_it_went_out(cli, tmp_path, axis_deg):
     [
         ("s.rawtlt", "-60\n0.5\n60\n"),
         ("s.tlt", " -60.0 \n 0.5\n 60\n"),
-        (
-            "s.mrc.mdoc",
-            "PixelSpacing = 15\n" + "".join(f"[ZValue = {k}]\nTiltAngle = {t}\n" for k, t in enumerate((-60, 0.5, 60))),
-        ),
+        ("s.mrc.mdoc", "PixelSpacing = 15\n[ZValue = 0]\nTiltAngle = -60\nDose = 1\nTiltAngle = 0.5\nTiltAngle = 60\n"),
         ("s.mdoc", "[ZValue = 0]\nTiltAngle=-60\n[ZValue = 1]\nTiltAngle = 0.5\n[ZValue = 2]\nTiltAngle = 6.0e1\n"),
     ],
 )

@@ -11,6 +11,7 @@ from skimage.io import imsave
 
 from veristem.datasets import Acquisition
 from veristem.datasets.formats.acquisition_h5 import read_acquisition
+from veristem.recon import rectify
 from veristem.recon.rectify import registration_warning, vertical_residual_px
 
 
@@ -33,12 +34,21 @@ def test_the_residual_is_what_lies_across_the_epipolar_direction(azimuth_deg):
     assert count > 30
 
 
-def test_images_without_features_are_compared_by_their_quarters():
-    """A smooth gradient and noise tell nothing; broad structure does, without a single feature."""
+def test_images_that_tell_nothing_bring_no_warning():
+    """Noise, nothing at all, and what is too small to have features."""
     rng = np.random.default_rng(1)
     assert np.isnan(vertical_residual_px(*rng.poisson(9.0, (2, 96, 96)).astype(float))[0])
     assert np.isnan(vertical_residual_px(np.zeros((9, 9)), np.zeros((9, 9)))[0])
     assert np.isnan(vertical_residual_px(np.zeros((96, 96)), np.zeros((96, 96)))[0])
+
+
+def test_without_features_quarters_of_the_images_are_compared(monkeypatch):
+    """Three of four must agree."""
+    monkeypatch.setattr(rectify, "_matched", lambda *_: np.zeros((0, 2)))
+    left = texture()
+    median, count = vertical_residual_px(left, shift(left, (6, 2), mode="wrap"))
+    assert count == 0
+    assert median == pytest.approx(6.0, abs=0.5)
 
 
 def test_convert_and_reconstruct_warn_of_a_pair_that_is_not_registered(cli, tmp_path):

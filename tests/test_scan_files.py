@@ -287,6 +287,13 @@ def test_a_scan_in_an_hdf5_file_that_is_not_there(tmp_path):
         layout = h5py.VirtualLayout((2, 2, 4, 4), "u2")
         layout[:] = h5py.VirtualSource(".", "a", (2, 2, 4, 4))
         file.create_virtual_dataset("a", layout)
-    for name, message in (("a", "chunks missing"), ("b", "chunks missing"), ("c", "virtual dataset")):
+    with h5py.File(tmp_path / "d.h5", "w") as file:
+        file.create_dataset("a", shape=(2, 2, 32, 32), dtype="u2", chunks=(1, 1, 32, 32))[0, 0] = 1
+    for name, message in (
+        ("a", "than the file can hold"),
+        ("b", "than the file"),
+        ("c", "virtual"),
+        ("d", "3 of their chunks missing"),
+    ):
         with pytest.raises(InputError, match=message):
             read_scan(tmp_path / f"{name}.h5")

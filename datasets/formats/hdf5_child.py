@@ -62,10 +62,12 @@ def contents(path: str, data: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
                 told["groups"].append(name)
             if isinstance(item, h5py.Dataset):
                 told["datasets"][name] = _dataset(name, item)
+                if item.shape is not None and item.nbytes > max(_DEFLATE * size, 0 if data else _SMALL):
+                    raise Refused(f"{name}: shape {item.shape} found, more than the file can hold; it is damaged")
                 if item.dtype.kind in "fiub" and item.shape is not None and data:
                     chunk = math.prod(item.chunks or ()) * item.dtype.itemsize
                     promised += math.prod(item.shape) * max(8, item.dtype.itemsize)  # most are kept as float64
-                    if item.nbytes > _DEFLATE * size or max(promised, chunk) > most:
+                    if max(promised, chunk) > most:
                         raise Refused(f"{name}: shape {item.shape} found, more than the file can hold; it is damaged")
                     told["datasets"][name]["array"] = len(arrays)
                     arrays.append(np.asarray(item[()]))

@@ -47,7 +47,7 @@ def write_hspy(path: str | Path, acquisition: Acquisition) -> None:
         "attributes": {"_lazy": False, "ragged": False},
         "learning_results": {},
         "models": {},
-        "package_info": {"package": "veristem", "package_version": ""},
+        "package_info": {"package": "", "package_version": ""},
         "tmp_parameters": {},
     }
     with atomic_path(path) as temporary:

@@ -112,7 +112,7 @@ def _image(path: Path, say: Callable[[str], Any]) -> tuple[np.ndarray, float | N
             f"{path}: {colours} colours found: their mean is taken" if colours > 1 else f"{path}: transparency left out"
         )
     shape = image.shape
-    image = image.reshape([n for n in shape if n > 1]) if image.ndim > 2 else image
+    image = image.reshape([n for n in shape if n != 1]) if image.ndim > 2 else image
     if image.ndim != 2 or image.dtype.kind not in "fiub" or min(image.shape) < 1:
         raise InputError(f"{path}: array of shape {shape} and type {image.dtype} found, one grey image allowed")
     if image.size > _MOST:
@@ -136,8 +136,11 @@ def _tiff(path: Path) -> tuple[np.ndarray, float | None]:
         if series.dtype is None or math.prod(series.shape) * series.dtype.itemsize > 1100 * path.stat().st_size:
             raise InputError(f"{path}: {series.shape} pixels found, more than the file can hold; it is damaged")
         image, axes = series.asarray(), series.axes
+        size = _imagej_nm(path, file)
     if "S" in axes:
         image = np.moveaxis(image, axes.index("S"), -1)
+    if size is not None:
+        return image, size
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -147,6 +150,17 @@ def _tiff(path: Path) -> tuple[np.ndarray, float | None]:
     except Exception:  # tags that this reader does not know
         size = None
     return image, size
+
+
+def _imagej_nm(path: Path, file) -> float | None:
+    """Side of a pixel as ImageJ writes it: pixels a unit in the tags of the resolution, the unit in the description."""
+    unit = (file.imagej_metadata or {}).get("unit")
+    axes = []
+    for name in ("YResolution", "XResolution"):
+        tag = file.pages[0].tags.get(name)
+        if unit is not None and tag is not None and tag.value[0]:
+            axes.append({"scale": tag.value[1] / tag.value[0], "units": str(unit).replace("\\u00B5", "µ")})
+    return pixel_nm_of(path, axes, False)
 
 
 def _plain(path: Path) -> np.ndarray:
@@ -217,8 +231,12 @@ def read_tilt_series(
         )
     angles, axis = np.radians(tilts), float(np.radians(tilt_axis_deg))
     directions = np.array([Tilt(float(angle), axis).into_specimen(np.zeros(2)) for angle in angles])
+    try:
+        views = np.asarray(data)
+    except Exception as error:  # of whatever library holds the data
+        raise InputError(f"{path}: images cannot be read ({' '.join(str(error).split())[:100]})") from None
     return Acquisition(
-        np.asarray(data),
+        views,
         directions,
         pixel_nm=_agreed([path], [size], pixel_nm, say),
         focus_nm=0.0,

@@ -16,7 +16,19 @@ from veristem.datasets.formats.regular import regular_file
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # of length, in nm
-_NM = {"nm": 1.0, "um": 1e3, "µm": 1e3, "μm": 1e3, "mm": 1e6, "pm": 1e-3, "a": 0.1, "å": 0.1, "angstrom": 0.1, "m": 1e9}
+_NM = {
+    "nm": 1.0,
+    "um": 1e3,
+    "micron": 1e3,
+    "µm": 1e3,
+    "μm": 1e3,
+    "mm": 1e6,
+    "pm": 1e-3,
+    "a": 0.1,
+    "å": 0.1,
+    "angstrom": 0.1,
+    "m": 1e9,
+}
 _LARGEST_NM = 1e4  # a pixel that is larger is that of a printer
 _NEVER = ("MRCZ",)  # which unpickles
 
