@@ -20,7 +20,7 @@ def as_array(name: str, value, shape: tuple[int | None, ...], dtype: DTypeLike =
         array = np.asarray(value)
     except ValueError:
         raise InputError(f"{name}: parts of unequal shape found, one shape allowed") from None
-    if array.size == 0 and array.ndim != len(shape):
+    if array.size == 0 and array.ndim != len(shape) and not all(shape):
         array = array.reshape([0 if n is None else n for n in shape])
     if array.ndim != len(shape) or any(n is not None and n != m for n, m in zip(shape, array.shape, strict=True)):
         wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"

@@ -126,8 +126,9 @@ def _received(stream, one: dict[str, Any]) -> np.ndarray:
 def _ended(process: subprocess.Popen, of: int) -> None:
     """Let a child end, and wait for it."""
     if os.getpid() == of:
-        with suppress(OSError, ValueError):
-            process.communicate(timeout=5)
+        with suppress(OSError, ValueError, subprocess.TimeoutExpired):
+            process.communicate(timeout=1)
+        process.kill()
 
 
 _child = _Child()

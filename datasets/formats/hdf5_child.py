@@ -52,7 +52,7 @@ def contents(path: str, data: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
         for name, link in links:
             if not isinstance(link, h5py.HardLink):
                 kind = "an external" if isinstance(link, h5py.ExternalLink) else "a soft"
-                if data or kind == "an external":
+                if data or kind == "an external" or _in_a_circle(file, name):
                     raise Refused(f"{name}: {kind} link found, the data themselves allowed; copy them into this file")
                 continue
             item = file[name]
@@ -74,6 +74,16 @@ def contents(path: str, data: bool) -> tuple[dict[str, Any], list[np.ndarray]]:
         for key in file.attrs:
             told["attributes"][key] = _attribute(file.attrs, key)
     return told, arrays
+
+
+def _in_a_circle(file: h5py.File, name: str) -> bool:
+    """Whether a link leads to a group that it lies in: readers follow it until the stack ends."""
+    try:
+        target = file[name]
+    except (KeyError, OSError, RuntimeError):  # it leads nowhere
+        return False
+    parts = name.split("/")[:-1]
+    return any(file["/".join(parts[:k]) or "/"] == target for k in range(len(parts) + 1))
 
 
 def _size(path: str) -> int:

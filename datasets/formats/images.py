@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.mrc import read_stack
 from veristem.datasets.formats.regular import regular_file
-from veristem.datasets.formats.rosetta import pixel_nm_of, read_signals
+from veristem.datasets.formats.rosetta import loaded, pixel_nm_of, quiet, read_signals
 from veristem.datasets.geometry import Tilt
 
 _TIFF = (".tif", ".tiff")
@@ -92,9 +91,11 @@ def _image(path: Path, say: Callable[[str], Any]) -> tuple[np.ndarray, float | N
     size = None
     try:
         if suffix in _TIFF:
-            image, size = _tiff(path)
+            with quiet():
+                image, size = _tiff(path)
         elif suffix in _PLAIN:
-            image = _plain(path)
+            with quiet():
+                image = _plain(path)
         elif suffix == ".mrc":
             image, size, _ = read_stack(path)
         else:
@@ -142,9 +143,7 @@ def _tiff(path: Path) -> tuple[np.ndarray, float | None]:
     if size is not None:
         return image, size
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            size = pixel_nm_of(path, file_reader(str(path), lazy=True)[0]["axes"], False)
+        size = pixel_nm_of(path, file_reader(str(path), lazy=True)[0]["axes"], False)
     except InputError:
         raise
     except Exception:  # tags that this reader does not know
@@ -184,7 +183,7 @@ def _scientific(path: Path) -> tuple[np.ndarray, float | None]:
         raise InputError(f"{path}: {len(signals)} signals found, one image allowed; save the image alone")
     (signal,) = signals
     _check_size(path, signal["data"].shape)
-    return np.asarray(signal["data"]), pixel_nm_of(path, signal["axes"], False)
+    return loaded(signal["data"]), pixel_nm_of(path, signal["axes"], False)
 
 
 def read_tilt_series(
@@ -232,7 +231,7 @@ def read_tilt_series(
     angles, axis = np.radians(tilts), float(np.radians(tilt_axis_deg))
     directions = np.array([Tilt(float(angle), axis).into_specimen(np.zeros(2)) for angle in angles])
     try:
-        views = np.asarray(data)
+        views = loaded(data)
     except Exception as error:  # of whatever library holds the data
         raise InputError(f"{path}: images cannot be read ({' '.join(str(error).split())[:100]})") from None
     return Acquisition(
@@ -252,8 +251,11 @@ def _tilts_of(signal: dict[str, Any]) -> np.ndarray | None:
         found = found.get(name, found.get(f"_sig_{name}")) if isinstance(found, dict) else None
     if isinstance(found, dict):
         found = found.get("data")
+    shape = getattr(found, "shape", None)
+    if math.prod(np.shape(found) if shape is None else shape) != len(signal["data"]):
+        return None
     try:
-        tilts = np.asarray(found, float).ravel()
-    except (TypeError, ValueError):
+        tilts = loaded(found).astype(float).ravel()
+    except Exception:  # what is no numbers, or cannot be read
         return None
     return tilts if tilts.size and np.isfinite(tilts).all() and np.abs(tilts).max() < 90 else None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,19 @@ _NM = {
 }
 _LARGEST_NM = 1e4  # a pixel that is larger is that of a printer
 _NEVER = ("MRCZ",)  # which unpickles
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without what readers say beside their errors."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def is_hdf5(path: Path) -> bool:
@@ -73,9 +88,7 @@ def read_signals(path: Path, what: str, **options) -> list[dict[str, Any]]:
     reason = missing = ""
     for plugin in plugins:
         try:
-            logging.disable(logging.ERROR)  # what readers say beside their errors
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with quiet():
                 signals = import_module(plugin["api"]).file_reader(str(path), lazy=True, **options)
             if signals:
                 return signals
@@ -83,10 +96,13 @@ def read_signals(path: Path, what: str, **options) -> list[dict[str, Any]]:
             missing = missing or str(error)
         except Exception as error:  # every reader has its own
             reason = reason or str(error) or type(error).__name__
-        finally:
-            logging.disable(logging.NOTSET)
     reason = reason or missing or "it is empty"
     raise InputError(f"{path}: nothing readable found ({' '.join(reason.split())[:100]}); {what}")
+
+
+def loaded(data: Any) -> np.ndarray:
+    """An array in memory; without threads, which leave a caller waiting for ever when the memory is out."""
+    return np.asarray(data.compute(scheduler="synchronous") if hasattr(data, "compute") else data)
 
 
 def pixel_nm_of(path: Path, axes: Any, navigate: bool) -> float | None:
