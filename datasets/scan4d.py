@@ -85,7 +85,7 @@ class Scan4D:
         try:
             part = self.data[rows, columns]
             part = np.asarray(part.compute(scheduler="synchronous") if hasattr(part, "compute") else part)
-        except (OSError, RuntimeError, ValueError) as error:  # of whatever library holds the data
+        except Exception as error:  # of whatever library holds the data
             raise InputError(
                 f"{self.path}: scan row {rows.start} cannot be read ({' '.join(str(error).split())[:100]}); copy the "
                 "file again"
