@@ -37,10 +37,10 @@ def vertical_residual_px(left: np.ndarray, right: np.ndarray, epipolar=(1.0, 0.0
     step = max(1, -(-max(left.shape) // _LARGEST_PX))
     pictures = [_picture(image, step) for image in (left, right)]
     across = np.array([-epipolar[1], epipolar[0]])
-    moves = _matched(*pictures)
+    moves = _matched(pictures[0], pictures[1])
     if len(moves) >= _FEWEST:
         return float(np.median(moves @ across)) * step, len(moves)
-    return _correlated(*pictures, across) * step, 0
+    return _correlated(pictures[0], pictures[1], across) * step, 0
 
 
 def _picture(image: np.ndarray, step: int) -> np.ndarray:
@@ -58,7 +58,7 @@ def _matched(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """(N, 2) how far each feature moved, x and y."""
     import cv2
 
-    sift, matcher = cv2.SIFT_create(contrastThreshold=0.01), cv2.BFMatcher()
+    sift, matcher = cv2.SIFT.create(contrastThreshold=0.01), cv2.BFMatcher()
     (points, first), (others, second) = (sift.detectAndCompute(image, None) for image in (left, right))
     if first is None or second is None or min(len(first), len(second)) < 2:
         return np.zeros((0, 2))
@@ -85,7 +85,7 @@ def _correlated(left: np.ndarray, right: np.ndarray, across: np.ndarray) -> floa
                 cv2.GaussianBlur(image[np.ix_(rows, columns)].astype(float), (0, 0), 1.5) for image in (left, right)
             ]
             window = cv2.createHanningWindow(parts[0].shape[::-1], cv2.CV_64F)
-            moves.append(float(np.dot(cv2.phaseCorrelate(*parts, window)[0], across)))
+            moves.append(float(np.dot(cv2.phaseCorrelate(parts[0], parts[1], window)[0], across)))
     moves.sort()
     agree = min((moves[k + 2] - moves[k], moves[k + 1]) for k in (0, 1))
     return agree[1] if agree[0] < REGISTERED_PX else np.nan

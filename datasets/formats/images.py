@@ -246,7 +246,7 @@ def read_tilt_series(
 
 def _tilts_of(signal: dict[str, Any]) -> np.ndarray | None:
     """What ETSpy keeps as ``Tomography.tilts`` [deg], as a list or a signal of its own."""
-    found = signal.get("metadata", {})
+    found: Any = signal.get("metadata", {})
     for name in ("Tomography", "tilts"):
         found = found.get(name, found.get(f"_sig_{name}")) if isinstance(found, dict) else None
     if isinstance(found, dict):
