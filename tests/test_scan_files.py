@@ -297,3 +297,12 @@ def test_a_scan_in_an_hdf5_file_that_is_not_there(tmp_path):
     ):
         with pytest.raises(InputError, match=message):
             read_scan(tmp_path / f"{name}.h5")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="FIFOs of POSIX")
+@pytest.mark.parametrize("suffix", [".mib", ".zspy", ".h5", ".mrc", ".blo"])
+def test_a_scan_is_a_regular_file(tmp_path, suffix):
+    """A FIFO waits for ever."""
+    os.mkfifo(tmp_path / f"scan{suffix}")
+    with pytest.raises(InputError, match="a FIFO found, a regular file allowed"):
+        read_scan(tmp_path / f"scan{suffix}")

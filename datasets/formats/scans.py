@@ -12,6 +12,7 @@ from veristem.datasets.formats.frames import in_rows, without_ones
 from veristem.datasets.formats.hdf5 import read_contents
 from veristem.datasets.formats.merlin import guessed_shape, merlin_frames
 from veristem.datasets.formats.mrc import read_stack
+from veristem.datasets.formats.regular import regular_file
 from veristem.datasets.formats.rosetta import pixel_nm_of, positive, read_signals
 from veristem.datasets.formats.zspy import open_data
 from veristem.datasets.scan4d import Scan4D
@@ -56,6 +57,8 @@ def read_scan(
     suffix = path.suffix.lower()
     if not path.exists():
         raise InputError(f"{path}: no such file; give a 4D scan")
+    if not (suffix == ".zspy" and path.is_dir()):
+        regular_file(path)
     if scan_shape is not None and min(scan_shape) < 1:
         raise InputError(f"--scan-shape: {scan_shape[0]} {scan_shape[1]} found, at least 1 1 allowed")
     if scan_shape is None and (skip_first or skip_last or skip_per_row):
