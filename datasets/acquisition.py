@@ -13,6 +13,9 @@ from veristem.datasets.geometry import Region, Tilt, project
 from veristem.datasets.shapes import as_array
 from veristem.datasets.specimens import SpecimenKind
 
+# beyond which a number is in another unit, or none at all
+_MOST = {"pixel_nm": 1e6, "thickness_nm": 1e6, "energy_keV": 1e5, "convergence_rad": 1.0}
+
 
 @dataclass(frozen=True, eq=False)
 class Acquisition:
@@ -55,7 +58,7 @@ class Acquisition:
     Raises
     ------
     InputError
-        On a wrong shape, NaN in a view, or a pixel size that is not positive.
+        On a wrong shape, no pixel, NaN in a view, or a size, dose or angle that cannot be.
     """
 
     views: np.ndarray
@@ -79,14 +82,18 @@ class Acquisition:
     def __post_init__(self):
         set_ = object.__setattr__
         set_(self, "views", as_array("views", self.views, (None, None, None), dtype=np.float32))
+        if not self.views.size:
+            raise InputError(f"views: shape {self.views.shape} found, one view of one pixel or more allowed")
         set_(self, "directions_rad", as_array("directions_rad", self.directions_rad, (len(self.views), 2)))
         if self.electrons_per_pixel is not None:
             dose = as_array("electrons_per_pixel", self.electrons_per_pixel, (len(self.views),))
+            if not (dose > 0).all():
+                raise InputError(f"electrons_per_pixel: {dose.min():g} found, positive numbers allowed")
             set_(self, "electrons_per_pixel", dose)
         if self.tilts_rad is not None:
             set_(self, "tilts_rad", as_array("tilts_rad", self.tilts_rad, (len(self.views),)))
-            if np.abs(self.tilts_rad).max(initial=0) > 1:
-                raise InputError(f"tilts_rad: {np.abs(self.tilts_rad).max():g} found, at most 1 rad allowed")
+            if np.abs(self.tilts_rad).max(initial=0) >= np.pi / 2:
+                raise InputError(f"tilts_rad: {np.abs(self.tilts_rad).max():g} found, less than pi/2 allowed")
         if self.regions is not None and len(self.regions) != len(self.views):
             raise InputError(f"regions: {len(self.regions)} found, one a view, {len(self.views)}, allowed")
         for name in ("zone_axis", "g"):
@@ -94,14 +101,22 @@ class Acquisition:
                 set_(self, name, as_array(name, getattr(self, name), (3,)))
                 if not getattr(self, name).any():
                     raise InputError(f"{name}: 0 0 0 found, three numbers that are not all 0 allowed")
-        for name in ("pixel_nm", "thickness_nm", "energy_keV", "convergence_rad"):
+        for name, most in _MOST.items():
             value = getattr(self, name)
-            if value is not None and not (np.isfinite(value) and value > 0):
+            if value is None:
+                continue
+            if not (np.isfinite(value) and value > 0):
                 raise InputError(f"{name}: {value} found, a positive number allowed")
+            if value > most:
+                raise InputError(f"{name}: {value:g} found, at most {most:g} allowed; the name says the unit")
+        if not abs(self.focus_nm) <= _MOST["thickness_nm"]:
+            raise InputError(f"focus_nm: {self.focus_nm:g} found, at most {_MOST['thickness_nm']:g} from 0 allowed")
         if self.kind not in get_args(SpecimenKind):
             raise InputError(f"kind: {self.kind!r} found, allowed are {', '.join(get_args(SpecimenKind))}")
-        if np.abs(self.directions_rad).max(initial=0) > 1:
-            raise InputError(f"directions_rad: {np.abs(self.directions_rad).max():g} found, at most 1 rad allowed")
+        steepest = np.abs(self.directions_rad).max(initial=0)
+        if steepest >= np.pi / 2 or (steepest > 1 and self.tilts_rad is None):
+            allowed = "at most 1 rad" if self.tilts_rad is None else "less than pi/2"
+            raise InputError(f"directions_rad: {steepest:g} found, {allowed} allowed")
 
     @property
     def id(self) -> str:

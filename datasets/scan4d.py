@@ -11,6 +11,7 @@ import numpy as np
 from veristem.datasets.errors import InputError
 
 _BLOCK_BYTES = 32e6
+_FRAME_BYTES = 2**30
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,8 @@ class Scan4D:
         Beam energy [keV] and convergence semi-angle [rad].
     nominal : dict
         What else the file says of specimen and beam, under the names of recipe keys.
+    notes : tuple of str
+        What should be said of how the file was read.
 
     Raises
     ------
@@ -42,6 +45,7 @@ class Scan4D:
     energy_keV: float | None = None
     convergence_rad: float | None = None
     nominal: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self):
         shape = tuple(self.data.shape)
@@ -52,6 +56,8 @@ class Scan4D:
             )
         if np.dtype(self.data.dtype).kind not in "uif":
             raise InputError(f"{self.path}: values of type {self.data.dtype} found, numbers allowed")
+        if self.frame_bytes > _FRAME_BYTES:
+            raise InputError(f"{self.path}: patterns of {shape[2]} x {shape[3]} found, at most 1 GiB each allowed")
 
     @property
     def scan_shape(self) -> tuple[int, int]:
@@ -74,16 +80,23 @@ class Scan4D:
         Raises
         ------
         InputError
-            Where the file cannot be read.
+            Where the file cannot be read, or a value is not finite.
         """
         try:
             part = self.data[rows, columns]
             part = np.asarray(part.compute(scheduler="synchronous") if hasattr(part, "compute") else part)
-        except (OSError, RuntimeError, ValueError) as error:  # of whatever library holds the data
+        except Exception as error:  # of whatever library holds the data
             raise InputError(
                 f"{self.path}: scan row {rows.start} cannot be read ({' '.join(str(error).split())[:100]}); copy the "
                 "file again"
             ) from None
+        if part.dtype.kind == "f" and not np.isfinite(part).all():
+            row, column, y, x = np.argwhere(~np.isfinite(part))[0]
+            raise InputError(
+                f"{self.path}: {part[row, column, y, x]} found in the pattern of scan row {rows.start + row}, column "
+                f"{columns.start + column}, at pixel X Y = {x} {y}; finite counts allowed: put the mean of its "
+                "neighbours there"
+            )
         return np.ascontiguousarray(part, part.dtype.newbyteorder("="))
 
     def parts(self) -> list[tuple[slice, slice]]:

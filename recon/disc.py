@@ -15,6 +15,8 @@ _ALONG_RIM = 4.0  # azimuths over which lines across the rim are averaged
 _SHARP = 0.02  # largest uncertainty of a rim over its radius
 _SMOOTH = 2.0  # pixels, so that no direction is favoured by the raster
 _CLEAR = 0.4  # of the gradients that must agree on a direction
+_ODD = 3.0  # times brighter or darker than its neighbours, a pixel is broken
+_BRIGHTEST = 0.002  # share of the pixels that any disc exceeds
 
 
 class Disc(NamedTuple):
@@ -38,13 +40,36 @@ class Lines(NamedTuple):
     sigma_rad: float
 
 
+def broken_pixels(pattern: np.ndarray) -> np.ndarray:
+    """(rows, columns) bool: hot pixels as bright as the disc and dead ones within it, alone or two side by side.
+
+    A hot pixel is three times as bright as all but one of its neighbours, which no pixel of a disc is; a dead one three
+    times as dark.
+    """
+    from scipy.ndimage import rank_filter
+
+    image = np.asarray(pattern, float)
+    around = np.ones((3, 3), bool)
+    around[1, 1] = False
+    high, low = (rank_filter(image, rank, footprint=around, mode="mirror") for rank in (-2, 1))
+    bright = 0.5 * np.sort(image, axis=None)[-max(4, int(_BRIGHTEST * image.size)) :][0]
+    return ((image > _ODD * high) & (image > bright)) | ((_ODD * image < low) & (low > bright))
+
+
+def mended(pattern: np.ndarray, broken: np.ndarray) -> np.ndarray:
+    """The pattern with the median of the neighbourhood in place of broken pixels."""
+    from scipy.ndimage import median_filter
+
+    return np.where(broken, median_filter(np.asarray(pattern, float), 3, mode="mirror"), pattern)
+
+
 def find_disc(pattern: np.ndarray, where: str = "pattern") -> Disc:
     """The rim of the disc in a mean pattern: where the level along each radius falls to half, and a circle through it.
 
     Parameters
     ----------
     pattern : (rows, columns) float
-        Best of the vacuum. The disc may be cut by the edge of the detector.
+        Best of the vacuum. The disc may be cut by the edge of the detector; broken pixels do not matter.
     where : str
         For messages.
 
@@ -58,6 +83,8 @@ def find_disc(pattern: np.ndarray, where: str = "pattern") -> Disc:
     from skimage.measure import label as connected
 
     image = np.asarray(pattern, float)
+    if np.isfinite(image).all() and min(image.shape) > 2:
+        image = mended(image, broken_pixels(image))
     smooth = gaussian_filter(image, 1.0)
     found = []
     if np.isfinite(smooth).all() and len(np.unique(smooth)) > 16:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from threading import Lock
 
 import numba
 import numpy as np
 
 from veristem.datasets.scan4d import Scan4D
+
+_FULL = {2**bits - 1 for bits in (6, 8, 10, 12, 14, 16, 24, 32)}  # what counters end at
 
 
 def virtual_images(
@@ -16,6 +19,7 @@ def virtual_images(
     shifts_px: np.ndarray | None = None,
     progress: Callable[[Iterable, int], Iterable] = lambda rows, _: rows,
     threads: int = 2,
+    broken: np.ndarray | None = None,
 ) -> np.ndarray:
     """Image (V, Y, X) of each mask, float64: the exact sum of its pixels, of counts up to 2^53.
 
@@ -34,6 +38,8 @@ def virtual_images(
         Wraps the loop over (rows, number of rows).
     threads : int
         That read and sum.
+    broken : (rows, columns) bool, optional
+        Pixels of the detector that no mask counts.
 
     Raises
     ------
@@ -42,7 +48,8 @@ def virtual_images(
     """
     images = np.zeros((len(masks), *scan.scan_shape))
     moves = np.zeros((1, 2), int) if shifts_px is None else np.unique(shifts_px.reshape(-1, 2), axis=0)
-    runs = {tuple(move): _runs(moved(masks, move)) for move in moves.tolist()}
+    good = True if broken is None else ~broken
+    runs = {tuple(move): _runs(moved(masks, move) & good) for move in moves.tolist()}
 
     def work(patterns: np.ndarray, row: int, columns: slice) -> None:
         frames = patterns.reshape(len(patterns), -1)
@@ -61,11 +68,40 @@ def virtual_images(
     return images
 
 
-def mean_pattern(scan: Scan4D, every: int = 1, shifts_px: np.ndarray | None = None) -> np.ndarray:
-    """Mean (rows, columns) of the patterns of every n-th scan row, each moved back by its shift."""
+class Peaks:
+    """The largest count that was seen, and where: counters are full at one value, which is then seen often."""
+
+    def __init__(self):
+        self.top = -1
+        self.times: np.ndarray | int = 0
+        self.patterns = 0
+        self.lock = Lock()
+
+    def add(self, patterns: np.ndarray) -> None:
+        """See some patterns (F, rows, columns); from any thread."""
+        top = int(patterns.max())
+        times = (patterns == top).sum(axis=0)
+        with self.lock:
+            self.patterns += len(patterns)
+            self.times = times + (self.times if top == self.top else 0) if top >= self.top else self.times
+            self.top = max(top, self.top)
+
+    def saturated(self, pixels: np.ndarray) -> float:
+        """Share of some pixels (rows, columns) of all patterns that stand at a value at which counters are full."""
+        if self.top not in _FULL or not pixels.any():
+            return 0.0
+        return float(np.asarray(self.times)[pixels].sum() / (pixels.sum() * self.patterns))
+
+
+def mean_pattern(
+    scan: Scan4D, every: int = 1, shifts_px: np.ndarray | None = None, peaks: Peaks | None = None
+) -> np.ndarray:
+    """Mean (rows, columns) of the patterns of every n-th scan row, each moved back by its shift; peaks see them all."""
     sums: dict[int, np.ndarray] = {}
 
     def work(patterns: np.ndarray, row: int, columns: slice) -> None:
+        if peaks is not None and patterns.dtype.kind in "ui":
+            peaks.add(patterns)
         if shifts_px is None:
             part = patterns.sum(axis=0, dtype=float)
         else:

@@ -11,11 +11,13 @@ from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import Region, pair_angle_rad, widest_pair
 from veristem.datasets.scan4d import Scan4D
-from veristem.recon.disc import Disc, Lines, find_disc, kikuchi_lines
-from veristem.recon.masks import mean_pattern, virtual_images
+from veristem.recon.disc import Disc, Lines, broken_pixels, find_disc, kikuchi_lines, mended
+from veristem.recon.masks import Peaks, mean_pattern, virtual_images
 
 _ROWS = 16  # of the scan that the mean pattern is made of, at least
 _NEAR = 1.15  # radii about the axis within which the centre of a single pattern is sought
+_SATURATED = 0.001  # share of the disc's pixels that is worth a warning
+_ALL_SATURATED = 0.99  # beyond which no image is left
 _STILL_PX = 0.5  # a pattern that moves less over the field is still
 
 
@@ -37,6 +39,10 @@ class Calibration:
         Direction of the views on the detector, along the Kikuchi line, from x towards y, and its uncertainty [rad].
     descan_px : (2, 2) float
         How far the pattern moves over the field: x, y for columns and for rows; 0 where it is still.
+    broken : (rows, columns) bool or None
+        Pixels that no view counts.
+    notes : tuple of str
+        What should be said of the patterns.
     """
 
     disc: Disc
@@ -46,6 +52,8 @@ class Calibration:
     azimuth_rad: float
     azimuth_sigma_rad: float
     descan_px: np.ndarray
+    broken: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     def directions_rad(self) -> np.ndarray:
         """(rows, columns, 2) direction of each pixel from the axis [rad]."""
@@ -104,7 +112,14 @@ def calibrate(
         if descan.any():
             bare = mean_pattern(vacuum, shifts_px=_moves(descan, vacuum.scan_shape))
     moves = _moves(descan, scan.scan_shape) if descan.any() else None
-    pattern = mean_pattern(scan, max(1, scan.scan_shape[0] // _ROWS), moves)
+    peaks = Peaks()
+    pattern = mean_pattern(scan, max(1, scan.scan_shape[0] // _ROWS), moves, peaks)
+    broken = broken_pixels(pattern) if min(scan.shape) > 2 and moves is None else np.zeros(scan.shape, bool)
+    pattern = mended(pattern, broken)
+    notes = ()
+    if broken.any():
+        places = ", ".join(f"{x} {y}" for y, x in np.argwhere(broken)[:4].tolist())
+        notes += (f"{broken.sum()} broken pixels are left out, at X Y = {places}",)
     convergence = convergence_rad or scan.convergence_rad or (None if vacuum is None else vacuum.convergence_rad)
     if center_px is not None and rad_per_px is not None and convergence is not None:
         disc = Disc(np.array(center_px, float), convergence / rad_per_px, 0.0)
@@ -112,6 +127,7 @@ def calibrate(
         disc = find_disc(pattern if bare is None else bare, scan.path if vacuum is None else vacuum.path)
         if center_px is not None:
             disc = disc._replace(center_px=np.array(center_px, float))
+    notes += _saturation(scan, peaks, disc)
     if rad_per_px is None:
         if convergence is None:
             raise InputError(f"{scan.path}: convergence semi-angle not found; give --convergence-mrad")
@@ -119,7 +135,27 @@ def calibrate(
     elif convergence is None:
         convergence = rad_per_px * disc.radius_px
     lines = Lines(azimuth_rad, 0.0) if azimuth_rad is not None else kikuchi_lines(pattern, disc, scan.path)
-    return Calibration(disc, rad_per_px, convergence, pattern, *lines, descan)
+    return Calibration(disc, rad_per_px, convergence, pattern, *lines, descan, broken, notes)
+
+
+def _saturation(scan: Scan4D, peaks: Peaks, disc: Disc) -> tuple[str, ...]:
+    """What to say of full counters in the disc.
+
+    Raises
+    ------
+    InputError
+        When all of it is full, which leaves no image.
+    """
+    share = peaks.saturated(disc.coverage(scan.shape) > 0.999)
+    if share > _ALL_SATURATED:
+        raise InputError(
+            f"{scan.path}: {100 * share:.3g} % of the disc's pixels saturated at {peaks.top} found, hardly any "
+            "allowed; record fewer electrons a pattern, or with a deeper counter"
+        )
+    if share > _SATURATED:
+        percent = f"{100 * share:.2g} % of the disc's pixels"
+        return (f"warning: {percent} are saturated at {peaks.top}: views are too dark there",)
+    return ()
 
 
 def _descan(vacuum: Scan4D, disc: Disc) -> np.ndarray:
@@ -258,7 +294,9 @@ def virtual_acquisition(
     places = np.linspace(0.5, -0.5, views) * width if views > 1 else np.zeros(1)
     centers = places[:, None] * along + offset_rad * across
     masks = view_masks(calibration, centers, radius, scan.path)
-    images = virtual_images(scan, masks, calibration.shifts_px(scan.scan_shape), progress)
+    images = virtual_images(scan, masks, calibration.shifts_px(scan.scan_shape), progress, broken=calibration.broken)
+    if calibration.broken is not None:
+        masks = masks & ~calibration.broken
     c, s = np.cos(rotation_rad), np.sin(rotation_rad)
     turn = np.array([[c, -s], [s, c]])
     coverage = calibration.disc.coverage(calibration.pattern.shape)
@@ -289,10 +327,11 @@ def report_lines(calibration: Calibration, acquisition: Acquisition) -> list[str
     disc = calibration.disc
     x, y = disc.center_px
     found = [
-        f"rim: radius {disc.radius_px:.2f} ± {disc.sigma_px:.2f} px about ({x:.2f}, {y:.2f}), "
+        *calibration.notes,
+        f"rim: radius {_measured(disc.radius_px, disc.sigma_px)} px about ({x:.2f}, {y:.2f}), "
         f"{1e3 * calibration.rad_per_px:.4g} mrad per pixel",
-        f"views along {np.degrees(calibration.azimuth_rad):.2f} ± {np.degrees(calibration.azimuth_sigma_rad):.2f} deg "
-        "on the detector",
+        f"views along {_measured(*np.degrees([calibration.azimuth_rad, calibration.azimuth_sigma_rad]))} deg on the "
+        "detector",
     ]
     if calibration.descan_px.any():
         (a, b), (c, d) = calibration.descan_px
@@ -301,5 +340,10 @@ def report_lines(calibration: Calibration, acquisition: Acquisition) -> list[str
         first, second = acquisition.directions_rad[list(widest_pair(acquisition.directions_rad))]
         angle = np.degrees(pair_angle_rad(first, second))
         sigma = angle * disc.sigma_px / disc.radius_px
-        found.append(f"mean directions of the widest pair, after clipping: {angle:.3f} ± {sigma:.3f} deg apart")
+        found.append(f"mean directions of the widest pair, after clipping: {_measured(angle, sigma, 3)} deg apart")
     return found
+
+
+def _measured(value: float, sigma: float, digits: int = 2) -> str:
+    """A value with its uncertainty, unless it was given."""
+    return f"{value:.{digits}f}" + (f" ± {sigma:.{digits}f}" if sigma else "")

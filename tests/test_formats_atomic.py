@@ -1,7 +1,10 @@
 """Files are written whole or not at all."""
 
+import os
+import re
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -54,3 +57,42 @@ def test_what_stood_there_stays(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(InputError, match="choose a folder"), atomic_path(tmp_path / "no/x.txt"):
         pass
+
+
+KILLED = """
+import os, sys
+from veristem.datasets.formats.atomic import atomic_path
+with atomic_path("x.h5") as temporary:
+    temporary.write_bytes(b"half")
+    print(temporary.name, flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_what_a_killed_process_left_is_swept_by_the_next(tmp_path):
+    """Nobody finds it by its hidden name; that of a process that still writes stays."""
+    done = subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, capture_output=True, text=True, check=False)
+    left = tmp_path / done.stdout.strip()
+    assert left.read_bytes() == b"half"
+    mine = left.with_name(re.sub(r"-\d+-", f"-{os.getppid()}-", left.name))
+    mine.write_text("still written")
+    strangers = tmp_path / ".veristem-notes"
+    strangers.write_text("not ours")
+    with atomic_path(tmp_path / "y.h5") as temporary:
+        temporary.write_text("whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([mine.name, strangers.name, "y.h5"])
+    old = time.time() - 10**6
+    os.utime(mine, (old, old))
+    with atomic_path(tmp_path / "y.h5") as temporary:
+        temporary.write_text("whole")
+    assert not mine.exists()
+
+
+def test_names_as_long_as_the_system_allows(tmp_path):
+    """The temporary name is short, so that every name of a file that can be is one of ours too."""
+    path = tmp_path / ("n" * 252 + ".h5")
+    with atomic_path(path) as temporary:
+        assert temporary.suffix == ".h5"
+        temporary.write_text("whole")
+    assert path.read_text() == "whole"

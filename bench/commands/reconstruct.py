@@ -27,12 +27,15 @@ def reconstruct(
     from veristem.datasets import Acquisition, formats
     from veristem.datasets.kinds import KINDS
     from veristem.recon.methods import load_method, run_method
+    from veristem.recon.rectify import registration_warning
 
     loaded = formats.read(acquisition, Acquisition)
     kind = KINDS[loaded.kind]
     check_suffix(out, kind.suffix)
     method = kind.method if method is None else method
     load_method(method)
+    if warning := registration_warning(loaded):
+        typer.echo(warning, err=True)
     try:
         found = run_method(method, loaded)
     except InputError:

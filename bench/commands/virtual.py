@@ -43,6 +43,12 @@ def virtual(
         Optional[tuple[int, int]],  # noqa: UP045
         typer.Option(help="ROWS COLUMNS of the scan, for frames in a row"),
     ] = None,
+    dataset: Annotated[Optional[str], typer.Option(help="name of the array in an HDF5 file with several")] = None,  # noqa: UP045
+    skip_first: Annotated[int, typer.Option(min=0, help="frames to leave out before the first row")] = 0,
+    skip_last: Annotated[int, typer.Option(min=0, help="frames to leave out after the last row")] = 0,
+    skip_per_row: Annotated[
+        int, typer.Option(min=0, help="frames to leave out after each row, while the beam flies back")
+    ] = 0,
 ) -> None:
     """Make views from a 4D scan, simulated or real.
 
@@ -59,7 +65,8 @@ def virtual(
         pair_angle_deg=pair_angle_deg, radius_mrad=radius_mrad, views=views, offset_mrad=offset_mrad,
         azimuth_deg=azimuth_deg, rotation_deg=rotation_deg, convergence_mrad=convergence_mrad,
         mrad_per_pixel=mrad_per_pixel, center_px=center_px, pixel_nm=pixel_nm, energy_keV=energy_kev,
-        thickness_nm=thickness_nm, scan_shape=scan_shape,
+        thickness_nm=thickness_nm, scan_shape=scan_shape, dataset=dataset, skip_first=skip_first,
+        skip_last=skip_last, skip_per_row=skip_per_row,
     )  # fmt: skip
     for line in lines:
         typer.echo(line, err=True)

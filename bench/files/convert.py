@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from veristem.datasets.errors import InputError
 
@@ -17,10 +19,12 @@ def convert_files(
     pair_angle_deg: float | None = None,
     pixel_nm: float | None = None,
     material: str | None = None,
+    tilt_axis_deg: float = 90.0,
+    say: Callable[[str], Any] = lambda line: None,
 ) -> str:
-    """Convert by suffix: networks, particles, an acquisition to .hspy or .mrc, two images to an acquisition.
+    """Convert by suffix: networks, particles, an acquisition to .hspy or .mrc, images to an acquisition.
 
-    Returns what should be said of it.
+    Returns what should be said of it; ``say`` gets what needs attention, one line a call.
 
     Raises
     ------
@@ -32,10 +36,21 @@ def convert_files(
     if len(sources) == 2 and wanted == ".h5":
         from veristem.datasets.formats.acquisition_h5 import write_acquisition
         from veristem.datasets.formats.images import read_pair
+        from veristem.recon.rectify import registration_warning
 
-        if pair_angle_deg is None or pixel_nm is None:
+        if pair_angle_deg is None:
             raise InputError("convert: a stereo pair needs --pair-angle-deg and --pixel-nm")
-        write_acquisition(target, read_pair(sources[0], sources[1], pixel_nm, pair_angle_deg))
+        pair = read_pair(sources[0], sources[1], pixel_nm, pair_angle_deg, say)
+        if warning := registration_warning(pair):
+            say(warning)
+        write_acquisition(target, pair)
+    elif kinds in ([".mrc"], [".hspy"]) and wanted == ".h5":
+        from veristem.datasets.formats.acquisition_h5 import write_acquisition
+        from veristem.datasets.formats.images import read_tilt_series
+
+        series = read_tilt_series(sources[0], pixel_nm, tilt_axis_deg, say)
+        write_acquisition(target, series)
+        return f"{len(series.views)} views, tilts about an axis at {tilt_axis_deg:g} deg from x towards y"
     elif kinds == [".h5"] and wanted == ".hspy":
         from veristem.datasets.formats.acquisition_h5 import read_acquisition
         from veristem.datasets.formats.hspy import write_hspy
@@ -79,6 +94,7 @@ def convert_files(
         found = " ".join(kinds)
         raise InputError(
             f"convert: {found} to {wanted} found, allowed are a network (.data .ca .vtp) to .data or .vtp, particles "
-            "(.csv .xyz) to .csv or .xyz, an acquisition .h5 to .hspy or, of a tilt series, to .mrc, two images to .h5"
+            "(.csv .xyz) to .csv or .xyz, an acquisition .h5 to .hspy or, of a tilt series, to .mrc, two images or a "
+            "tilt series (.mrc .hspy) to .h5"
         )
     return ""

@@ -12,6 +12,8 @@ from veristem.datasets.formats.acquisition_h5 import write_acquisition
 from veristem.datasets.formats.scans import read_scan
 from veristem.recon.virtual import calibrate, report_lines, virtual_acquisition
 
+_SAME = 0.01  # relative difference up to which two values say the same
+
 
 def write_views(
     scan: Path,
@@ -32,6 +34,10 @@ def write_views(
     energy_keV: float | None = None,
     thickness_nm: float | None = None,
     scan_shape: tuple[int, int] | None = None,
+    dataset: str | None = None,
+    skip_first: int = 0,
+    skip_last: int = 0,
+    skip_per_row: int = 0,
 ) -> list[str]:
     """Write the acquisition of a scan, and say what was found in its patterns.
 
@@ -58,7 +64,9 @@ def write_views(
             raise InputError(f"{name}: {value} found, a finite number allowed")
     if not out.parent.is_dir():  # told before a long scan is read
         raise InputError(f"{out}: no such folder; choose a folder that exists, can be written and has space")
-    loaded = read_scan(scan, scan_shape)
+    loaded = read_scan(
+        scan, scan_shape, dataset=dataset, skip_first=skip_first, skip_last=skip_last, skip_per_row=skip_per_row
+    )
     found = calibrate(
         loaded,
         None if vacuum is None else read_scan(vacuum),
@@ -81,7 +89,17 @@ def write_views(
         progress=progress,
     )
     write_acquisition(out, made)
-    return report_lines(found, made)
+    given = (
+        ("--pixel-nm", pixel_nm, loaded.pixel_nm),
+        ("--energy-keV", energy_keV, loaded.energy_keV),
+        ("--convergence-mrad", convergence_mrad, loaded.convergence_rad and 1e3 * loaded.convergence_rad),
+    )
+    contradicted = [
+        f"warning: {name}: {value:g} found and taken, but {scan} says {said:g}"
+        for name, value, said in given
+        if value is not None and said is not None and abs(value - said) > _SAME * said
+    ]
+    return [*loaded.notes, *contradicted, *report_lines(found, made)]
 
 
 def _radians(degrees: float | None) -> float | None:

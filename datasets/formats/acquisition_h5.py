@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from veristem.datasets.formats import hdf5
 from veristem.datasets.formats.base import Format
 from veristem.datasets.geometry import Region
 from veristem.datasets.shapes import as_array
+from veristem.datasets.specimens import SpecimenKind
 
 SCHEMA, VERSION = "veristem-acquisition", 1
 
@@ -56,26 +58,32 @@ def read_acquisition(path: str | Path) -> Acquisition:
         Naming what is missing or wrong in the file.
     """
     with hdf5.opened(path, SCHEMA, VERSION) as reader:
-        for name in ("material", "kind"):
-            text = hdf5.attribute(reader.file, name)
-            if text is not None and not isinstance(text, str):
-                raise reader.error(f"attribute {name}: {str(text)[:40]!r} found, a text allowed")
         convergence = reader.number("convergence_rad", optional=True)
-        return Acquisition(
+        found = Acquisition(
             views=reader.array("views"),
             directions_rad=reader.array("directions_rad"),
             pixel_nm=reader.number("pixel_nm"),
             focus_nm=reader.number("focus_nm"),
             electrons_per_pixel=reader.array("electrons_per_pixel", optional=True),
-            material=hdf5.attribute(reader.file, "material"),
+            material=reader.words("material"),
             tilt_off_bragg_rad=reader.number("tilt_off_bragg_rad", optional=True) or 0.0,
             regions=_regions(reader.array("regions", optional=True), convergence),
             tilts_rad=reader.array("tilts_rad", optional=True),
             tilt_axis_rad=reader.number("tilt_axis_rad", optional=True) or 0.0,
-            kind=hdf5.attribute(reader.file, "kind") or "dislocations",  # files of lines had none at first
+            kind=cast(SpecimenKind, reader.words("kind") or "dislocations"),  # files of lines had none at first
             **{name: reader.number(name, optional=True) for name in _NUMBERS},
             **{name: reader.number(name, (3,), optional=True) for name in _VECTORS},
         )
+        if (
+            len(found.views) > 1
+            and not np.ptp(found.directions_rad, axis=0).any()
+            and len(set(found.regions or ())) < 2
+        ):
+            raise reader.error(
+                f"directions_rad: {len(found.views)} times the same direction found, different ones allowed; the views "
+                "tell no depth"
+            )
+        return found
 
 
 def _row(region: Region) -> tuple[float, ...]:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
+from zlib import crc32
 
 from veristem.datasets.errors import InputError
+
+_HOST = f"{crc32(platform.node().encode()):08x}"  # folders are shared between machines, numbers of processes are not
+_OURS = re.compile(r"\.veristem-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}(\..{1,19})?")
+_ABANDONED_S = 86400.0  # nobody writes one file for so long without touching it
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary path with the same suffix in the same folder, renamed to ``path`` when the block ends well.
+
+    Its name is short, whatever that of the file. Those that killed processes left in that folder are swept away.
 
     Raises
     ------
@@ -23,9 +33,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if not path.name:
         raise InputError(f"{path}: no name of a file found; a file in a folder that exists allowed")
-    temporary = path.with_name(f".{path.stem}.{uuid4().hex[:12]}{path.suffix}")
+    suffix = path.suffix if len(path.suffix) <= 20 else ""
+    temporary = path.with_name(f".veristem-{_HOST}-{os.getpid()}-{uuid4().hex[:8]}{suffix}")
     try:
         temporary.touch()  # so that a missing or locked folder shows here, whatever library writes next
+        _sweep(path.parent)
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
@@ -34,3 +46,27 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes left that were killed while they wrote."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if found := _OURS.fullmatch(entry.name):
+                with suppress(OSError):
+                    old = entry.stat(follow_symlinks=False).st_mtime < time.time() - _ABANDONED_S
+                    if old or (found[1] == _HOST and _ended(int(found[2]))):
+                        os.unlink(entry.path)
+
+
+def _ended(process: int) -> bool:
+    """Whether a process of this machine is known to have ended."""
+    if os.name != "posix":  # elsewhere signal 0 is not a mere question
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,9 @@ from veristem.datasets.formats.base import Format
 
 
 def write_hspy(path: str | Path, acquisition: Acquisition) -> None:
-    """Write the views with axes view, y, x [nm]; pixel centres are at (i + 1/2) p. Directions stand in the metadata.
+    """Write the views with axes view, y, x [nm]; pixel centres are at (i + 1/2) p.
+
+    Directions stand in the metadata, and tilts [deg] as ``Tomography.tilts``.
 
     Raises
     ------
@@ -28,11 +31,13 @@ def write_hspy(path: str | Path, acquisition: Acquisition) -> None:
         {"name": "x", "units": "nm", "scale": pixel, "offset": pixel / 2, "size": views.shape[2], "navigate": False},
     ]
     imaging = {"directions_rad": np.asarray(acquisition.directions_rad), "focus_nm": acquisition.focus_nm}
-    metadata = {
+    metadata: dict[str, Any] = {
         "General": {"title": acquisition.id},
         "Signal": {"signal_type": ""},
         "VeriSTEM": imaging,
     }
+    if acquisition.tilts_rad is not None:  # where ETSpy looks for them
+        metadata["Tomography"] = {"tilts": np.degrees(acquisition.tilts_rad)[:, None]}
     if acquisition.energy_keV is not None:
         metadata["Acquisition_instrument"] = {"TEM": {"beam_energy": acquisition.energy_keV}}
     signal = {
@@ -43,7 +48,7 @@ def write_hspy(path: str | Path, acquisition: Acquisition) -> None:
         "attributes": {"_lazy": False, "ragged": False},
         "learning_results": {},
         "models": {},
-        "package_info": {"package": "veristem", "package_version": ""},
+        "package_info": {"package": "", "package_version": ""},
         "tmp_parameters": {},
     }
     with atomic_path(path) as temporary:

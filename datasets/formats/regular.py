@@ -17,7 +17,7 @@ _KINDS = {
 }
 
 
-def regular_file(path: Path) -> None:
+def regular_file(path: str | Path) -> None:
     """Check that a path leads, also through links, to a regular file.
 
     Raises

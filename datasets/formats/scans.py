@@ -2,204 +2,180 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from veristem.datasets.errors import InputError
-from veristem.datasets.formats.zspy import chunk_exists
+from veristem.datasets.formats.frames import in_rows, without_ones
+from veristem.datasets.formats.hdf5 import read_contents
+from veristem.datasets.formats.merlin import guessed_shape, merlin_frames
+from veristem.datasets.formats.mrc import read_stack
+from veristem.datasets.formats.regular import regular_file
+from veristem.datasets.formats.rosetta import pixel_nm_of, positive, read_signals
+from veristem.datasets.formats.zspy import open_data
 from veristem.datasets.scan4d import Scan4D
 
-_NM = {"nm": 1.0, "um": 1e3, "µm": 1e3, "μm": 1e3, "mm": 1e6, "pm": 1e-3, "a": 0.1, "å": 0.1, "angstrom": 0.1, "m": 1e9}
-_NOMINAL = (
-    "electrons_per_frame", "dqe", "material", "zone_axis", "g", "g_azimuth_deg", "tilt_off_bragg_deg", "thickness_nm",
-    "pair_angle_deg", "radius_mrad",
+_ALLOWED = "a 4D scan allowed (.zspy, .hspy, .mib, .mrc, .blo, .emd, .dm4, .h5, ...)"
+_MOST = 2**30  # bytes of a chunk
+_NUMBERS = (
+    "electrons_per_frame", "dqe", "g_azimuth_deg", "tilt_off_bragg_deg", "thickness_nm", "pair_angle_deg",
+    "radius_mrad",
 )  # fmt: skip
+_VECTORS = ("zone_axis", "g")
 
 
-def read_scan(path: str | Path, scan_shape: tuple[int, int] | None = None) -> Scan4D:
+def read_scan(
+    path: str | Path,
+    scan_shape: tuple[int, int] | None = None,
+    *,
+    dataset: str | None = None,
+    skip_first: int = 0,
+    skip_last: int = 0,
+    skip_per_row: int = 0,
+) -> Scan4D:
     """A scan, its patterns left on disk.
 
     Parameters
     ----------
     path : str or Path
-        .zspy, .hspy, .mib with its .hdr, .blo, .emd, .dm4, .h5 and others.
+        .zspy, .hspy, .mib with its .hdr, .mrc, .blo, .emd, .dm4, .h5 and others.
     scan_shape : (int, int), optional
         Rows and columns of the scan, for files that hold frames in a row or guess wrongly.
+    dataset : str, optional
+        Name of the array of an HDF5 file that holds several.
+    skip_first, skip_last, skip_per_row : int
+        Frames to leave out before the first row, after the last and after each row of ``scan_shape``.
 
     Raises
     ------
     InputError
-        For a file that is missing, cut short, contradicts itself or holds no scan.
+        For a file that is missing, cut short, contradicts itself or holds no scan, or another number of frames.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     if not path.exists():
         raise InputError(f"{path}: no such file; give a 4D scan")
-    if suffix in (".h5", ".hdf5"):
-        data, signal = _hdf5(path), {}
-    else:
-        if suffix == ".mib":
-            _check_merlin(path)
-        signal = _signal(path, suffix, scan_shape)
-        data = (
-            _hdf5(path) if suffix == ".hspy" else _zarr(path) if suffix == ".zspy" and path.is_dir() else signal["data"]
+    if not (suffix == ".zspy" and path.is_dir()):
+        regular_file(path)
+    if scan_shape is not None and min(scan_shape) < 1:
+        raise InputError(f"--scan-shape: {scan_shape[0]} {scan_shape[1]} found, at least 1 1 allowed")
+    if scan_shape is None and (skip_first or skip_last or skip_per_row):
+        raise InputError(
+            "--skip-first, --skip-last, --skip-per-row: no --scan-shape found, ROWS COLUMNS allowed with them"
         )
-    if scan_shape is not None and tuple(data.shape[:-2]) != tuple(scan_shape):
-        frames = int(np.prod(data.shape[:-2]))
-        if frames != scan_shape[0] * scan_shape[1]:
-            raise InputError(f"{path}: {frames} patterns found, {scan_shape[0]} x {scan_shape[1]} as asked for allowed")
-        if not hasattr(data, "reshape"):
-            raise InputError(
-                f"{path}: a scan of {data.shape[:-2]} found, no other shape allowed; leave --scan-shape out"
-            )
-        data = data.reshape((*scan_shape, *data.shape[-2:]))  # type: ignore[reportAttributeAccessIssue]
-    metadata = signal.get("metadata", {})
-    beam = metadata.get("Acquisition_instrument", {}).get("TEM", {})
-    said = metadata.get("VeriSTEM", {})
-    convergence = _positive(beam.get("convergence_angle"))
+    signal: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
+    step = None
+    data: Any
+    if suffix in (".h5", ".hdf5"):
+        data = _hdf5(path, dataset)
+    elif dataset is not None and suffix != ".hspy":
+        raise InputError(f"--dataset: found with {path}, only allowed with an HDF5 file")
+    elif suffix == ".mib":
+        data, notes = merlin_frames(path)
+        scan_shape = scan_shape or guessed_shape(path, len(data))
+    elif suffix == ".mrc":
+        data, step, _ = read_stack(path)
+    elif suffix in (".zspy", ".hspy"):
+        data = open_data(path) if suffix == ".zspy" else _hdf5(path, dataset or "Experiments/*/data")
+        signal = _largest(read_signals(path, _ALLOWED, mode="r"))
+    else:
+        signal = _largest(read_signals(path, _ALLOWED))
+        data = signal["data"]
+    whole = tuple(data.shape)
+    data = without_ones(data, 4 if scan_shape is None else 3)
+    if scan_shape is not None:
+        data = in_rows(path, data, scan_shape, skip_first, skip_last, skip_per_row)
+    if scan_shape is None and tuple(data.shape) != whole:
+        notes += (f"axes of {' x '.join(map(str, whole))} found: those of length one are left out",)
+    metadata = _table(path, signal, "metadata")
+    beam = _table(path, _table(path, metadata, "Acquisition_instrument"), "TEM")
+    convergence = positive(beam.get("convergence_angle"))
     return Scan4D(
         str(path),
         data,
-        pixel_nm=_pixel_nm(signal.get("axes", [])),
-        energy_keV=_positive(beam.get("beam_energy")),
+        pixel_nm=step or pixel_nm_of(path, signal.get("axes", []), True),
+        energy_keV=positive(beam.get("beam_energy")),
         convergence_rad=None if convergence is None else 1e-3 * convergence,
-        nominal={name: said[name] for name in _NOMINAL if name in said} if isinstance(said, dict) else {},
+        nominal=_nominal(path, _table(path, metadata, "VeriSTEM")),
+        notes=notes,
     )
 
 
-def _signal(path: Path, suffix: str, scan_shape) -> dict[str, Any]:
-    """The signal of a file with the most axes, read lazily."""
-    import rsciio
-
-    plugins = [p for p in rsciio.IO_PLUGINS if suffix.lstrip(".") in (e.lower() for e in p["file_extensions"])]
-    if not plugins:
-        raise InputError(
-            f"{path}: suffix {suffix!r} found, a 4D scan allowed (.zspy, .hspy, .mib, .blo, .emd, .dm4, ...)"
-        )
-    options: dict[str, Any] = {"lazy": True}
-    if suffix == ".mib" and scan_shape is not None:
-        options["navigation_shape"] = scan_shape[::-1]
-    if suffix in (".zspy", ".hspy"):
-        options["mode"] = "r"
-    try:
-        logging.disable(logging.ERROR)  # what readers say beside their errors
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            signals = import_module(plugins[0]["api"]).file_reader(str(path), **options)
-        return max(signals, key=lambda signal: len(signal["data"].shape))
-    except Exception as error:  # every reader has its own
-        raise InputError(f"{path}: no readable scan found ({' '.join(str(error).split())[:100]})") from None
-    finally:
-        logging.disable(logging.NOTSET)
+def _largest(signals: list[dict[str, Any]]) -> dict[str, Any]:
+    """The signal with the most axes."""
+    return max(signals, key=lambda signal: len(signal["data"].shape))
 
 
-def _hdf5(path: Path):
-    """The only array of four axes in an HDF5 file: mapped where it lies in one piece, else read by h5py."""
+def _table(path: Path, metadata: dict[str, Any], name: str) -> dict[str, Any]:
+    """A part of the metadata, empty if it is not there."""
+    value = metadata.get(name, {})
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: metadata {name}: {str(value)[:40]!r} found, a table allowed")
+    return value
+
+
+def _nominal(path: Path, said: dict[str, Any]) -> dict[str, Any]:
+    """What our own files say of specimen and beam, each of its kind."""
+    found: dict[str, Any] = {}
+    kinds = dict.fromkeys(_NUMBERS, ((), "a finite number")) | dict.fromkeys(_VECTORS, ((3,), "3 finite numbers"))
+    for name, (shape, allowed) in kinds.items():
+        if name not in said:
+            continue
+        try:
+            value = np.asarray(said[name], float)
+        except (TypeError, ValueError):
+            value = np.array(np.nan)
+        if value.shape != shape or not np.isfinite(value).all():
+            raise InputError(f"{path}: metadata VeriSTEM.{name}: {str(said[name])[:40]!r} found, {allowed} allowed")
+        found[name] = value.tolist()
+    if "material" in said:
+        if not isinstance(said["material"], str):
+            raise InputError(
+                f"{path}: metadata VeriSTEM.material: {str(said['material'])[:40]!r} found, a text allowed"
+            )
+        found["material"] = said["material"]
+    return found
+
+
+def _hdf5(path: Path, dataset: str | None):
+    """An array of an HDF5 file: mapped where it lies in one piece, else read by h5py.
+
+    It is the one that is named, or the only one with the most axes longer than one.
+    """
     import h5py
 
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path}: no readable HDF5 file found ({str(error)[:80]})") from None
-    found: list[h5py.Dataset] = []
+    contents = read_contents(path, data=False)
+    wanted = None if dataset is None else [part for part in dataset.split("/") if part]
 
-    def visit(_, item):
-        if isinstance(item, h5py.Dataset) and item.ndim >= 3 and item.dtype.kind in "uif":
-            found.append(item)
+    def named(name: str) -> bool:
+        parts = name.split("/")
+        return wanted is None or (len(parts) == len(wanted) and all(w in ("*", p) for w, p in zip(wanted, parts)))
 
-    file.visititems(visit)
-    most = [d for d in found if d.ndim == max(item.ndim for item in found)]
+    arrays = {
+        name: one
+        for name, one in contents.datasets.items()
+        if one["type"][1] in "uif" and one["type"][0] in "<>|" and len(one["shape"]) >= 3 and named(name)
+    }
+    axes = {name: sum(n > 1 for n in one["shape"]) for name, one in arrays.items()}
+    most = [name for name in arrays if axes[name] == max(axes.values())]
     if len(most) != 1:
-        raise InputError(f"{path}: {len(most)} arrays of patterns found, one allowed")
-    data = most[0]
-    if data.chunks is None and data.compression is None and (offset := data.id.get_offset()) is not None:
-        if offset + data.size * data.dtype.itemsize > path.stat().st_size:
-            raise InputError(f"{path}: cut short; {data.shape} patterns announced, fewer found; copy the file again")
-        return np.memmap(path, data.dtype, "r", offset, data.shape)
-    return data
-
-
-def _zarr(path: Path):
-    """The array of a .zspy, whole."""
-    import zarr
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        root: Any = zarr.open(str(path), mode="r")
-    (data,) = [group["data"] for _, group in root["Experiments"].groups() if "data" in group]
-    missing = [index for index in np.ndindex(*data.cdata_shape) if not chunk_exists(data, index)]
-    if missing:
-        rows = [index[0] * data.chunks[0] for index in missing]
+        names = f" ({', '.join(most[:5])}); --dataset NAME says which" if most and dataset is None else ""
+        asked = "" if dataset is None or "*" in dataset else f" called {dataset}"
+        raise InputError(f"{path}: {len(most)} arrays of patterns{asked} found{names}, one allowed")
+    (name,) = most
+    one, shape = arrays[name], tuple(arrays[name]["shape"])
+    if one.get("missing"):
         raise InputError(
-            f"{path}: {len(missing)} of {int(np.prod(data.cdata_shape))} chunks missing, the first of scan row "
-            f"{rows[0]}; all allowed, as missing ones read as zeros; copy the file again"
+            f"{path}: {name}: {' x '.join(map(str, shape))} values announced, {one['missing']} of their chunks missing;"
+            " all allowed, as missing ones read as zeros; copy the file again"
         )
-    return data
-
-
-def _check_merlin(path: Path) -> None:
-    """What rosettasciio would read otherwise: a .mib that is cut short, raw or unlike its .hdr."""
-    with path.open("rb") as file:
-        head = file.read(384).decode("latin-1").split(",")
-    try:
-        if head[0] not in ("MQ1", "HDR") or len(head) < 8:
-            raise ValueError
-        header, columns, rows, kind = int(head[2]), int(head[4]), int(head[5]), head[6].strip()
-        width = {"U08": 1, "U16": 2, "U32": 4, "R64": None}[kind]
-        if not (0 < header < 10**5 and 0 < columns < 10**5 and 0 < rows < 10**5):
-            raise ValueError
-    except (ValueError, KeyError, IndexError):
-        raise InputError(f"{path}: no Merlin header found at the beginning, a .mib allowed") from None
-    if width is None:
-        raise InputError(
-            f"{path}: raw Merlin data (R64) found, processed data (U08, U16, U32) allowed; export them again"
-        )
-    frame = header + rows * columns * width
-    frames, rest = divmod(path.stat().st_size, frame)
-    if rest:
-        raise InputError(
-            f"{path}: cut short; {frames} patterns of {rows} x {columns} and {rest} of {frame} bytes of another "
-            "found, whole ones allowed; copy the file again"
-        )
-    beside = path.with_suffix(".hdr")
-    if not beside.exists():
-        return
-    said = {}
-    for line in beside.read_bytes().decode("latin-1").splitlines():
-        name, _, value = line.partition(":\t")
-        said[name.split(" (")[0].strip()] = value.strip()
-    try:
-        announced = int(said.get("Frames in Acquisition", 0))
-        depth = int(said.get("Counter Depth", 0))
-    except ValueError:
-        raise InputError(f"{beside}: a number of frames or counter depth that is no number found") from None
-    if announced and announced != frames:
-        raise InputError(
-            f"{beside}: {announced} frames found, the {frames} of {path.name} allowed; copy both again or take the "
-            ".hdr away and give --scan-shape"
-        )
-    if depth and width != (1 if depth <= 6 else 2 if depth <= 12 else 4):
-        raise InputError(
-            f"{beside}: a counter depth of {depth} bit found, one that goes with {kind} in {path.name} allowed"
-        )
-
-
-def _pixel_nm(axes) -> float | None:
-    """Scan step of axes in a unit of length [nm]."""
-    steps = [a for a in axes if a.get("navigate") and str(a.get("units", "")).strip().lower() in _NM]
-    if not steps:
-        return None
-    return _positive(abs(float(steps[-1]["scale"])) * _NM[str(steps[-1]["units"]).strip().lower()])
-
-
-def _positive(value) -> float | None:
-    try:
-        value = float(value)
-    except (TypeError, ValueError):
-        return None
-    return value if np.isfinite(value) and value > 0 else None
+    if "at" in one:
+        if one["at"] + np.prod(shape, dtype=object) * np.dtype(one["type"]).itemsize > path.stat().st_size:
+            raise InputError(f"{path}: cut short; {shape} patterns announced, fewer found; copy the file again")
+        return np.memmap(path, one["type"], "r", one["at"], shape)
+    if np.prod(one.get("chunks", shape), dtype=object) * np.dtype(one["type"]).itemsize > _MOST:
+        raise InputError(f"{path}: {name}: chunks of {one.get('chunks', shape)} found, at most 1 GiB allowed")
+    return h5py.File(path, "r")[name]

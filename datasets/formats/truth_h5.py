@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from veristem.datasets.dispersion import ParticleDispersion
+from veristem.datasets.errors import InputError
 from veristem.datasets.formats import hdf5
 from veristem.datasets.formats.base import Format
 from veristem.datasets.network import DislocationNetwork
-from veristem.datasets.shapes import as_array
+from veristem.datasets.shapes import as_array, check_positive
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 
 SCHEMA, VERSION = "veristem-truth", 1
 
+_FAR = 10.0  # times the field, beyond which nothing is imaged
 _NETWORK = ("nodes_nm", "segments", "burgers_nm", "pinned", "box_nm", "plane_normals")
 _PARTICLES = ("centers_nm", "radii_nm", "box_nm")
 
@@ -60,11 +62,13 @@ def read_truth(path: str | Path) -> Truth:
         Naming what is missing or wrong in the file.
     """
     with hdf5.opened(path, SCHEMA, VERSION) as reader:
-        if "particles" not in reader.file:
+        if not reader.has("particles"):
             return _lines(reader)
-        if "network" in reader.file:
+        if reader.has("network"):
             raise reader.error("groups network and particles found, one of them allowed")
         particles = ParticleDispersion(*(reader.array(f"particles/{name}") for name in _PARTICLES))
+        _check_within("particles/centers_nm", particles.centers_nm, particles.box_nm)
+        _check_within("particles/radii_nm", particles.radii_nm, particles.box_nm)
         return ParticleTruth(particles=particles, **_images(reader))
 
 
@@ -77,15 +81,35 @@ def _lines(reader: hdf5.Reader) -> LineTruth:
     )
     count = (len(network.segments),)
     width, height = reader.number("field_nm", (2,))
+    thickness = reader.number("thickness_nm")
+    for name, value in (("field_nm", width), ("field_nm", height), ("thickness_nm", thickness)):
+        check_positive(f"attribute {name}", value)
+    _check_within("network/nodes_nm", network.nodes_nm, (width, height, thickness))
+    short = np.flatnonzero(network.lengths_nm == 0)
+    if len(short):
+        raise reader.error(
+            f"network/segments: row {short[0]} from node {network.segments[short[0], 0]} to itself or to its place"
+            " found, two places allowed"
+        )
     return LineTruth(
         network=network,
         g_dot_b=as_array("g_dot_b", reader.array("network/g_dot_b"), count),
         g_dot_bu=as_array("g_dot_bu", reader.array("network/g_dot_bu"), count),
         visible=as_array("visible", reader.array("network/visible"), count, bool),
         field_nm=(float(width), float(height)),
-        thickness_nm=reader.number("thickness_nm"),
+        thickness_nm=thickness,
         **_images(reader),
     )
+
+
+def _check_within(name: str, values_nm: np.ndarray, size_nm) -> None:
+    """Raise InputError for what lies so far from the field that no microscope sees it."""
+    most = _FAR * float(np.max(size_nm))
+    if np.abs(values_nm).max(initial=0) > most:
+        raise InputError(
+            f"{name}: {np.abs(values_nm).max():g} found, at most {most:g} nm allowed, {_FAR:g} times the largest side"
+            " of the field"
+        )
 
 
 def _optional(reader: hdf5.Reader, name: str, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -103,10 +127,13 @@ def _images(reader: hdf5.Reader) -> dict:
         raise reader.error(f"recipe_json: {error} found, JSON allowed") from None
     if not isinstance(recipe, dict):
         raise reader.error(f"recipe_json: a {type(recipe).__name__} found, an object allowed")
+    directions = as_array("directions_rad", reader.array("directions_rad"), (len(expected), 2))
+    if np.abs(directions).max(initial=0) >= np.pi / 2:
+        raise reader.error(f"directions_rad: {np.abs(directions).max():g} found, less than pi/2 allowed")
     return {
         "expected": expected,
         "labels": as_array("labels", reader.array("labels"), expected.shape, np.uint8),
-        "directions_rad": as_array("directions_rad", reader.array("directions_rad"), (len(expected), 2)),
+        "directions_rad": directions,
         "focus_nm": reader.number("focus_nm"),
         "recipe": recipe,
         "contrast_directions_rad": _optional(reader, "contrast_directions_rad", (len(expected), 2)),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
+import stat
 import warnings
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,9 @@ import numpy as np
 
 from veristem.datasets.errors import InputError
 
+_CODECS = ("blosc", "zlib", "gzip", "bz2", "lz4", "zstd")  # no pickle
+_OF_TEXTS = ("vlen-utf8", "vlen-bytes", "vlen-array")
+_MOST = 2**30  # bytes in a chunk, or in an array beside the data
 _NOTE = "made-by.json"  # beside the data: the key of what made them
 _SIGNAL = {
     "original_metadata": {},
@@ -167,3 +173,104 @@ def _key(folder: Path) -> str | None:
 def chunk_exists(data, index: tuple[int, ...]) -> bool:
     """Whether a chunk of a zarr array is stored; one that is not reads as zeros."""
     return data._chunk_key(index) in data.chunk_store
+
+
+def open_data(path: Path) -> Any:
+    """The only array called ``data`` of a .zspy, a folder or a zip, whose chunks are all there and of their size.
+
+    Raises
+    ------
+    InputError
+        For what is no such file, code or links in it, or chunks that are missing.
+    """
+    import zarr
+
+    if path.is_dir():
+        _check_folder(path)
+        store: Any = zarr.DirectoryStore(str(path))
+    elif zipfile.is_zipfile(path):
+        store = zarr.ZipStore(str(path), mode="r")
+    else:
+        raise InputError(f"{path}: no folder of chunks found, a .zspy allowed")
+    try:
+        chunks = _check_arrays(path, store)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            root: Any = zarr.open_group(store, mode="r")
+            groups = [group for _, group in root["Experiments"].groups() if "data" in group]
+        if len(groups) != 1:
+            raise InputError(f"{path}: {len(groups)} signals found, one allowed; save the scan alone")
+        data: Any = groups[0]["data"]
+    except InputError:
+        raise
+    except Exception as error:  # zarr raises anything on damaged metadata
+        raise InputError(f"{path}: no readable .zspy found ({' '.join(str(error).split())[:100]})") from None
+    if data.filters:
+        raise InputError(f"{path}: data with filters found, without allowed; save it again from HyperSpy")
+    size = math.prod(data.chunks) * data.dtype.itemsize
+    if size > _MOST:
+        raise InputError(f"{path}: chunks of {' x '.join(map(str, data.chunks))} found, at most 1 GiB allowed")
+    count = math.prod(data.cdata_shape)
+    wanted = np.ndindex(*data.cdata_shape) if count <= chunks else ()
+    missing = [index for index in wanted if not chunk_exists(data, index)]
+    if count > chunks or missing:
+        found = f"the first of scan row {missing[0][0] * data.chunks[0]}; " if missing else ""
+        raise InputError(
+            f"{path}: {max(len(missing), count - chunks)} of {count} chunks missing, {found}all allowed, as missing "
+            "ones read as zeros; copy the file again"
+        )
+    if data.compressor is not None:
+        data._compressor = _exact(data.compressor, size)
+    return data
+
+
+def _check_folder(path: Path) -> None:
+    """Raise InputError for anything in a folder but folders and regular files."""
+    for folder, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            mode = os.lstat(os.path.join(folder, name)).st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                inside = os.path.relpath(os.path.join(folder, name), path)
+                raise InputError(f"{path}: {inside} is a link or a device, folders and regular files allowed")
+
+
+def _check_arrays(path: Path, store) -> int:
+    """Raise InputError for arrays that promise too much or need another program's code; returns the number of files."""
+    count = 0
+    for key in store:
+        count += 1
+        if not key.endswith(".zarray"):
+            continue
+        try:
+            one = json.loads(store[key])
+            filters = [each["id"] for each in one["filters"] or ()]
+            compressor = one["compressor"]["id"] if one["compressor"] else None
+            shape = [int(n) for n in one["shape"]]
+        except (ValueError, KeyError, TypeError, RecursionError, UnicodeDecodeError):
+            raise InputError(f"{path}: {key}: no description of an array found; copy the file again") from None
+        for codec, allowed in ((compressor, _CODECS), *((each, _OF_TEXTS) for each in filters)):
+            if codec not in (None, *allowed):
+                raise InputError(f"{path}: {key}: codec {str(codec)[:40]!r} found, {', '.join(allowed)} allowed")
+        if not key.endswith("/data/.zarray") and math.prod(shape) * 8 > _MOST:
+            raise InputError(f"{path}: {key}: shape {shape} found, at most 1 GiB beside the data allowed")
+    return count
+
+
+def _exact(inner, size: int) -> Any:
+    """A codec whose chunks have so many bytes: zarr leaves what a smaller one does not fill as it was in memory."""
+    from numcodecs.abc import Codec
+    from numcodecs.compat import ensure_contiguous_ndarray, ndarray_copy
+
+    class Exact(Codec):
+        codec_id = "veristem-exact"
+
+        def encode(self, buf):
+            raise NotImplementedError
+
+        def decode(self, buf, out=None):
+            found = ensure_contiguous_ndarray(inner.decode(buf))
+            if found.nbytes != size:
+                raise ValueError(f"{found.nbytes} bytes in a chunk of {size} found")
+            return found if out is None else ndarray_copy(found, out)
+
+    return Exact()
