@@ -11,7 +11,7 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-	$(BIN)/lint-imports
+	PYTHONPATH=.links $(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist worksteal
 
 GATES := gate-lines gate-particles
@@ -45,6 +45,7 @@ $(READY): pyproject.toml setup.py constraints.txt
 	[ -x $(BIN)/pip ] || { echo "make: no Python 3.11 or newer with venv found; install python3 and python3-venv" >&2; exit 2; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@mkdir -p .links/veristem && for room in $(ROOMS); do ln -sfn ../../$$room .links/veristem/$$room; done
+	@ln -sfn ../../bench/face/__init__.py .links/veristem/__init__.py
 	@touch $@
 
 .PHONY: demo test gate $(GATES) bench validation scores gallery .venv

@@ -85,9 +85,9 @@ def true_line_matches(
     lines = [resample(c, np.zeros(len(c)), step)[0] for c in truth.network.chains(truth.visible)]
     lines = [line for line in lines if len(line) >= 3]
     pair = widest_pair(truth.directions_rad)
-    first, second = (tuple(_jittered(truth.project(c, v), jitter_px * step, rng) for c in lines) for v in pair)
+    seen = [[_jittered(truth.project(c, v), jitter_px * step, rng) for c in lines] for v in pair]
     sigma = tuple(np.full(len(c), np.sqrt(2) * max(jitter_px, 0.02) * step) for c in lines)
-    return Matches(pair, first, second, sigma)
+    return Matches(pair, tuple(np.stack(places) for places in zip(*seen)), sigma)
 
 
 def _jittered(curve: np.ndarray, rms: float, rng: np.random.Generator) -> np.ndarray:

@@ -215,7 +215,7 @@ def junction_table(
     return table(wanted, pair.found_graph)
 
 
-def score_masks(truth, found, *, tolerance_px: float = 0.0) -> dict[str, float | None]:
+def score_masks(truth, found, *, tolerance_px: float = 0.0, pixel_nm: float | None = None) -> dict[str, float | None]:
     """All scores of masks by name, and ``tolerance_px``; None for no value.
 
     Parameters
@@ -224,6 +224,8 @@ def score_masks(truth, found, *, tolerance_px: float = 0.0) -> dict[str, float |
         True where a line is; `veristem.bench.metrics.mask_pair` draws them from a truth and from contours.
     tolerance_px : float
         Distance within which a pixel counts as found; clDice knows none.
+    pixel_nm : float, optional
+        Pixel size [nm]; without it scores by length, the topological one, have no value.
 
     Raises
     ------
@@ -232,7 +234,7 @@ def score_masks(truth, found, *, tolerance_px: float = 0.0) -> dict[str, float |
     """
     from veristem.bench.metrics.mask_pair import MaskPair
 
-    return {"tolerance_px": float(tolerance_px)} | _scores("masks", MaskPair.of(truth, found, tolerance_px))
+    return {"tolerance_px": float(tolerance_px)} | _scores("masks", MaskPair.of(truth, found, tolerance_px, pixel_nm))
 
 
 def score_disparity(truth_px, found_px, *, reach_px: float = REACH_PX) -> dict[str, float | None]:

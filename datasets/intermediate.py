@@ -1,10 +1,18 @@
-"""What passes between the stages of a method; each can be handed in from outside."""
+"""What passes between the stages of a method; each can be handed in from outside, by its name in `STAGES`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+
+ALIGNMENT = "alignment"  # says what is known of the views, whatever the stages
+STAGES = {  # names of stages in the order of a method, and what each does; one handed in replaces all before it
+    ALIGNMENT: "geometry",
+    "contours": "contours",
+    "detections": "detection",
+    "matches": "matching",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,21 +49,21 @@ class Contours:
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """Curves seen in two views: each vertex with its place in both.
+    """Curves seen in W views, two or more: each vertex with its place in every one.
 
     Parameters
     ----------
-    views : (2,) int
-        The two views of the pair, first and second.
-    first_nm, second_nm : sequences of (K, 2) float
-        The same curve in the image plane of the first and of the second view [nm].
-    sigma_nm : sequence of (K,) float
-        Standard deviation of the disparity along the epipolar direction [nm].
+    views : (W,) int
+        The views.
+    places_nm : sequence (curve) of (W, K, 2) float
+        The same curve in the image plane of each of these views [nm].
+    sigma_nm : sequence (curve) of (K,) float
+        Standard deviation of the disparity between the two views that are farthest apart, along the epipolar direction
+        [nm].
     """
 
-    views: tuple[int, int]
-    first_nm: tuple[np.ndarray, ...]
-    second_nm: tuple[np.ndarray, ...]
+    views: tuple[int, ...]
+    places_nm: tuple[np.ndarray, ...]
     sigma_nm: tuple[np.ndarray, ...]
 
 

@@ -8,8 +8,8 @@ from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.reconstruction import CurveSet, PointSet, Reconstruction
 
 
-def reconstruct(acquisition: Acquisition, *, alignment=None, contours=None, matches=None) -> Reconstruction:
-    """One straight line, or one particle, in the middle of the field and the focus plane; the rest is not used."""
+def reconstruct(acquisition: Acquisition) -> Reconstruction:
+    """One straight line, or one particle, in the middle of the field and the focus plane."""
     width, height = acquisition.field_nm
     z = acquisition.focus_nm
     if acquisition.kind == "particles":

@@ -6,6 +6,6 @@ from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.reconstruction import CurveSet
 
 
-def reconstruct(acquisition: Acquisition, *, alignment=None, contours=None, matches=None) -> CurveSet:
+def reconstruct(acquisition: Acquisition) -> CurveSet:
     """Raise RuntimeError."""
     raise RuntimeError(f"this method always fails; it was given {len(acquisition.views)} views")

@@ -4,7 +4,8 @@ A method is a function
 
     reconstruct(acquisition, *, alignment=None, contours=None, matches=None, **parameters) -> CurveSet
 
-or, of particles, with ``detections`` for ``contours``, -> PointSet. It is found by its registered name, by the
+or, of particles, with ``detections`` for ``contours`` and without ``alignment``, -> PointSet. A method that cannot
+take a stage from outside leaves its name out. It is found by its registered name, by the
 entry-point group ``veristem.methods`` of another package, as ``module:function``, or as the path of an executable that
 is called with an acquisition file and the file to write, .vtp for curves and .csv for points.
 Parameters follow the name as words KEY=VALUE: ``"stereo-classical scale_nm=6"``. A stage, ``contours=truth``, asks for
@@ -18,13 +19,14 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
+from veristem.datasets.intermediate import STAGES
 from veristem.datasets.kinds import KINDS
 from veristem.datasets.outside import imported, offered
 from veristem.datasets.recipe import key_value
@@ -32,7 +34,6 @@ from veristem.datasets.reconstruction import Reconstruction
 
 Method = Callable[..., Reconstruction]
 _GROUP = "veristem.methods"
-_STAGES = ("acquisition", "alignment", "contours", "detections", "matches", "parameters")  # not to be given as text
 
 METHODS = {
     "stereo-classical": "veristem.recon.stereo.classical:reconstruct",
@@ -59,7 +60,7 @@ def split_method(text: str) -> tuple[str, dict[str, Any]]:
 def without_oracles(text: str) -> tuple[str, tuple[str, ...]]:
     """A method as it is asked for, less the words STAGE=truth, and the names of those stages."""
     _, parameters = split_method(text)
-    stages = tuple(key for key, value in parameters.items() if key in _STAGES and value == "truth")
+    stages = tuple(key for key, value in parameters.items() if key in STAGES and value == "truth")
     for stage in stages:
         text = re.sub(rf"\s+{stage}=truth(?!\S)", "", text)
     return text, stages
@@ -81,7 +82,7 @@ def load_method(text: str) -> Method:
     try:
         inspect.signature(method).bind(None, **parameters)
     except TypeError as error:
-        known = [p for p in inspect.signature(method).parameters if p not in _STAGES]
+        known = [p for p in inspect.signature(method).parameters if p not in ("acquisition", "parameters", *STAGES)]
         raise InputError(f"method {text}: {error}; allowed are {', '.join(known) or 'none'}") from None
     return partial(method, **parameters)
 
@@ -110,14 +111,36 @@ def run_method(name: str, acquisition: Acquisition, **parameters) -> Reconstruct
     InputError
         When there is no such method, or it returns something else.
     """
-    if stages := [key for key, value in split_method(name)[1].items() if key in _STAGES and isinstance(value, str)]:
+    if stages := [key for key, value in split_method(name)[1].items() if key in STAGES and isinstance(value, str)]:
         raise InputError(f"method {name}: {stages[0]}=… found, which only a study knows the truth for; leave it out")
+    check_stages(name, [key for key in parameters if key in STAGES])
     wanted = KINDS[acquisition.kind].result
     result = load_method(name)(acquisition, **parameters)
     if not isinstance(result, wanted):
         found = type(result).__name__
         raise InputError(f"method {name}: returned {found}, a {wanted.__name__} allowed for {acquisition.kind}")
     return result
+
+
+def stages_of(text: str) -> tuple[str, ...]:
+    """The stages that a method takes from outside: those of `STAGES` that its parameters name; of a program none."""
+    method = load_method(without_oracles(text)[0])
+    return tuple(stage for stage in STAGES if stage in inspect.signature(method).parameters)
+
+
+def check_stages(text: str, stages: Iterable[str]) -> None:
+    """Refuse stages that a method does not take: it would ignore them, and seem to make no error there.
+
+    Raises
+    ------
+    InputError
+        Naming the stage, and those that the method takes.
+    """
+    taken = stages_of(text)
+    if unknown := [stage for stage in stages if stage not in taken]:
+        raise InputError(
+            f"method {text}: {unknown[0]} handed in, which it does not take; it takes {', '.join(taken) or 'no stage'}"
+        )
 
 
 def is_program(target: str) -> bool:

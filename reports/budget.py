@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from veristem.datasets.intermediate import ALIGNMENT, STAGES
 from veristem.reports.charts import Chart, file_name, score_curves
 from veristem.reports.comparison import mean_interval
 from veristem.reports.rows import StudyResult
@@ -16,9 +17,6 @@ from veristem.reports.words import label, parts, value_text
 if TYPE_CHECKING:
     import pandas as pd
 
-STAGES = ("contours", "detections", "matches")  # in the order of a method: each replaces all before it
-ASIDE = "alignment"  # replaces what is known of the views, whatever the stages
-_NAMES = {"contours": "contours", "detections": "detection", "matches": "matching"}
 _DEPTH = "depth_rmse_nm_psi_above_25"
 
 
@@ -44,10 +42,10 @@ def budget_tables(result: StudyResult) -> list[dict]:
     A row for all conditions and one for every value of the first axis; nothing where no stage was taken from the truth.
     """
     depth = _depth_score(result)
-    stages = [stage for stage in STAGES if any(_has(result.staged, stage))]
-    aside = [ASIDE] if any(_has(result.staged, ASIDE)) else []
+    stages = [s for s in STAGES if s != ALIGNMENT and any(_has(result.staged, s))]
+    aside = [ALIGNMENT] if any(_has(result.staged, ALIGNMENT)) else []
     axis = next(iter(result.free_axes), None)
-    head = [*(_NAMES[stage] for stage in stages), "the rest", *(["(geometry)"] if aside else [])]
+    head = [*(STAGES[stage] for stage in stages), "the rest", *([f"({STAGES[ALIGNMENT]})"] if aside else [])]
     tables = []
     for score, words, error in (
         ("f_score", "1 − F", lambda f: 1 - f),

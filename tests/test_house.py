@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,9 +30,30 @@ MODULES = 450  # 380 when this was written, most of them pydantic's and numpy's
 
 def test_imports_point_down():
     """recon must not see sim, nor the truth that only bench opens: a reconstruction that can is worth nothing."""
-    lint = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run([lint], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = lint_imports(ROOT, ROOT / ".links")
     assert done.returncode == 0, done.stdout
+
+
+def lint_imports(folder: Path, links: Path) -> subprocess.CompletedProcess:
+    """The contracts of a folder, over the package that its links make of the rooms."""
+    lint = Path(sys.executable).with_name("lint-imports")
+    given = {**os.environ, "PYTHONPATH": str(links)}
+    return subprocess.run([lint, "--no-cache"], cwd=folder, env=given, capture_output=True, text=True, check=False)
+
+
+def test_a_forbidden_import_is_seen(tmp_path):
+    """One line in a copy, of a method that looks at the simulator: a contract that cannot fail would hold nothing."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for room in ROOMS:
+        ignored = shutil.ignore_patterns("__pycache__", "published")
+        shutil.copytree(ROOT / room, tmp_path / "links" / "veristem" / room, ignore=ignored)
+    shutil.copy(ROOT / "bench/face/__init__.py", tmp_path / "links" / "veristem")
+    assert lint_imports(tmp_path, tmp_path / "links").returncode == 0
+    method = tmp_path / "links/veristem/recon/constant.py"
+    method.write_text(method.read_text("utf-8") + "\nfrom veristem.sim.optics import Image\n", encoding="utf-8")
+    done = lint_imports(tmp_path, tmp_path / "links")
+    assert done.returncode == 1
+    assert "veristem.recon.constant -> veristem.sim.optics" in done.stdout
 
 
 def test_listing_loads_no_heavy_library(tmp_path):

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from veristem.bench.metrics.disparity_pair import draw_disparity, matched_disparity, true_disparity
+from veristem.bench.metrics.disparity_pair import disparity_of, draw_disparity, true_disparity
 from veristem.bench.metrics.mask_pair import draw, true_mask
 from veristem.bench.oracles import true_contours
 from veristem.bench.scoring import score_disparity, score_masks
 from veristem.datasets import DislocationNetwork, InputError
-from veristem.datasets.intermediate import Matches
 
 NONE = np.zeros((20, 30), bool)
 quick = settings(deadline=None, max_examples=25)
@@ -143,18 +142,17 @@ def test_true_disparity_grows_with_depth(line_truth):
     assert np.nanmax(turned) == pytest.approx(np.nanmax(disparity), abs=0.5)
 
 
-def test_matches_of_the_truth_have_no_error(line_truth):
-    """Both sides drawn alike from one line seen in both views."""
+def test_curves_of_the_truth_have_no_error(line_truth):
+    """Both sides drawn alike from one line in the foil; one that lies deeper is off by its parallax."""
     points = np.linspace(*LINE, 30)
-    first, second = (line_truth.project(points, view) for view in (0, 1))
-    matches = Matches((0, 1), (first,), (second,), (np.ones(30),))
-    found = matched_disparity(matches, line_truth.directions_rad, (16, 20), 2.0)
+    found = disparity_of([points], line_truth)
     result = score_disparity(true_disparity(line_truth), found)
     assert result["epe_px"] < 0.01
     assert (result["bad1"], result["coverage"]) == (0, 1)
-    deeper = replace(matches, second_nm=(np.add(second, [4.0, 0.0]),))
-    moved = matched_disparity(deeper, line_truth.directions_rad, (16, 20), 2.0)
-    assert score_disparity(true_disparity(line_truth), moved)["epe_px"] == pytest.approx(2, abs=0.05)
+    parallax = np.linalg.norm(np.subtract(*np.tan(line_truth.directions_rad)))
+    moved = disparity_of([points + np.array([0, 0, 4.0 / parallax])], line_truth)
+    away = score_disparity(true_disparity(line_truth), moved, reach_px=20)["epe_px"]
+    assert away == pytest.approx(2, abs=0.3)  # 4 nm of 2 nm pixels; the line has moved along the row as well
 
 
 def test_a_pixel_with_two_lines_has_no_disparity():

@@ -110,7 +110,7 @@ def test_sign_of_disparity(azimuth_deg):
         contours, _ = exact([line], directions)
         limits = (-120 * parallax, 120 * parallax)
         matches = match_contours(contours, (0, 1), epipolar, limits, PIXEL_NM, 6.0)
-        ((first,), (second,)) = matches.first_nm, matches.second_nm
+        ((first, second),) = matches.places_nm
         np.testing.assert_allclose((second - first) @ epipolar, (depth - 100) * parallax, atol=1e-6)
         shift = project(line, directions[1], 100.0) - project(line, directions[0], 100.0)
         np.testing.assert_allclose(shift[0], (second - first)[0], atol=1e-6)
@@ -157,7 +157,7 @@ def test_matches_replace_matching_and_smoothing():
     """What is handed in is triangulated as it is; contours and images are not looked at."""
     _, acquisition = scene([STEEP])
     first, second = (project(STEEP, direction, 100.0) for direction in PAIR)
-    matches = Matches((0, 1), (first,), (second,), (np.full(len(STEEP), 0.5),))
+    matches = Matches((0, 1), (np.stack([first, second]),), (np.full(len(STEEP), 0.5),))
     found = reconstruct(acquisition, matches=matches, contours="not looked at")
     np.testing.assert_allclose(found.curves_nm[0], STEEP, atol=1e-9)
     np.testing.assert_allclose(found.sigma_nm[0], 0.5 / (2 * np.tan(HALF_PAIR)))

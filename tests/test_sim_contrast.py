@@ -107,20 +107,6 @@ def test_single_precision_is_kept_and_enough():
         np.testing.assert_allclose(a, b, atol=2e-5)
 
 
-@pytest.mark.parametrize(("dtype", "bound"), [(np.float32, 1e-4), (np.float64, 1e-12)])
-def test_the_same_through_torch(dtype, bound):
-    """The other implementation, in several chunks of pixels, is equal within rounding."""
-    pytest.importorskip("torch")
-    from veristem.sim.contrast.gpu import two_beam_torch
-
-    beta = np.random.default_rng(6).normal(0, 0.02, (70, 6, 9)).astype(dtype)
-    s = np.linspace(-0.1, 0.45, 12)
-    found = two_beam_torch(beta, 3.0, s, ABSORBING, chunk_bytes=2**15)
-    for a, b in zip(found, two_beam(beta, 3.0, s, ABSORBING), strict=True):
-        assert a.dtype == dtype
-        np.testing.assert_allclose(a, b, atol=bound)
-
-
 def test_rows_imaged_in_blocks_are_the_same_bit_for_bit():
     """Item k depends neither on chunk size nor on its neighbours."""
     beta = np.random.default_rng(4).normal(0, 0.02, (40, 13, 70)).astype(np.float32)

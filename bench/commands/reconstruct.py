@@ -8,7 +8,6 @@ from typing import Annotated, Optional
 
 import typer
 
-from veristem.bench.commands.options import check_suffix
 from veristem.datasets.errors import InputError
 
 
@@ -24,20 +23,10 @@ def reconstruct(
 
     Example: veristem reconstruct run/acquisition.h5 --method my_package:reconstruct -o run/mine.vtp
     """
-    from veristem.datasets import Acquisition, formats
-    from veristem.datasets.kinds import KINDS
-    from veristem.recon.methods import load_method, run_method
-    from veristem.recon.rectify import registration_warning
+    import veristem as vs
 
-    loaded = formats.read(acquisition, Acquisition)
-    kind = KINDS[loaded.kind]
-    check_suffix(out, kind.suffix)
-    method = kind.method if method is None else method
-    load_method(method)
-    if warning := registration_warning(loaded):
-        typer.echo(warning, err=True)
     try:
-        found = run_method(method, loaded)
+        found = vs.reconstruct(acquisition, method, out=out, say=lambda line: typer.echo(line, err=True))
     except InputError:
         raise
     except (Exception, SystemExit) as error:
@@ -45,5 +34,4 @@ def reconstruct(
             raise
         text = (str(error).splitlines() or ["no message"])[0]
         raise InputError(f"method {method}: {type(error).__name__}: {text}; --debug shows where") from None
-    formats.write(out, found)
     typer.echo(f"{found.size_text()}: {out}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Optional
 
 import typer
 
@@ -35,6 +35,11 @@ def score(
         Optional[list[str]],  # noqa: UP045
         typer.Option(help="a metric of your own, module:function beside a METRIC; repeatable"),
     ] = None,
+    of: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="masks or disparity: score lines as pixels; RECONSTRUCTION may then be an image too"),
+    ] = None,
+    view: Annotated[int, typer.Option(min=0, help="of the masks")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object and nothing else")] = False,
 ) -> None:
     """Compare a reconstruction with the truth.
@@ -45,36 +50,26 @@ def score(
 
     Example: veristem score run/truth.h5 run/mine.vtp --tolerance-nm 20 --full-limits
     """
-    from veristem.bench.files.simulation import read_truth_file
-    from veristem.bench.limits.lines import full_line_limits, line_limits
+    import veristem as vs
+    from veristem.bench.files.scores import sides
     from veristem.bench.metrics.extents import mismatch
     from veristem.bench.scoring import junction_table
-    from veristem.bench.scoring import score as run
-    from veristem.datasets import Acquisition, formats
-    from veristem.datasets.kinds import KINDS
-    from veristem.datasets.network import DislocationNetwork
-    from veristem.datasets.reconstruction import CurveSet
-    from veristem.datasets.truth import LineTruth
+    from veristem.datasets import DislocationNetwork, LineTruth
 
-    if tolerance_nm is not None and not 0 < tolerance_nm < float("inf"):
-        raise InputError(f"--tolerance-nm: {tolerance_nm} found, a positive length allowed")
-    loaded = read_truth_file(truth, burgers_magnitude_nm)
-    directions = formats.read(acquisition, Acquisition).directions_rad if acquisition else None
-    found = formats.read(reconstruction, *(kind.result for kind in KINDS.values()))
-    limits: dict[str, Any] = {}
-    if isinstance(loaded, LineTruth):
-        limits = {"limits": full_line_limits(loaded) if full_limits else line_limits(loaded)}
-    elif full_limits:
-        raise InputError(f"--full-limits: {truth} found, a truth.h5 of lines allowed, which tells how it was imaged")
-    scores = run(loaded, found, tolerance_nm=tolerance_nm, directions_rad=directions, metrics=metric or (), **limits)
-    if warning := mismatch(loaded, found):
-        typer.echo(f"warning: {warning}", err=True)
-    kinds = []
-    if junctions:
-        if not (isinstance(loaded, LineTruth | DislocationNetwork) and isinstance(found, CurveSet)):
+    if of is not None:
+        if junctions:
+            raise InputError("--of and --junctions: both found, one allowed; pixels have no junctions")
+        scores, table = vs.score(truth, reconstruction, of=of, view=view), {}
+    else:
+        there, found = sides(truth, reconstruction, burgers_magnitude_nm)
+        if junctions and not isinstance(there, LineTruth | DislocationNetwork):
             raise InputError(f"--junctions: {truth} found, a network or a truth.h5 of lines allowed")
-        table = junction_table(loaded, found, tolerance_nm=scores["tolerance_nm"])
-        kinds = [{"burgers_nm": b, "there": there, "found": hit} for b, (there, hit) in sorted(table.items())]
+        how = {"acquisition": acquisition, "full_limits": full_limits, "metrics": metric or ()}
+        scores = vs.score(there, found, tolerance_nm=tolerance_nm, **how)
+        if warning := mismatch(there, found):
+            typer.echo(f"warning: {warning}", err=True)
+        table = junction_table(there, found, tolerance_nm=scores["tolerance_nm"]) if junctions else {}
+    kinds = [{"burgers_nm": b, "there": count, "found": hit} for b, (count, hit) in sorted(table.items())]
     if as_json:
         typer.echo(json.dumps(scores | {"junctions": kinds} if junctions else scores))
         return

@@ -24,28 +24,18 @@ def simulate(
 
     Example: veristem simulate cantor-stereo -o run --set recipe.seed=3
     """
-    from veristem.bench.files.simulation import save_simulation, save_truth
-    from veristem.bench.study.key import scan_key
-    from veristem.bench.study.store import make_folder
-    from veristem.datasets.recipe import load_recipe
+    import veristem as vs
     from veristem.reports.words import views_text
-    from veristem.sim.simulate import simulate_4d, simulate_recipe
 
-    loaded = load_recipe(recipe).with_values(values_of(sets))
-    make_folder(out)
-    if loaded.microscope.detector.kind == "pixelated":
-        truth, specimen, paths = simulate_4d(
-            loaded, out, scan_key(loaded), lambda rows, total: progress(rows, total, "rows")
-        )
-        for note in specimen.notes:
-            typer.echo(note, err=True)
-        for path in (*paths, *save_truth(out, truth)):
-            typer.echo(path)
-        return
-    truth, acquisition, specimen = simulate_recipe(
-        loaded, progress=lambda tilts, total: progress(tilts, total, "tilts") if total > 1 else tilts
-    )
-    for note in (*specimen.notes, views_text(acquisition.directions_rad)):
+    made = vs.simulate(recipe, out, values=values_of(sets), progress=_bar)
+    for note in made.notes:
         typer.echo(note, err=True)
-    for path in save_simulation(out, truth, acquisition):
+    if made.acquisition is not None:
+        typer.echo(views_text(made.acquisition.directions_rad), err=True)
+    for path in made.paths:
         typer.echo(path)
+
+
+def _bar(items, total: int):
+    """Rows of a 4D scan or tilts; a single tilt has no bar."""
+    return progress(items, total, "rows or tilts") if total > 1 else items

@@ -45,28 +45,21 @@ def study(
 
     Example: veristem study conditions -o results --workers 2 --method stereo-classical --method my_package:reconstruct
     """
+    import veristem as vs
     from veristem.bench.study.examples import save_examples
-    from veristem.bench.study.runner import run_study
     from veristem.datasets.recipe import load_recipe, load_study
     from veristem.reports.studies import summary_lines
 
-    changes = {"methods": list(method)} if method else {}
-    changes |= {"seeds": seeds} if seeds else {}
-    changes |= {"metrics": list(metric)} if metric else {}
-    loaded = load_study(study).changed(changes)
-    values = values_of(sets)
-    if twice := [path for path in values if path in loaded.axes]:
-        raise InputError(f"--set {twice[0]}: an axis of study {loaded.name} found, a key that is not varied allowed")
     if scheduler and workers > 1:
         raise InputError("--workers and --scheduler: both found, one allowed; a cluster brings its own workers")
-    base = load_recipe(loaded.recipe).with_values(values)
-    table = run_study(
-        loaded, base, out, progress,
-        workers=workers, scheduler=scheduler, method_version=method_version, command=command_line(),
+    values = values_of(sets)
+    table = vs.study(
+        study, out, methods=method or (), values=values, seeds=seeds, metrics=metric or (), workers=workers,
+        scheduler=scheduler, method_version=method_version, progress=progress, command=command_line(),
     )  # fmt: skip
     for line in summary_lines(table):
         typer.echo(line)
-    for note in save_examples(table, base, out):
+    for note in save_examples(table, load_recipe(load_study(study).recipe).with_values(values), out):
         typer.echo(note, err=True)
-    failed = int(table["error"].notna().sum())
+    failed = sum(isinstance(error, str) for error in table["error"])
     typer.echo(f"{len(table)} rows, {failed} failed: {out / 'results.parquet'}")

@@ -28,13 +28,13 @@ def view(
 
     Example: veristem view run/truth.vtp run/mine.vtp --html both.html
     """
-    from veristem.datasets import formats
+    import veristem as vs
     from veristem.reports import view as show
 
     check_suffix(png, ".png")
     check_suffix(html, ".html")
     same = len({f.name for f in files}) < len(files)
     names = [str(f) if same else f.name for f in files]
-    objects = [formats.read(f, burgers_magnitude_nm=burgers_magnitude_nm) for f in files]
+    objects = [vs.load(f, burgers_magnitude_nm=burgers_magnitude_nm) for f in files]
     for note in show(objects, names=names, png=png, html=html):
         typer.echo(note, err=True)

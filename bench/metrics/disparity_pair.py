@@ -10,7 +10,6 @@ import numpy as np
 from veristem.bench.metrics.mask_pair import pixels_along
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import project, widest_pair
-from veristem.datasets.intermediate import Matches
 from veristem.datasets.truth import LineTruth
 
 _ONE_PX = 1.0  # disparities of one pixel that differ by more are of two lines
@@ -118,32 +117,14 @@ def true_disparity(truth: LineTruth, views: tuple[int, int] | None = None) -> np
     (Y, X) float
         As of `draw_disparity`.
     """
+    return disparity_of(truth.network.chains(truth.visible), truth, views)
+
+
+def disparity_of(curves_nm: Iterable[np.ndarray], truth: LineTruth, views: tuple[int, int] | None = None) -> np.ndarray:
+    """Disparity (Y, X) [px] of curves (K, 3) in the foil, a reconstruction's say; the rest as of `true_disparity`."""
     first, second = truth.directions_rad[list(views or widest_pair(truth.directions_rad))]
     parallax = float(np.linalg.norm(np.tan(first) - np.tan(second)))
-    shape = truth.expected.shape[1:]
-    chains = truth.network.chains(truth.visible)
-    curves = (project(chain, first, truth.focus_nm) for chain in chains)
-    disparities = ((chain[:, 2] - truth.focus_nm) * parallax for chain in chains)
-    return draw_disparity(curves, disparities, shape, truth.field_nm[0] / shape[1])
-
-
-def matched_disparity(
-    matches: Matches, directions_rad: np.ndarray, shape: tuple[int, int], pixel_nm: float
-) -> np.ndarray:
-    """Disparity of matched curves, on the pixels of the first view, (Y, X) [px] as of `draw_disparity`.
-
-    Parameters
-    ----------
-    matches : Matches
-        Of two views [nm].
-    directions_rad : (V, 2) float
-        Direction of each view [rad]; the disparity is what lies along their difference.
-    shape : (int, int)
-        Rows and columns.
-    pixel_nm : float
-        Pixel size [nm].
-    """
-    difference = np.subtract(*np.tan(np.asarray(directions_rad, float)[list(matches.views)]))
-    epipolar = difference / np.linalg.norm(difference)
-    shifts = ((b - a) @ epipolar for a, b in zip(matches.first_nm, matches.second_nm))
-    return draw_disparity(matches.first_nm, shifts, shape, pixel_nm)
+    shape, curves = truth.expected.shape[1:], list(curves_nm)
+    places = (project(curve, first, truth.focus_nm) for curve in curves)
+    disparities = ((curve[:, 2] - truth.focus_nm) * parallax for curve in curves)
+    return draw_disparity(places, disparities, shape, truth.field_nm[0] / shape[1])

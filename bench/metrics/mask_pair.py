@@ -26,6 +26,8 @@ class MaskPair:
         Their pixels, each with its distance to the nearest of the other side [px].
     tolerance_px : float
         Distance within which a pixel counts as found; 0 asks for the pixel itself.
+    pixel_nm : float or None
+        Pixel size [nm]; scores by length have no value without.
     """
 
     truth_mask: np.ndarray
@@ -33,9 +35,10 @@ class MaskPair:
     truth: Samples
     found: Samples
     tolerance_px: float
+    pixel_nm: float | None = None
 
     @staticmethod
-    def of(truth, found, tolerance_px: float = 0.0) -> MaskPair:
+    def of(truth, found, tolerance_px: float = 0.0, pixel_nm: float | None = None) -> MaskPair:
         """Both sides of a comparison.
 
         Raises
@@ -48,7 +51,7 @@ class MaskPair:
         there, got = _mask("truth", truth), _mask("found", found)
         if there.shape != got.shape:
             raise InputError(f"masks: shapes {there.shape} and {got.shape} found, one shape allowed")
-        return MaskPair(there, got, _pixels(there, got), _pixels(got, there), tolerance_px)
+        return MaskPair(there, got, _pixels(there, got), _pixels(got, there), tolerance_px, pixel_nm)
 
     def within(self, samples: Samples) -> np.ndarray:
         """(N,) whether each pixel lies within the tolerance of the other side."""
@@ -130,6 +133,10 @@ def _crossings(coordinate: np.ndarray) -> np.ndarray:
 
 def true_mask(truth: LineTruth, view: int) -> np.ndarray:
     """The visible lines of a truth as a mask (Y, X) of one of its views."""
+    return mask_of(truth.network.chains(truth.visible), truth, view)
+
+
+def mask_of(curves_nm: Iterable[np.ndarray], truth: LineTruth, view: int) -> np.ndarray:
+    """Curves (K, 3) in the foil, a reconstruction's say, as a mask (Y, X) of one of the views of a truth."""
     shape = truth.expected.shape[1:]
-    curves = (truth.project(chain, view) for chain in truth.network.chains(truth.visible))
-    return draw(curves, shape, truth.field_nm[0] / shape[1])
+    return draw((truth.project(curve, view) for curve in curves_nm), shape, truth.field_nm[0] / shape[1])

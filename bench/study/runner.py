@@ -15,7 +15,7 @@ from veristem.bench.study.key import cell_key, is_outside
 from veristem.bench.study.store import Store
 from veristem.datasets.errors import InputError
 from veristem.datasets.recipe import Recipe, Study
-from veristem.recon.methods import load_method
+from veristem.recon.methods import check_stages, load_method, without_oracles
 
 _COMPACT_S = 60.0
 
@@ -97,6 +97,7 @@ def list_cells(study: Study, recipe: Recipe, method_version: str = "") -> list[C
     """
     for method in study.methods:
         load_method(method)
+        check_stages(method, without_oracles(method)[1])
     versions_of = {method: method_version if is_outside(method) else "" for method in study.methods}
     cells: dict[str, Cell] = {}
     for seed in range(recipe.recipe.seed, recipe.recipe.seed + study.seeds):

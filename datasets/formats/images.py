@@ -54,7 +54,7 @@ def read_pair(
     if pixel_nm is not None and not 0 < pixel_nm < np.inf:
         raise InputError(f"pixel_nm: {pixel_nm} found, a positive number allowed")
     paths = [Path(left), Path(right)]
-    images, sizes = zip(*(_image(path, say) for path in paths))
+    images, sizes = zip(*(read_image(path, say) for path in paths))
     if images[0].shape != images[1].shape:
         shapes = [" x ".join(map(str, i.shape)) for i in images]
         raise InputError(
@@ -82,8 +82,18 @@ def _agreed(paths: list[Path], sizes, given: float | None, say: Callable[[str], 
     return given
 
 
-def _image(path: Path, say: Callable[[str], Any]) -> tuple[np.ndarray, float | None]:
-    """(Y, X) float32 and the side of a pixel [nm]."""
+def read_image(
+    path: Path, say: Callable[[str], Any] = lambda line: None, gaps: bool = False
+) -> tuple[np.ndarray, float | None]:
+    """An image (Y, X) float32 and the side of its pixels [nm], None where the file does not tell.
+
+    ``say`` gets what was done to it, one line a call; with ``gaps`` some pixels may be NaN.
+
+    Raises
+    ------
+    InputError
+        For a file that holds no single image.
+    """
     suffix = path.suffix.lower()
     if not path.exists():
         raise InputError(f"{path}: no such file; give an image")
@@ -120,7 +130,7 @@ def _image(path: Path, say: Callable[[str], Any]) -> tuple[np.ndarray, float | N
         raise InputError(f"{path}: {' x '.join(map(str, shape))} pixels found, at most {_MOST} allowed; bin it")
     with np.errstate(over="ignore"):
         image = np.asarray(image).astype(np.float32)
-    if not np.isfinite(image).all():
+    if not np.isfinite(image).all() and not (gaps and not np.isinf(image).any()):
         y, x = np.argwhere(~np.isfinite(image))[0]
         raise InputError(f"{path}: {image[y, x]} found at pixel X Y = {x} {y}, finite grey levels allowed")
     return image, size

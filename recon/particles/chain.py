@@ -30,7 +30,6 @@ def slack_nm(detections: Detections) -> float:
 
 def points_from(
     acquisition: Acquisition,
-    alignment,
     detections: Detections | None,
     matches: PointMatches | None,
     fewest_views: int,
@@ -41,8 +40,6 @@ def points_from(
     ----------
     acquisition : Acquisition
         Its nominal geometry.
-    alignment : None
-        A tilt-less acquisition needs none; anything else is an error.
     detections : Detections or None
         In every view; not needed with ``matches``.
     matches : PointMatches or None
@@ -55,7 +52,6 @@ def points_from(
     InputError
         With fewer than two views or views without parallax.
     """
-    no_alignment(alignment)
     directions = acquisition.directions_rad
     fewest = fewest_allowed(acquisition, fewest_views)
     if matches is None:
@@ -66,18 +62,6 @@ def points_from(
     focus = np.array([0.0, 0.0, acquisition.focus_nm])
     views = (matches.index >= 0).sum(axis=1)
     return PointSet(places + focus, covariance, mean_radii(seen, matches.index), views, matches.ambiguity)
-
-
-def no_alignment(alignment) -> None:
-    """Views of one scan need none.
-
-    Raises
-    ------
-    InputError
-        When one is given.
-    """
-    if alignment is not None:
-        raise InputError("alignment: given, but the views of one scan are aligned; leave it out")
 
 
 def fewest_allowed(acquisition: Acquisition, fewest_views: int) -> int:

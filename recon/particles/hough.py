@@ -15,7 +15,7 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.intermediate import Detections, PointMatches
 from veristem.datasets.reconstruction import PointSet
 from veristem.recon.particles import threshold
-from veristem.recon.particles.chain import fewest_allowed, no_alignment, points_from
+from veristem.recon.particles.chain import fewest_allowed, points_from
 from veristem.recon.particles.threshold import (
     SIGNIFICANT,
     Blobs,
@@ -40,7 +40,6 @@ _STEPS = 4
 def reconstruct(
     acquisition: Acquisition,
     *,
-    alignment=None,
     detections: Detections | None = None,
     matches: PointMatches | None = None,
     fewest_views: int = 3,
@@ -54,8 +53,6 @@ def reconstruct(
     ----------
     acquisition : Acquisition
         At least two views.
-    alignment : None
-        A tilt-less acquisition needs none; anything else is an error.
     detections, matches : optional
         Replace the stage from outside; the images are then not looked at again.
     fewest_views : int
@@ -72,11 +69,10 @@ def reconstruct(
     InputError
         With fewer than two views or views without parallax, an empty or saturated view, or a bad parameter.
     """
-    no_alignment(alignment)
     fewest_allowed(acquisition, fewest_views)
     if detections is None and matches is None:
         detections = detect(acquisition, diameter_nm=diameter_nm, blur_nm=blur_nm, votes=votes)
-    return points_from(acquisition, alignment, detections, matches, fewest_views)
+    return points_from(acquisition, detections, matches, fewest_views)
 
 
 def detect(

@@ -16,7 +16,7 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.intermediate import Detections, PointMatches
 from veristem.datasets.reconstruction import PointSet
 from veristem.recon.particles.background import background, check_views
-from veristem.recon.particles.chain import depth_range_nm, fewest_allowed, no_alignment, points_from, slack_nm
+from veristem.recon.particles.chain import depth_range_nm, fewest_allowed, points_from, slack_nm
 from veristem.recon.particles.fit import Images, Spheres, fit, thickness
 from veristem.recon.particles.matching import match_points
 from veristem.recon.particles.profile import RIM_PX, shade_profile
@@ -34,7 +34,6 @@ _SEARCHES = 3  # of each view for what hides beside another
 def reconstruct(
     acquisition: Acquisition,
     *,
-    alignment=None,
     detections: Detections | None = None,
     matches: PointMatches | None = None,
     diameter_nm: float | None = None,
@@ -49,8 +48,6 @@ def reconstruct(
     ----------
     acquisition : Acquisition
         At least two views.
-    alignment : None
-        A tilt-less acquisition needs none; anything else is an error.
     detections, matches : optional
         Replace the stage from outside; the images are then not looked at again.
     diameter_nm : float, optional
@@ -70,8 +67,7 @@ def reconstruct(
         With fewer than two views or views without parallax, an empty or saturated view, or a bad parameter.
     """
     if detections is not None or matches is not None:
-        return points_from(acquisition, alignment, detections, matches, fewest_views)
-    no_alignment(alignment)
+        return points_from(acquisition, detections, matches, fewest_views)
     if rounds < 1:
         raise InputError(f"rounds: {rounds} found, 1 or more allowed")
     fewest = fewest_allowed(acquisition, fewest_views)
@@ -81,7 +77,7 @@ def reconstruct(
     for _ in range(rounds if joint else 1):
         seen, spheres = _detect(images, spheres, spread, pixel)
         matches = match_points(seen, acquisition.directions_rad, depth_range_nm(acquisition), fewest, slack_nm(seen))
-        more = points_from(acquisition, None, None, matches, fewest)
+        more = points_from(acquisition, None, matches, fewest)
         if not len(more.points_nm):
             break
         found = PointSet(*(np.concatenate([getattr(f, name) for f in (found, more)]) for name in _FIELDS))

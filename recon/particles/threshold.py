@@ -14,7 +14,7 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.intermediate import Detections, PointMatches
 from veristem.datasets.reconstruction import PointSet
 from veristem.recon.particles.background import background, check_views
-from veristem.recon.particles.chain import fewest_allowed, no_alignment, points_from
+from veristem.recon.particles.chain import fewest_allowed, points_from
 
 SIGNIFICANT = 6.0  # standard deviations of what a particle takes away
 _FLOOR = 4.0  # standard deviations of the blurred image that no level goes below
@@ -29,7 +29,6 @@ _APART = 0.8  # of a radius: how far apart the maxima of two parts are
 def reconstruct(
     acquisition: Acquisition,
     *,
-    alignment=None,
     detections: Detections | None = None,
     matches: PointMatches | None = None,
     fewest_views: int = 3,
@@ -44,8 +43,6 @@ def reconstruct(
     ----------
     acquisition : Acquisition
         At least two views.
-    alignment : None
-        A tilt-less acquisition needs none; anything else is an error.
     detections, matches : optional
         Replace the stage from outside; the images are then not looked at again.
     fewest_views : int
@@ -66,11 +63,10 @@ def reconstruct(
     InputError
         With fewer than two views or views without parallax, an empty or saturated view, or a bad parameter.
     """
-    no_alignment(alignment)
     fewest_allowed(acquisition, fewest_views)
     if detections is None and matches is None:
         detections = detect(acquisition, threshold=threshold, diameter_nm=diameter_nm, blur_nm=blur_nm, split=split)
-    return points_from(acquisition, alignment, detections, matches, fewest_views)
+    return points_from(acquisition, detections, matches, fewest_views)
 
 
 def detect(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.geometry import inverse, mapped, widest_pair
 from veristem.datasets.intermediate import Alignment, Contours, Matches
@@ -65,12 +67,8 @@ def reconstruct(
         matches = match_contours(contours, pair, epipolar, limits, acquisition.pixel_nm, scale_nm)
         matches = refine(matches, epipolar, scale_nm)
     else:
-        first, second = map(int, matches.views)
-        matches = replace(
-            matches,
-            first_nm=_on_focus_plane(matches.first_nm, alignment, first),
-            second_nm=_on_focus_plane(matches.second_nm, alignment, second),
-        )
+        by_view = (_on_focus_plane(curves, alignment, v) for v, curves in zip(matches.views, zip(*matches.places_nm)))
+        matches = replace(matches, places_nm=tuple(np.stack(places) for places in zip(*by_view)))
     curves, sigma = triangulate(matches, alignment.directions_rad, acquisition.focus_nm)
     return CurveSet(tuple(curves), tuple(sigma), crystal_from_specimen(acquisition))
 

@@ -59,7 +59,7 @@ def match_contours(
     Matches
     """
     second = _rows(contours.curves_nm[views[1]], contours.sigma_nm[views[1]], epipolar, scale_nm)
-    found: tuple[list, list, list] = ([], [], [])
+    places, sigmas = [], []
     for curve, sigma in zip(contours.curves_nm[views[0]], contours.sigma_nm[views[0]]):
         points, error = resample(curve, sigma, step_nm)
         u, v = points @ epipolar, points @ _normal(epipolar)
@@ -76,10 +76,9 @@ def match_contours(
             stretch = np.ptp(partner[:, 1]) / ((run[-1] - run[0]) * step_nm)
             if sine[run].mean() < _PARALLEL and stretch > _STRETCH:
                 continue
-            found[0].append(points[run])
-            found[1].append(points[run] + partner[:, 1:2] * epipolar)
-            found[2].append(partner[:, 2])
-    return Matches(views, tuple(found[0]), tuple(found[1]), tuple(found[2]))
+            places.append(np.stack([points[run], points[run] + partner[:, 1:2] * epipolar]))
+            sigmas.append(partner[:, 2])
+    return Matches(views, tuple(places), tuple(sigmas))
 
 
 def _normal(epipolar: np.ndarray) -> np.ndarray:

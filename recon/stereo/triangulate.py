@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from scipy.interpolate import make_smoothing_spline
 
@@ -19,7 +21,7 @@ def refine(matches: Matches, epipolar: np.ndarray, scale_nm: float) -> Matches:
     Parameters
     ----------
     matches : Matches
-        As found.
+        Of two views, as found.
     epipolar : (2,) float
         Unit vector of the epipolar direction.
     scale_nm : float
@@ -32,8 +34,8 @@ def refine(matches: Matches, epipolar: np.ndarray, scale_nm: float) -> Matches:
     """
     smoothing = _SMOOTHING * scale_nm
     model = (_MODEL * scale_nm) ** 2 * _CORRELATION / _SMOOTHING
-    first, second, sigmas = [], [], []
-    for a, b, sigma in zip(matches.first_nm, matches.second_nm, matches.sigma_nm):
+    places, sigmas = [], []
+    for (a, b), sigma in zip(matches.places_nm, matches.sigma_nm):
         disparity = (b - a) @ epipolar
         at = np.concatenate([[0], np.cumsum(np.maximum(steps(a), 1e-6))])
         keep = np.ones(len(at), bool)
@@ -48,10 +50,9 @@ def refine(matches: Matches, epipolar: np.ndarray, scale_nm: float) -> Matches:
         smooth = _spline(at[keep], disparity[keep], sigma[keep], smoothing)(at)
         step = at[-1] / (len(at) - 1)
         noise = np.maximum(sigma, spread) ** 2 * min(1.0, step / smoothing)
-        first.append(a[keep])
-        second.append((a + smooth[:, None] * epipolar)[keep])
+        places.append(np.stack([a[keep], (a + smooth[:, None] * epipolar)[keep]]))
         sigmas.append(np.sqrt(noise + model)[keep])
-    return Matches(matches.views, tuple(first), tuple(second), tuple(sigmas))
+    return Matches(matches.views, tuple(places), tuple(sigmas))
 
 
 def _spline(at, values, sigma, smoothing):
@@ -67,12 +68,13 @@ def _spline(at, values, sigma, smoothing):
 def triangulate(matches: Matches, directions_rad: np.ndarray, focus_nm: float) -> tuple[list, list]:
     """Points of matched curves in the specimen frame.
 
-    d = (z - z_f)(tan theta_1 - tan theta_2), and x, y from the mean of both views.
+    In view v a point at depth z stands at (x, y) - (z - z_f) tan theta_v: z and (x, y) that fit all views best, which
+    of two is d = (z - z_f)(tan theta_1 - tan theta_2) and the mean of both places.
 
     Parameters
     ----------
     matches : Matches
-        Curves in two views [nm].
+        Curves in two views or more [nm].
     directions_rad : (V, 2) float
         Direction of each view [rad].
     focus_nm : float
@@ -85,12 +87,12 @@ def triangulate(matches: Matches, directions_rad: np.ndarray, focus_nm: float) -
         Standard deviation of z [nm].
     """
     tangents = np.tan(directions_rad[list(matches.views)])
-    difference = tangents[0] - tangents[1]
-    parallax = float(np.linalg.norm(difference))
+    lever = tangents - tangents.mean(axis=0)
+    parallax = max(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(tangents, 2))
     curves, sigmas = [], []
-    for a, b, sigma in zip(matches.first_nm, matches.second_nm, matches.sigma_nm):
-        height = (b - a) @ difference / parallax**2
-        xy = (a + b) / 2 + height[:, None] * tangents.mean(axis=0)
+    for places, sigma in zip(matches.places_nm, matches.sigma_nm):
+        height = -np.einsum("wka,wa->k", places - places.mean(axis=0), lever) / (lever**2).sum()
+        xy = places.mean(axis=0) + height[:, None] * tangents.mean(axis=0)
         curves.append(np.column_stack([xy, focus_nm + height]))
         sigmas.append(sigma / parallax)
     return curves, sigmas

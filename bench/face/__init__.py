@@ -1,0 +1,298 @@
+"""VeriSTEM: how well does a 3D reconstruction from a few STEM views recover what is really there?
+
+What the command line does, from Python::
+
+    import veristem as vs
+
+    made = vs.simulate("cantor-small")
+    found = vs.reconstruct(made.acquisition, "stereo-classical")
+    scores = vs.score(made.truth, found, tolerance_nm=20)
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from veristem.datasets.acquisition import Acquisition
+    from veristem.datasets.recipe import Recipe, Study
+    from veristem.datasets.reconstruction import CurveSet, PointSet
+    from veristem.datasets.truth import LineTruth, ParticleTruth
+
+__all__ = ["load", "reconstruct", "score", "simulate", "study"]
+
+Progress = Callable[[Iterable, int], Iterable]  # wraps a loop over (items, their number)
+
+
+def __getattr__(name: str):
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("veristem")
+    raise AttributeError(f"module 'veristem' has no attribute {name!r}")
+
+
+def _plain(items: Iterable, total: int) -> Iterable:
+    return items
+
+
+class Simulation(NamedTuple):
+    """What a recipe gives.
+
+    Parameters
+    ----------
+    truth : LineTruth or ParticleTruth
+        What is really there, and the expected counts.
+    acquisition : Acquisition or None
+        The images, as a method gets them; None for a pixelated detector: `veristem virtual` makes views of its 4D scan.
+    notes : tuple of str
+        What a user should know about how the specimen was made.
+    paths : list of Path
+        Files written.
+    """
+
+    truth: LineTruth | ParticleTruth
+    acquisition: Acquisition | None
+    notes: tuple[str, ...]
+    paths: list[Path]
+
+
+def load(path: str | Path, **options) -> Any:
+    """Whatever a file holds, by its suffix; of the folder of a study, its table.
+
+    Parameters
+    ----------
+    path : path
+        Images or a truth as .h5, a network as .vtp, .data or .ca, curves as .vtp, particles or points as .csv,
+        particles as .xyz, or a folder with results.parquet.
+    **options
+        Of the format: ``burgers_magnitude_nm`` of a .data file, ``box_nm`` and ``radius_nm`` of particles.
+
+    Returns
+    -------
+    Acquisition, LineTruth, ParticleTruth, DislocationNetwork, CurveSet, ParticleDispersion, PointSet or DataFrame
+
+    Raises
+    ------
+    InputError
+        For a file that holds none of these, or a damaged one.
+    """
+    if Path(path).is_dir():
+        from veristem.bench.study.store import read_table
+
+        return read_table(path)
+    from veristem.datasets import formats
+
+    return formats.read(path, **options)
+
+
+def simulate(
+    recipe: str | Path | Recipe,
+    out: str | Path | None = None,
+    *,
+    values: dict[str, Any] | None = None,
+    progress: Progress = _plain,
+) -> Simulation:
+    """Make a specimen and image it.
+
+    Parameters
+    ----------
+    recipe : name, path or Recipe
+        What to make and how to image it; `veristem list recipes` shows the names.
+    out : path, optional
+        Folder for acquisition.h5, truth.h5 and the truth for people; made when it does not exist. A pixelated detector
+        needs one, for its 4D scan.
+    values : dict, optional
+        Changes by dotted path into the recipe: ``{"scan.dwell_us": 100}``.
+    progress : callable
+        Wraps the loop over (tilts, or rows of a 4D scan, and their number).
+
+    Raises
+    ------
+    InputError
+        For a key or value that is not allowed, a bad file, or a folder that cannot be written.
+    """
+    from veristem.bench.files.simulation import save_simulation, save_truth
+    from veristem.bench.study.key import scan_key
+    from veristem.bench.study.store import make_folder
+    from veristem.datasets.errors import InputError
+    from veristem.sim.simulate import simulate_4d, simulate_recipe
+
+    loaded = _recipe(recipe).with_values(values or {})
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        make_folder(folder)
+    if loaded.microscope.detector.kind == "pixelated":
+        if folder is None:
+            raise InputError("simulate: a pixelated detector found, which needs a folder for its 4D scan; give one")
+        truth, specimen, paths = simulate_4d(loaded, folder, scan_key(loaded), progress)
+        return Simulation(truth, None, tuple(specimen.notes), [*paths, *save_truth(folder, truth)])
+    truth, acquisition, specimen = simulate_recipe(loaded, progress=progress)
+    paths = [] if folder is None else save_simulation(folder, truth, acquisition)
+    return Simulation(truth, acquisition, tuple(specimen.notes), paths)
+
+
+def reconstruct(
+    acquisition: str | Path | Acquisition,
+    method: str | None = None,
+    *,
+    out: str | Path | None = None,
+    say: Callable[[str], Any] = warnings.warn,
+) -> CurveSet | PointSet:
+    """Curves or points in 3D from the images alone.
+
+    Parameters
+    ----------
+    acquisition : path or Acquisition
+        The images and their nominal geometry.
+    method : str, optional
+        Registered name, module:function or path of an executable, with KEY=VALUE words for its parameters; our own for
+        the kind of specimen if not given.
+    out : path, optional
+        File to write: .vtp for curves, .csv for points.
+    say : callable
+        Gets what a user should know about the images, one line a call.
+
+    Raises
+    ------
+    InputError
+        When there is no such method, it fails, or returns something else; for a bad file.
+    """
+    from veristem.datasets import Acquisition, formats
+    from veristem.datasets.errors import InputError
+    from veristem.datasets.kinds import KINDS
+    from veristem.recon.methods import load_method, run_method
+    from veristem.recon.rectify import registration_warning
+
+    images = acquisition if isinstance(acquisition, Acquisition) else formats.read(acquisition, Acquisition)
+    kind = KINDS[images.kind]
+    if out is not None and Path(out).suffix.lower() != kind.suffix:
+        raise InputError(f"{out}: suffix {Path(out).suffix!r} found, {kind.suffix} allowed for {kind.found}")
+    method = kind.method if method is None else method
+    load_method(method)
+    if warning := registration_warning(images):
+        say(warning)
+    found = run_method(method, images)
+    if out is not None:
+        formats.write(out, found)
+    return found
+
+
+def score(
+    truth,
+    reconstruction,
+    *,
+    tolerance_nm: float | None = None,
+    acquisition: str | Path | Acquisition | None = None,
+    of: str | None = None,
+    view: int = 0,
+    metrics: Sequence[str] = (),
+    full_limits: bool = False,
+    burgers_magnitude_nm: float | None = None,
+) -> dict[str, float | None]:
+    """Every score of a reconstruction against the truth, by name; None where one has no value.
+
+    Parameters
+    ----------
+    truth : path, LineTruth, ParticleTruth, DislocationNetwork, CurveSet or ParticleDispersion
+        What is there.
+    reconstruction : path, CurveSet, PointSet, or (Y, X) array
+        What was found. With ``of`` also an image: of a mask 0 where no line is, of a disparity NaN there.
+    tolerance_nm : float, optional
+        Distance within which a point is matched; 10 nm, or a particle's radius, if not given.
+    acquisition : path or Acquisition, optional
+        For the epipolar direction, where the truth does not tell.
+    of : "masks" or "disparity", optional
+        Score the lines as pixels of a view, or their disparity in the widest pair, instead of curves in space.
+    view : int
+        Of the masks.
+    metrics : sequence of str
+        Further ones from outside, as module:function.
+    full_limits : bool
+        Limits of lines where contrast that changes with depth tells too: images the truth twice more.
+    burgers_magnitude_nm : float, optional
+        Unit of length of a .data truth [nm].
+
+    Raises
+    ------
+    InputError
+        When one side is of lines and the other of particles, or for a bad file or value.
+    """
+    from veristem.bench.files.scores import score_sides
+
+    return score_sides(
+        truth,
+        reconstruction,
+        tolerance_nm=tolerance_nm,
+        acquisition=acquisition,
+        of=of,
+        view=view,
+        metrics=metrics,
+        full_limits=full_limits,
+        burgers_magnitude_nm=burgers_magnitude_nm,
+    )
+
+
+def study(
+    study: str | Path | Study,
+    out: str | Path,
+    *,
+    methods: Sequence[str] = (),
+    values: dict[str, Any] | None = None,
+    seeds: int | None = None,
+    metrics: Sequence[str] = (),
+    workers: int = 1,
+    scheduler: str | None = None,
+    method_version: str = "",
+    progress: Progress = _plain,
+    command: str = "",
+) -> pd.DataFrame:
+    """Run all conditions, seeds and methods of a study that are not finished yet; returns the whole table.
+
+    Parameters
+    ----------
+    study : name, path or Study
+        `veristem list studies` shows the names.
+    out : path
+        Results folder; what is finished in it is kept.
+    methods : sequence of str, optional
+        Instead of the study's own.
+    values : dict, optional
+        Changes by dotted path into its recipe, of keys that are not varied.
+    seeds : int, optional
+        Specimens, instead of the study's number.
+    metrics : sequence of str
+        Further ones from outside, as module:function.
+    workers, scheduler, method_version, progress, command
+        As of `bench.study.runner.run_study`.
+
+    Raises
+    ------
+    InputError
+        For what is not allowed, before anything is run; a folder in use or of another version.
+    """
+    from veristem.bench.study.runner import run_study
+    from veristem.datasets.errors import InputError
+    from veristem.datasets.recipe import Study, load_study
+
+    given = {"methods": list(methods), "seeds": seeds, "metrics": list(metrics)}
+    loaded = study if isinstance(study, Study) else load_study(str(study))
+    loaded = loaded.changed({name: value for name, value in given.items() if value})
+    values = values or {}
+    if twice := [path for path in values if path in loaded.axes]:
+        raise InputError(f"--set {twice[0]}: an axis of study {loaded.name} found, a key that is not varied allowed")
+    base = _recipe(loaded.recipe).with_values(values)
+    how: dict[str, Any] = {"workers": workers, "scheduler": scheduler}
+    how |= {"method_version": method_version, "command": command}
+    return run_study(loaded, base, out, progress, **how)
+
+
+def _recipe(recipe: str | Path | Recipe) -> Recipe:
+    from veristem.datasets.recipe import Recipe, load_recipe
+
+    return recipe if isinstance(recipe, Recipe) else load_recipe(str(recipe))
