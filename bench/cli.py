@@ -12,6 +12,7 @@ from veristem.bench.commands.convert import convert
 from veristem.bench.commands.demo import demo
 from veristem.bench.commands.gate import gate
 from veristem.bench.commands.listing import list_
+from veristem.bench.commands.options import as_options
 from veristem.bench.commands.recipe import recipe
 from veristem.bench.commands.reconstruct import reconstruct
 from veristem.bench.commands.report import report
@@ -62,7 +63,7 @@ def main() -> None:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error)
             sys.exit(2)
-        text = str(error)
+        text = as_options(str(error))
         if usage is not None:
             context = getattr(error, "ctx", None)
             where = context.command_path if context else "veristem"

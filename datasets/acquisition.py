@@ -10,7 +10,7 @@ import numpy as np
 
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import Region, Tilt, project
-from veristem.datasets.shapes import as_array
+from veristem.datasets.shapes import as_array, check_positive
 from veristem.datasets.specimens import SpecimenKind
 
 # beyond which a number is in another unit, or none at all
@@ -105,8 +105,7 @@ class Acquisition:
             value = getattr(self, name)
             if value is None:
                 continue
-            if not (np.isfinite(value) and value > 0):
-                raise InputError(f"{name}: {value} found, a positive number allowed")
+            check_positive(name, value)
             if value > most:
                 raise InputError(f"{name}: {value:g} found, at most {most:g} allowed; the name says the unit")
         if not abs(self.focus_nm) <= _MOST["thickness_nm"]:

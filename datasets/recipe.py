@@ -230,7 +230,7 @@ class Study(Table):
         return cells
 
 
-def key_value(text: str, where: str = "--set") -> tuple[str, Any]:
+def key_value(text: str, where: str = "set") -> tuple[str, Any]:
     """KEY=VALUE as a pair; the value is read as JSON, else as text.
 
     Raises

@@ -52,7 +52,7 @@ class Scan4D:
         if len(shape) != 4 or min(shape) < 1:
             raise InputError(
                 f"{self.path}: axes of {' x '.join(map(str, shape)) or 'one number'} found, a scan of patterns with "
-                "four axes allowed; give --scan-shape ROWS COLUMNS for frames in a row"
+                "four axes allowed; give `scan_shape`, rows and columns, for frames in a row"
             )
         if np.dtype(self.data.dtype).kind not in "uif":
             raise InputError(f"{self.path}: values of type {self.data.dtype} found, numbers allowed")

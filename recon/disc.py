@@ -98,7 +98,7 @@ def find_disc(pattern: np.ndarray, where: str = "pattern") -> Disc:
     sharp = [disc for disc in found if disc is not None and disc.sigma_px < _SHARP * disc.radius_px]
     if not sharp:
         raise InputError(
-            f"{where}: no bright-field disc found; give a scan of the vacuum, or --center-px X Y and --mrad-per-pixel"
+            f"{where}: no bright-field disc found; give a scan of the vacuum, or `center_px` and `mrad_per_pixel`"
         )
     return min(sharp, key=lambda disc: disc.sigma_px)
 
@@ -168,7 +168,7 @@ def kikuchi_lines(pattern: np.ndarray, disc: Disc, where: str = "pattern") -> Li
     sums = np.array([[product[rings == ring].sum() for product in products] for ring in range(4)])
     c, s, total = sums.sum(axis=0)
     if not np.hypot(c, s) > _CLEAR * total:
-        raise InputError(f"{where}: no Kikuchi line found in the disc; give --azimuth-deg, the direction of the pair")
+        raise InputError(f"{where}: no Kikuchi line found in the disc; give `azimuth_deg`, the direction of the pair")
     azimuth = np.arctan2(s, c) / 2 + np.pi / 2
     # each ring turns the whole by its share
     turns = ((sums[:, 1] - s / 4) * c - (sums[:, 0] - c / 4) * s) / (2 * (c**2 + s**2))

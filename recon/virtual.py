@@ -96,7 +96,7 @@ def calibrate(
     """
     if center_px is not None and not all(0 <= c < n for c, n in zip(center_px, scan.shape[::-1])):
         raise InputError(
-            f"--center-px: {center_px[0]:g} {center_px[1]:g} found, a pixel X Y of the detector of {scan.shape[1]} x "
+            f"`center_px`: {center_px[0]:g} {center_px[1]:g} found, a pixel X Y of the detector of {scan.shape[1]} x "
             f"{scan.shape[0]} allowed"
         )
     descan = np.zeros((2, 2))
@@ -130,7 +130,7 @@ def calibrate(
     notes += _saturation(scan, peaks, disc)
     if rad_per_px is None:
         if convergence is None:
-            raise InputError(f"{scan.path}: convergence semi-angle not found; give --convergence-mrad")
+            raise InputError(f"{scan.path}: convergence semi-angle not found; give `convergence_mrad`")
         rad_per_px = convergence / disc.radius_px
     elif convergence is None:
         convergence = rad_per_px * disc.radius_px
@@ -280,7 +280,7 @@ def virtual_acquisition(
     alpha = calibration.convergence_rad
     step, said = pixel_nm or scan.pixel_nm, scan.nominal
     if step is None:
-        raise InputError(f"{scan.path}: scan step not found; give --pixel-nm")
+        raise InputError(f"{scan.path}: scan step not found; give `pixel_nm`")
     if pair_angle_rad is None:
         pair_angle_rad = float(np.radians(said["pair_angle_deg"])) if "pair_angle_deg" in said else 1.2 * alpha
     if radius_rad is None:

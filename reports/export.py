@@ -31,7 +31,7 @@ def read_formats(text: str) -> list[str]:
     formats = [part.strip().lower() for part in text.split(",") if part.strip()]
     for found in formats:
         if found not in FORMATS:
-            raise InputError(f"--format: {found!r} found, allowed are {', '.join(FORMATS)}, with commas between")
+            raise InputError(f"`format`: {found!r} found, allowed are {', '.join(FORMATS)}, with commas between")
     return formats
 
 

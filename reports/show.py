@@ -173,9 +173,7 @@ def _corners_nm(objects) -> tuple[np.ndarray, np.ndarray]:
 def _open(plotter) -> None:
     # VTK takes one of these where it finds no display, and then shows nothing and says nothing
     if plotter.render_window.GetClassName() in ("vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow"):
-        raise InputError(
-            "view: no display found for a window; write a picture with --png FILE or a page with --html FILE"
-        )
+        raise InputError("view: no display found for a window; write a picture, `png`, or a page, `html`")
     scenes.aim(plotter, "tilted")
     plotter.show()
 

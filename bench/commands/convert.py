@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from veristem.bench.commands.options import say
 from veristem.datasets.errors import InputError
 
 
@@ -33,6 +34,6 @@ def convert(
         raise InputError("convert: one file found, IN… OUT allowed")
     note = convert_files(
         files[:-1], files[-1], burgers_magnitude_nm, pair_angle_deg, pixel_nm, material, tilt_axis_deg,
-        say=lambda line: typer.echo(line, err=True),
+        say=say,
     )  # fmt: skip
     typer.echo(f"{files[-1]}" + (f": {note}" if note else ""))

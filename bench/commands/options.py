@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -28,7 +29,17 @@ def values_of(sets: list[str] | None) -> dict[str, Any]:
     """Values by dotted path, of texts KEY=VALUE; InputError if one is none."""
     from veristem.datasets.recipe import key_value
 
-    return dict(key_value(text) for text in sets or [])
+    return dict(key_value(text, "--set") for text in sets or [])
+
+
+def as_options(text: str) -> str:
+    """A message with the parameters that it names, ``pixel_nm`` in backquotes, as the options of the command line."""
+    return re.sub("`([a-z][A-Za-z_]*)`", lambda found: "--" + found[1].replace("_", "-"), text)
+
+
+def say(text: str) -> None:
+    """A line for people, where it does not get into what is piped on."""
+    typer.echo(as_options(text), err=True)
 
 
 def command_line() -> str:

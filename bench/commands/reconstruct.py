@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from veristem.bench.commands.options import say
 from veristem.datasets.errors import InputError
 
 
@@ -26,7 +27,7 @@ def reconstruct(
     import veristem as vs
 
     try:
-        found = vs.reconstruct(acquisition, method, out=out, say=lambda line: typer.echo(line, err=True))
+        found = vs.reconstruct(acquisition, method, out=out, say=say)
     except InputError:
         raise
     except (Exception, SystemExit) as error:

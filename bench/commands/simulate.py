@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from veristem.bench.commands.options import Out, Sets, values_of
+from veristem.bench.commands.options import Out, Sets, say, values_of
 from veristem.bench.commands.progress import progress
 
 
@@ -29,9 +29,9 @@ def simulate(
 
     made = vs.simulate(recipe, out, values=values_of(sets), progress=_bar)
     for note in made.notes:
-        typer.echo(note, err=True)
+        say(note)
     if made.acquisition is not None:
-        typer.echo(views_text(made.acquisition.directions_rad), err=True)
+        say(views_text(made.acquisition.directions_rad))
     for path in made.paths:
         typer.echo(path)
 

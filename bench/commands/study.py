@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from veristem.bench.commands.options import Out, Sets, command_line, values_of
+from veristem.bench.commands.options import Out, Sets, command_line, say, values_of
 from veristem.bench.commands.progress import progress
 from veristem.datasets.errors import InputError
 
@@ -60,6 +60,6 @@ def study(
     for line in summary_lines(table):
         typer.echo(line)
     for note in save_examples(table, load_recipe(load_study(study).recipe).with_values(values), out):
-        typer.echo(note, err=True)
+        say(note)
     failed = sum(isinstance(error, str) for error in table["error"])
     typer.echo(f"{len(table)} rows, {failed} failed: {out / 'results.parquet'}")

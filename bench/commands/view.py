@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from veristem.bench.commands.options import check_suffix
+from veristem.bench.commands.options import check_suffix, say
 
 
 def view(
@@ -37,4 +37,4 @@ def view(
     names = [str(f) if same else f.name for f in files]
     objects = [vs.load(f, burgers_magnitude_nm=burgers_magnitude_nm) for f in files]
     for note in show(objects, names=names, png=png, html=html):
-        typer.echo(note, err=True)
+        say(note)

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from veristem.bench.commands.options import check_suffix
+from veristem.bench.commands.options import check_suffix, say
 from veristem.bench.commands.progress import progress
 
 
@@ -37,7 +37,7 @@ def virtual(
         typer.Option(help="X Y of the pixel that the axis meets, instead of the middle of the rim"),
     ] = None,
     pixel_nm: Annotated[Optional[float], typer.Option(help="scan step")] = None,  # noqa: UP045
-    energy_kev: Annotated[Optional[float], typer.Option("--energy-keV", help="beam energy")] = None,  # noqa: UP045
+    energy_keV: Annotated[Optional[float], typer.Option("--energy-keV", help="beam energy")] = None,  # noqa: UP045
     thickness_nm: Annotated[Optional[float], typer.Option(help="of the foil")] = None,  # noqa: UP045
     scan_shape: Annotated[
         Optional[tuple[int, int]],  # noqa: UP045
@@ -57,17 +57,11 @@ def virtual(
 
     Example: veristem virtual run/scan.zspy --vacuum run/vacuum.zspy --pair-angle-deg 5 --radius-mrad 12 -o run/views.h5
     """
-    from veristem.bench.files.virtual import write_views
+    given = locals()  # the options, by name
+    from veristem.bench.files.virtual import ViewOptions, write_views
 
     check_suffix(out, ".h5")
-    lines = write_views(
-        scan, vacuum, out, lambda rows, total: progress(rows, total, "rows"),
-        pair_angle_deg=pair_angle_deg, radius_mrad=radius_mrad, views=views, offset_mrad=offset_mrad,
-        azimuth_deg=azimuth_deg, rotation_deg=rotation_deg, convergence_mrad=convergence_mrad,
-        mrad_per_pixel=mrad_per_pixel, center_px=center_px, pixel_nm=pixel_nm, energy_keV=energy_kev,
-        thickness_nm=thickness_nm, scan_shape=scan_shape, dataset=dataset, skip_first=skip_first,
-        skip_last=skip_last, skip_per_row=skip_per_row,
-    )  # fmt: skip
-    for line in lines:
-        typer.echo(line, err=True)
+    asked = ViewOptions(**{name: given[name] for name in ViewOptions.__dataclass_fields__})
+    for line in write_views(scan, vacuum, out, asked, lambda rows, total: progress(rows, total, "rows")):
+        say(line)
     typer.echo(out)

@@ -285,7 +285,7 @@ def study(
     loaded = loaded.changed({name: value for name, value in given.items() if value})
     values = values or {}
     if twice := [path for path in values if path in loaded.axes]:
-        raise InputError(f"--set {twice[0]}: an axis of study {loaded.name} found, a key that is not varied allowed")
+        raise InputError(f"{twice[0]}: an axis of study {loaded.name} found, a key that is not varied allowed")
     base = _recipe(loaded.recipe).with_values(values)
     how: dict[str, Any] = {"workers": workers, "scheduler": scheduler}
     how |= {"method_version": method_version, "command": command}

@@ -101,9 +101,9 @@ def in_rows(path, data: Any, scan_shape: tuple[int, int], first: int = 0, last: 
         extra, rest = divmod(frames - first - last, rows)
         hint = "give the shape that was scanned"
         if frames > wanted:
-            hint = "--skip-first, --skip-last and --skip-per-row leave frames out"
+            hint = "`skip_first`, `skip_last` and `skip_per_row` leave frames out"
         if not rest and extra > columns and not between:
-            hint = f"--skip-per-row {extra - columns} leaves out what flies back"
+            hint = f"`skip_per_row` = {extra - columns} leaves out what flies back"
         raise InputError(f"{path}: {frames} patterns found, {rows} x {columns}{left_out} = {wanted} allowed; {hint}")
     if tuple(data.shape[:-2]) == tuple(scan_shape):
         return data
@@ -112,6 +112,6 @@ def in_rows(path, data: Any, scan_shape: tuple[int, int], first: int = 0, last: 
     if len(data.shape) != 3:
         raise InputError(
             f"{path}: a scan of {' x '.join(map(str, data.shape[:-2]))} found, no other shape allowed; leave out "
-            "--scan-shape"
+            "`scan_shape`"
         )
     return Rows(data, scan_shape, first, between)

@@ -51,8 +51,8 @@ def read_pair(
     """
     if not 0 < pair_angle_deg < 180:
         raise InputError(f"pair_angle_deg: {pair_angle_deg} found, more than 0 and less than 180 allowed")
-    if pixel_nm is not None and not 0 < pixel_nm < np.inf:
-        raise InputError(f"pixel_nm: {pixel_nm} found, a positive number allowed")
+    if pixel_nm is not None:
+        check_positive("`pixel_nm`", pixel_nm)
     paths = [Path(left), Path(right)]
     images, sizes = zip(*(read_image(path, say) for path in paths))
     if images[0].shape != images[1].shape:
@@ -73,12 +73,12 @@ def _agreed(paths: list[Path], sizes, given: float | None, say: Callable[[str], 
         raise InputError(f"{second}: pixels of {b:g} nm found, {a:g} nm as in {first} allowed; resample one of them")
     size = next(iter(said.values()), None)
     if given is None and size is None:
-        raise InputError(f"{paths[0]}: pixel size not found; give --pixel-nm")
+        raise InputError(f"{paths[0]}: pixel size not found; give `pixel_nm`")
     if given is None:
         say(f"pixel size: {size:g} nm, from {' and '.join(path.name for path in said)}")
         return float(size)  # type: ignore[reportArgumentType]
     if size is not None and abs(given - size) > _SAME * size:
-        say(f"warning: --pixel-nm: {given:g} found and taken, but {next(iter(said))} says {size:g}")
+        say(f"warning: `pixel_nm`: {given:g} found and taken, but {next(iter(said))} says {size:g}")
     return given
 
 

@@ -90,7 +90,7 @@ def _check_hdr(path: Path, frames: int, kind: str) -> None:
     if announced and frames not in (announced, 2 * announced):  # the second with two counters
         raise InputError(
             f"{beside}: {announced} frames found, the {frames} of {path.name} allowed; copy both again or take the "
-            ".hdr away and give --scan-shape"
+            ".hdr away and give `scan_shape`"
         )
     if depth and _WIDTHS[kind] != (1 if depth <= 6 else 2 if depth <= 12 else 4):
         raise InputError(

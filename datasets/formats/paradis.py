@@ -146,7 +146,7 @@ def read_data(path: str | Path, burgers_magnitude_nm: float | None = None) -> Di
     if unit is None:
         raise InputError(
             f"{path}: no unit of length found (no {Path(path).stem}.ctrl or {Path(path).stem} with burgMag beside it); "
-            "give burgers_magnitude_nm (--burgers-magnitude-nm) or the material"
+            "give `burgers_magnitude_nm` or the `material`"
         )
     nodes = _nodes(lines, count)
     kept = _segments(lines, nodes)

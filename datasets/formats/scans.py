@@ -60,10 +60,10 @@ def read_scan(
     if not (suffix == ".zspy" and path.is_dir()):
         regular_file(path)
     if scan_shape is not None and min(scan_shape) < 1:
-        raise InputError(f"--scan-shape: {scan_shape[0]} {scan_shape[1]} found, at least 1 1 allowed")
+        raise InputError(f"`scan_shape`: {scan_shape[0]} {scan_shape[1]} found, at least 1 1 allowed")
     if scan_shape is None and (skip_first or skip_last or skip_per_row):
         raise InputError(
-            "--skip-first, --skip-last, --skip-per-row: no --scan-shape found, ROWS COLUMNS allowed with them"
+            "`skip_first`, `skip_last`, `skip_per_row`: no `scan_shape` found, rows and columns allowed with them"
         )
     signal: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ def read_scan(
     if suffix in (".h5", ".hdf5"):
         data = _hdf5(path, dataset)
     elif dataset is not None and suffix != ".hspy":
-        raise InputError(f"--dataset: found with {path}, only allowed with an HDF5 file")
+        raise InputError(f"`dataset`: found with {path}, only allowed with an HDF5 file")
     elif suffix == ".mib":
         data, notes = merlin_frames(path)
         scan_shape = scan_shape or guessed_shape(path, len(data))
@@ -162,7 +162,7 @@ def _hdf5(path: Path, dataset: str | None):
     axes = {name: sum(n > 1 for n in one["shape"]) for name, one in arrays.items()}
     most = [name for name in arrays if axes[name] == max(axes.values())]
     if len(most) != 1:
-        names = f" ({', '.join(most[:5])}); --dataset NAME says which" if most and dataset is None else ""
+        names = f" ({', '.join(most[:5])}); `dataset` says which" if most and dataset is None else ""
         asked = "" if dataset is None or "*" in dataset else f" called {dataset}"
         raise InputError(f"{path}: {len(most)} arrays of patterns{asked} found{names}, one allowed")
     (name,) = most

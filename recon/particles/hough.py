@@ -15,17 +15,8 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.intermediate import Detections, PointMatches
 from veristem.datasets.reconstruction import PointSet
 from veristem.recon.particles import threshold
-from veristem.recon.particles.chain import fewest_allowed, points_from
-from veristem.recon.particles.threshold import (
-    SIGNIFICANT,
-    Blobs,
-    blurred,
-    centroids,
-    in_nm,
-    shades,
-    sizes_px,
-    spread_of,
-)
+from veristem.recon.particles.blobs import SIGNIFICANT, Blobs, blurred, centroids, in_nm, shades, sizes_px, spread_of
+from veristem.recon.particles.triangulate import fewest_allowed, points_from
 
 _RADIUS_PX = 12.0  # to which the image is enlarged or made smaller: circles of fewer pixels are none
 _MOST_ENLARGED = 4.0

@@ -16,10 +16,10 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.intermediate import Detections, PointMatches
 from veristem.datasets.reconstruction import PointSet
 from veristem.recon.particles.background import background, check_views
-from veristem.recon.particles.chain import depth_range_nm, fewest_allowed, points_from, slack_nm
 from veristem.recon.particles.fit import Images, Spheres, fit, thickness
 from veristem.recon.particles.matching import match_points
 from veristem.recon.particles.profile import RIM_PX, shade_profile
+from veristem.recon.particles.triangulate import depth_range_nm, fewest_allowed, points_from, slack_nm
 
 _SIGNIFICANT = 5.0  # standard deviations of the filter's response
 _WHOLE = 0.5  # of a particle's shade that a detection must have

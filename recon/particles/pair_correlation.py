@@ -11,7 +11,7 @@ import numba
 import numpy as np
 
 from veristem.datasets.errors import InputError
-from veristem.datasets.shapes import as_array
+from veristem.datasets.shapes import as_array, check_positive
 
 _ROUNDING = 1e-9  # of the box; a centre outside by no more than this lies on the face
 _CELLS = 8192  # most cells of the table that finds a distance's bin
@@ -139,8 +139,7 @@ def coordination_number(centers_nm, cutoff_nm: float, box_nm=None) -> float:
     float
         0 for a single particle, NaN without any.
     """
-    if not (np.isfinite(cutoff_nm) and cutoff_nm > 0):
-        raise InputError(f"cutoff_nm: {cutoff_nm} found, a positive number allowed")
+    check_positive("cutoff_nm", cutoff_nm)
     if box_nm is None:
         centers, inside = as_array("centers_nm", centers_nm, (None, 3)), 1.0
     else:
@@ -173,8 +172,7 @@ def chain_lengths(centers_nm, contact_nm: float) -> np.ndarray:
     from scipy.spatial import KDTree
 
     centers = as_array("centers_nm", centers_nm, (None, 3))
-    if not (np.isfinite(contact_nm) and contact_nm > 0):
-        raise InputError(f"contact_nm: {contact_nm} found, a positive number allowed")
+    check_positive("contact_nm", contact_nm)
     if not len(centers):
         return np.zeros(0, np.int64)
     i, j = KDTree(centers).query_pairs(contact_nm, output_type="ndarray").T

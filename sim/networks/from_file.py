@@ -133,19 +133,19 @@ def guess_material(path: str) -> tuple[str, str]:
     if fits[family].mean() < 0.5:
         raise InputError(
             f"{path}: Burgers vectors along neither <110> nor <111>, nor <11-20> of a hexagonal crystal, found; say "
-            f"--material, one of {_names()}"
+            f"the `material`, one of {_names()}"
         )
     unit = burgers_unit_nm(path) if is_data else float(size.min())
     label = _LABELS[family]
     if unit is None:
-        return _DEFAULTS[family], f"Burgers vectors {label}: {_DEFAULTS[family]} assumed; --material chooses another"
+        return _DEFAULTS[family], f"Burgers vectors {label}: {_DEFAULTS[family]} assumed; `material` chooses another"
     magnitude = {
         name: load_material(name).shortest_burgers_nm
         for name in material_names()
         if load_material(name).structure == family
     }
     best = min(magnitude, key=lambda name: abs(magnitude[name] - unit))
-    return best, f"Burgers vectors {label}, |b| = {unit:.4g} nm: {best} assumed; --material chooses another"
+    return best, f"Burgers vectors {label}, |b| = {unit:.4g} nm: {best} assumed; `material` chooses another"
 
 
 def _names() -> str:

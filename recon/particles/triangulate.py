@@ -1,4 +1,4 @@
-"""What all methods for particles share after detection: matching over the views and triangulation."""
+"""From particles detected in each view to places in space: what all methods share after detection."""
 
 from __future__ import annotations
 
