@@ -281,8 +281,8 @@ def test_output_that_cannot_be_written(check, simulated, small, tmp_path):
     ("options", "part"),
     [
         (["--pair-angle-deg", "0", "--pixel-nm", "1"], "pair_angle_deg: 0.0 found"),
-        (["--pair-angle-deg", "8", "--pixel-nm", "-1"], "pixel_nm: -1.0 found"),
-        (["--pair-angle-deg", "8", "--pixel-nm", "nan"], "pixel_nm: nan found"),
+        (["--pair-angle-deg", "8", "--pixel-nm", "-1"], "--pixel-nm: -1.0 found"),
+        (["--pair-angle-deg", "8", "--pixel-nm", "nan"], "--pixel-nm: nan found"),
         (["--pair-angle-deg", "nan", "--pixel-nm", "1"], "pair_angle_deg: nan found"),
         (["--pair-angle-deg", "8"], "left.png: pixel size not found; give --pixel-nm"),
         (["--pair-angle-deg", "eight", "--pixel-nm", "1"], "--pair-angle-deg"),

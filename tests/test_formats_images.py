@@ -145,7 +145,7 @@ def test_pixel_sizes_in_the_files(cli, tmp_path, images):
     assert said == ["pixel size: 0.75 nm, from a.tif and b.tif"]
     with pytest.raises(InputError, match=r"c\.tif: pixels of 1\.5 nm found, 0\.75 nm as in .*a\.tif allowed"):
         read_pair(tmp_path / "a.tif", tmp_path / "c.tif", 19.0, 8.0)
-    with pytest.raises(InputError, match=r"print\.tif: pixel size not found; give --pixel-nm"):
+    with pytest.raises(InputError, match=r"print\.tif: pixel size not found; give `pixel_nm`"):
         read_pair(tmp_path / "print.tif", tmp_path / "print.tif", None, 8.0)
     ended = cli("convert", *(tmp_path / n for n in ("a.tif", "b.tif", "p.h5")), "--pair-angle-deg", 8, "--pixel-nm", 19)
     assert ended.code == 0

@@ -11,10 +11,13 @@ import h5py
 import numpy as np
 import pytest
 
+from veristem.bench.study.runner import list_cells
 from veristem.datasets import CurveSet, InputError
 from veristem.datasets.formats import read_curves
 from veristem.datasets.formats.acquisition_h5 import write_acquisition
+from veristem.datasets.recipe import load_recipe, load_study
 from veristem.recon import load_method, method_names, run_method
+from veristem.recon.methods import stages_of
 
 GOOD = """\"\"\"A method of somebody else.\"\"\"
 import numpy as np
@@ -234,3 +237,26 @@ def test_the_acquisition_file_holds_nothing_of_the_truth(simulated, cli, small, 
     truth_names, truth_content = walk(simulated / "truth.h5")
     assert "recipe_json" in truth_names
     assert str(seed).encode() in truth_content  # this search would find it
+
+
+def test_a_stage_that_is_not_taken_is_refused(acquisition, tmp_path, monkeypatch):
+    """A method that ignores what it is handed would seem to make no error there; **parameters do not take a stage."""
+    (tmp_path / "loose.py").write_text(
+        "from veristem.recon.constant import reconstruct as constant\n"
+        "def reconstruct(acquisition, *, matches=None, **parameters): return constant(acquisition)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert stages_of("loose:reconstruct") == ("matches",)
+    assert stages_of("stereo-classical scale_nm=6") == ("alignment", "contours", "matches")
+    assert stages_of("points-matched") == ("detections", "matches")
+    assert stages_of("constant") == ()
+    run_method("loose:reconstruct", acquisition, matches=None)
+    with pytest.raises(
+        InputError, match=r"loose:reconstruct: contours handed in, which it does not take; it takes mat"
+    ):
+        run_method("loose:reconstruct", acquisition, contours=None)
+    study = load_study("smoke").changed({"methods": ["loose:reconstruct contours=truth"]})
+    with pytest.raises(InputError, match="contours handed in"):
+        list_cells(study, load_recipe(study.recipe))

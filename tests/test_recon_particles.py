@@ -275,7 +275,7 @@ def test_bad_views_are_one_line(views, message):
 
 
 def test_bad_geometry_and_parameters_are_one_line():
-    """Views of unequal size, NaN, one view, no parallax, bad parameters, an alignment."""
+    """Views of unequal size, NaN, one view, no parallax, bad parameters."""
     rng = np.random.default_rng(0)
     good = rng.poisson(1000.0, (4, 64, 64)).astype(float)
     with pytest.raises(InputError, match="views: "):
@@ -290,7 +290,6 @@ def test_bad_geometry_and_parameters_are_one_line():
         ({"fewest_views": 1}, "fewest_views: 1 found"),
         ({"rounds": 0}, "rounds: 0 found"),
         ({"diameter_nm": -1.0}, "diameter_nm, spread: -1.0"),
-        ({"alignment": 1}, "alignment: given"),
     ):
         with pytest.raises(InputError, match=message):
             reconstruct(blank(good), **parameters)

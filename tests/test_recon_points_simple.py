@@ -170,7 +170,6 @@ def test_stages_from_outside(films, method):
         ({"blur_nm": -1.0}, "blur_nm: -1.0 found, 0 or more allowed"),
         ({"blur_nm": np.nan}, "blur_nm: nan found"),
         ({"fewest_views": 1}, "fewest_views: 1 found, 2 or more allowed"),
-        ({"alignment": 1}, "alignment: given"),
     ],
 )
 def test_bad_parameters(one, method, parameters, message):

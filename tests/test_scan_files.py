@@ -58,11 +58,11 @@ def test_frames_that_do_not_go_with_the_scan_are_counted(tmp_path, nine, suffix)
     else:
         with h5py.File(path, "w") as file:
             file.create_dataset("frames", data=nine, chunks=(2, 16, 16))
-    for shape, message in (((2, 4), "9 patterns found, 2 x 4 = 8 allowed; --skip"), ((3, 4), "9 .* 3 x 4 = 12 allowed"),
-                           ((3, 2), "9 .*; --skip-per-row 1 leaves out")):  # fmt: skip
+    for shape, message in (((2, 4), "9 patterns found, 2 x 4 = 8 allowed; `skip"), ((3, 4), "9 .* 3 x 4 = 12 allowed"),
+                           ((3, 2), "9 .*; `skip_per_row` = 1 leaves out")):  # fmt: skip
         with pytest.raises(InputError, match=message):
             read_scan(path, shape)
-    with pytest.raises(InputError, match="no --scan-shape found"):
+    with pytest.raises(InputError, match="no `scan_shape` found"):
         read_scan(path, skip_last=1)
 
     def numbers(shape, **skip):
@@ -123,7 +123,7 @@ def test_two_scans_in_a_file_ask_which(cli, tmp_path):
         file["mask"] = np.zeros((9, 32, 32))
     ended = cli("virtual", tmp_path / "two.h5", "-o", tmp_path / "v.h5", *GIVEN)
     assert ended.code == 2
-    assert "2 arrays of patterns found (a/dark, a/data); --dataset NAME says which" in ended.err
+    assert "2 arrays of patterns found (a/dark, a/data); --dataset says which" in ended.err
     scan = read_scan(tmp_path / "two.h5", dataset="/a/data")
     np.testing.assert_array_equal(scan.data, discs(level=9))
     with pytest.raises(InputError, match="0 arrays of patterns called a found, one allowed"):

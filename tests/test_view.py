@@ -72,7 +72,7 @@ def test_a_window_without_a_display(cli, files, monkeypatch, display):
     done = cli("view", files["network.vtp"])
     assert done.code == 2
     assert done.err.splitlines() == [
-        "error: view: no display found for a window; write a picture with --png FILE or a page with --html FILE"
+        "error: view: no display found for a window; write a picture, --png, or a page, --html"
     ]
 
 

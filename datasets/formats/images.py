@@ -15,6 +15,7 @@ from veristem.datasets.formats.mrc import read_stack
 from veristem.datasets.formats.regular import regular_file
 from veristem.datasets.formats.rosetta import loaded, pixel_nm_of, quiet, read_signals
 from veristem.datasets.geometry import Tilt
+from veristem.datasets.shapes import check_positive
 
 _TIFF = (".tif", ".tiff")
 _PLAIN = (".png", ".jpg", ".jpeg", ".bmp")
