@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import traceback
+from typing import Annotated
 
 import typer
 
@@ -27,8 +28,7 @@ app = typer.Typer(
     help="How well does a 3D reconstruction from a few STEM views recover what is really there?",
     epilog="--debug, anywhere, shows the traceback of an error. "
     "Exit codes: 0 done, 1 a gate fell short, 2 bad input, 3 a fault of VeriSTEM.",
-    no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -36,6 +36,20 @@ app = typer.Typer(
 for _command in (demo, recipe, simulate, virtual, reconstruct, score, study, gate, report, view, convert):
     app.command()(_command)
 app.command("list")(list_)
+
+
+@app.callback(invoke_without_command=True)
+def _alone(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="print it and end")] = False,
+) -> None:
+    """How well does a 3D reconstruction from a few STEM views recover what is really there?"""
+    if version:
+        import veristem
+
+        typer.echo(f"veristem {veristem.__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main() -> None:
@@ -60,9 +74,6 @@ def main() -> None:
         if debug or is_ours:
             traceback.print_exc()
             sys.exit(3 if is_ours else 2)
-        if type(error).__name__ == "NoArgsIsHelpError":
-            print(error)
-            sys.exit(2)
         text = as_options(str(error))
         if usage is not None:
             context = getattr(error, "ctx", None)

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+import veristem as vs
 from veristem.datasets import CurveSet
 from veristem.datasets.formats import read_curves, read_network
 from veristem.datasets.formats.acquisition_h5 import read_acquisition
@@ -14,6 +15,7 @@ from veristem.datasets.formats.paradis import write_data
 from veristem.datasets.formats.truth_h5 import read_truth
 from veristem.datasets.formats.vtp import write_vtp
 from veristem.datasets.recipe import Recipe, load_recipe
+from veristem.datasets.results import SUFFIXES
 from veristem.reports.words import views_text
 from veristem.sim.specimen import orientation
 
@@ -104,9 +106,12 @@ def test_reconstruct_score_and_report(done, folder):
     more = json.loads(done("score", folder / "truth.h5", folder / "reconstruction.vtp", "--json", "--junctions"))
     assert {key: value for key, value in more.items() if key != "junctions"} == scores
     table = done("score", folder / "truth.h5", folder / "reconstruction.vtp", "--tolerance-nm", "25")
-    printed = dict(line.split() for line in table.splitlines())
-    assert printed["tolerance_nm"] == "25"
-    assert set(printed) == set(scores)
+    head, *lines = table.splitlines()
+    assert (head.split(), len(lines)) == (["all", "visible", "ψ", ">", "25°"], 12)
+    assert lines[0].split()[0] == "F"
+    assert lines[-1].split() == ["tolerance", "(nm)", "25"]
+    every = done("score", folder / "truth.h5", folder / "reconstruction.vtp", "--all").splitlines()
+    assert len(every) == 1 + len([name for name in scores if not name.endswith(SUFFIXES[1:])])
     page = done("report", folder).strip()
     with_truth = (folder / "page.html").read_text(encoding="utf-8")
     assert page == str(folder / "page.html")
@@ -216,6 +221,15 @@ def test_list(done, kind, known):
     assert known in names
     assert len(set(names)) == len(names)
     assert kind == "metrics" or names == sorted(names, key=str.lower)
+
+
+def test_alone_it_helps(cli):
+    """Without a command the help, and no error; -h and --version are what hands try first."""
+    alone = cli()
+    assert (alone.code, alone.err) == (0, "")
+    assert alone.out == cli("-h").out == cli("--help").out
+    assert cli("--version").out.split() == ["veristem", vs.__version__]
+    assert "Usage: veristem score" in cli("score", "-h").out
 
 
 def test_help_lists_the_commands(done):

@@ -214,9 +214,9 @@ def test_score(done, film):
     assert bare["tolerance_nm"] == 6
     assert bare["depth_rmse_nm_over_limit"] is None
     printed = done("score", film / "truth.csv", film / "truth.csv")
-    table = dict(line.split() for line in printed.splitlines())
-    assert set(table) == set(scores)
-    assert (table["f_score"], table["depth_rmse_nm"], table["depth_rmse_nm_over_limit"]) == ("1", "0", "–")
+    table = dict(line.rsplit(maxsplit=1) for line in printed.splitlines())
+    assert (table["F"], table["depth RMSE (nm)"], table["depth RMSE / limit"]) == ("1", "0", "–")
+    assert int(table["number found"]) == scores["count_truth"]
 
 
 def test_score_of_lines_against_particles(refused, film, simulated):

@@ -253,9 +253,7 @@ def test_a_stage_that_is_not_taken_is_refused(acquisition, tmp_path, monkeypatch
     assert stages_of("points-matched") == ("detections", "matches")
     assert stages_of("constant") == ()
     run_method("loose:reconstruct", acquisition, matches=None)
-    with pytest.raises(
-        InputError, match=r"contours handed in, which it does not take; it takes matches"
-    ):
+    with pytest.raises(InputError, match=r"contours handed in, which it does not take; it takes matches"):
         run_method("loose:reconstruct", acquisition, contours=None)
     study = load_study("smoke").changed({"methods": ["loose:reconstruct contours=truth"]})
     with pytest.raises(InputError, match="contours handed in"):

@@ -40,9 +40,13 @@ def score(
         typer.Option(help="masks or disparity: score lines as pixels; RECONSTRUCTION may then be an image too"),
     ] = None,
     view: Annotated[int, typer.Option(min=0, help="of the masks")] = 0,
+    everything: Annotated[bool, typer.Option("--all", help="every score, not the twelve first")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object and nothing else")] = False,
 ) -> None:
     """Compare a reconstruction with the truth.
+
+    Prints twelve scores, over all lines, over the visible ones, and over those steeper than 25 degrees to the epipolar
+    direction; --all prints every one, --json under the names that `veristem list metrics` explains.
 
     *_over_limit is the error over the smallest that the counted electrons allow: of a particle, or of 20 nm of line.
     That of lines where parallax alone tells of depth comes with every truth.h5; with --full-limits also the one where
@@ -51,6 +55,7 @@ def score(
     Example: veristem score run/truth.h5 run/mine.vtp --tolerance-nm 20 --full-limits
     """
     import veristem as vs
+    from veristem.bench.commands.score_text import score_lines
     from veristem.bench.files.scores import sides
     from veristem.bench.metrics.extents import mismatch
     from veristem.bench.scoring import junction_table
@@ -73,8 +78,8 @@ def score(
     if as_json:
         typer.echo(json.dumps(scores | {"junctions": kinds} if junctions else scores))
         return
-    for key, value in scores.items():
-        typer.echo(f"{key:46s} {'–' if value is None else f'{value:.4g}'}")
+    for line in score_lines(scores, everything or of is not None):
+        typer.echo(line)
     for kind in kinds:
         vectors = " ".join("[" + " ".join(f"{b:.3g}" for b in vector) + "]" for vector in kind["burgers_nm"])
         typer.echo(f"junctions of b (nm) {vectors}: {kind['found']} of {kind['there']} found")
