@@ -50,8 +50,10 @@ class FromFile(Table):
 
     file: str = Field(description="network file: .data, .ca or .vtp")
     burgers_magnitude_nm: Positive | None = Field(default=None, description="unit of length of a .data file [nm]")
-    center_nm: Triple | None = Field(
-        default=None, description="centre of the foil in the file's frame; where most line is, if not given"
+    place: Literal["densest", "random"] | Triple = Field(
+        default="densest",
+        description="where the foil is cut: where it holds most line, anywhere by the seed, or its centre in the "
+        "file's frame, [x, y, z] in nm",
     )
 
 

@@ -13,7 +13,7 @@ from veristem.sim.film import Film, make_film
 from veristem.sim.foil import SLICE_NM, Foil
 from veristem.sim.grains import Grains, make_grains
 from veristem.sim.networks import load_generator
-from veristem.sim.networks.foil import cut_below, cut_foil, sparse_note
+from veristem.sim.networks.foil import cut_below, cut_foil, place_note, place_of, sparse_note
 from veristem.sim.networks.from_file import crystal_from, read_bulk
 from veristem.sim.networks.population import Faulted, Population
 from veristem.sim.optics import beyond_nm
@@ -143,7 +143,9 @@ def make_foil(recipe: Recipe, rng: np.random.Generator) -> Foil:
         turn = rotation @ crystal_from(bulk)
         notes += sparse_note(bulk, turn, size)
         side = min(_SIDE_NM, 0.3 * size[:2].max())
-        network = cut_foil(bulk, turn, size, side + beyond_nm(recipe), table.network.center_nm)
+        place = place_of(bulk, turn, size, table.network.place, rng)
+        network = cut_foil(bulk, turn, size, side + beyond_nm(recipe), place)
+        notes.append(place_note(bulk, network, size, table.network.place, place))
     else:
         beyond = beyond_nm(recipe)
         if beyond and (shape.uneven or grains is not None):

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from veristem.datasets import DislocationNetwork, InputError, load_material
 from veristem.datasets.formats.vtp import write_vtp
 from veristem.datasets.geometry import rotation_about
-from veristem.datasets.recipe import Recipe
+from veristem.datasets.recipe import Recipe, load_recipe
 from veristem.sim.networks import GENERATORS, load_generator
-from veristem.sim.networks.foil import clip, cut_foil, richest_center, sparse_note
+from veristem.sim.networks.foil import clip, cut_foil, place_of, richest_center, sparse_note
 from veristem.sim.networks.from_file import crystal_from, guess_material, read_bulk
 from veristem.sim.specimen import make_specimen, orientation
 
@@ -204,10 +204,10 @@ def test_a_cell_or_a_line_beyond_measure_is_refused():
     loop = DislocationNetwork.from_polyline(np.eye(3), np.array([0.25, 0, 0]), closed=True)
     tiny = dataclasses.replace(loop, box_nm=np.array([[0.0, 0, 0], [3, 3, 3]]))
     with pytest.raises(InputError, match=r"a periodic cell of 3 x 3 x 3 nm found, of which .* at most 100000 allowed"):
-        cut_foil(tiny, np.eye(3), (500.0, 500.0, 200.0), 10.0)
+        place_of(tiny, np.eye(3), (500.0, 500.0, 200.0), "densest", np.random.default_rng(0))
     far = dataclasses.replace(loop, nodes_nm=1e9 * np.eye(3))
     with pytest.raises(InputError, match="nm of line found, at most"):
-        cut_foil(far, np.eye(3), (500.0, 500.0, 200.0), 10.0)
+        place_of(far, np.eye(3), (500.0, 500.0, 200.0), "densest", np.random.default_rng(0))
 
 
 def test_sparse_note_names_a_field_that_would_do(bulk):
@@ -324,3 +324,30 @@ def test_an_unknown_generator_names_the_known():
     """Bad input is one line that says what is allowed."""
     with pytest.raises(InputError, match="glide, helix, junctions, kinked, loops, net"):
         load_generator("nets")
+
+
+@pytest.mark.parametrize("place", ["densest", "random", [250.0, 250.0, 100.0]])
+def test_a_foil_tells_where_it_was_cut_and_how_dense_it_is(tmp_path, place):
+    """A bundle of lines in a corner of a large cell: the densest foil is far denser than the file, and says so."""
+    rng = np.random.default_rng(5)
+    burgers = np.array([0.0, 0.2024, 0.2024])
+    lines = [
+        DislocationNetwork.from_polyline(np.array([[x, y, 0.0], [x, y, 1000.0]]), burgers)
+        for x, y in np.concatenate([rng.uniform(200, 300, (12, 2)), rng.uniform(0, 1000, (6, 2))])
+    ]
+    path = tmp_path / "bundle.vtp"
+    write_vtp(path, DislocationNetwork.union(lines))
+    values = {
+        "specimen.material": "Al", "specimen.zone_axis": [0, 0, 1], "specimen.g": [0, 2, 0],
+        "specimen.network": {"file": str(path), "place": place}, "specimen.thickness_nm": 100.0,
+    }  # fmt: skip
+    recipe = load_recipe("cantor-small").with_values(values)
+    foils = [make_specimen(recipe, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    (note,) = [text for text in foils[0].notes if text.startswith("foil cut")]
+    assert "of the whole file" in note
+    density = 1e18 * foils[0].foil_network().lengths_nm.sum() / np.prod([*recipe.specimen.field_nm, 100.0])
+    assert f"{density:.3g} of line per m2" in note
+    assert foils[0].notes == foils[1].notes
+    assert (foils[0].notes == foils[2].notes) == (place != "random")
+    if place == "densest":
+        assert float(note.split("m2, ")[1].split(" times")[0]) > 1

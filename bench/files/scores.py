@@ -41,7 +41,7 @@ def score_sides(
 ) -> dict[str, float | None]:
     """Scores by name; parameters and errors as of `veristem.score`."""
     if tolerance_nm is not None:
-        check_positive("tolerance_nm", tolerance_nm)
+        check_positive("`tolerance_nm`", tolerance_nm)
     if of is not None:
         return _planar(truth, reconstruction, of, view)
     truth, found = sides(truth, reconstruction, burgers_magnitude_nm)

@@ -15,6 +15,7 @@ from veristem.datasets.network import DislocationNetwork
 _FAR_NM = 1.0e4  # how far a line that leaves the foil is continued
 _MOST_COPIES = 10**5  # of a periodic cell in a foil
 _MOST_POINTS = 10**7  # along all lines of a network
+_TRIES = 100  # of random places for a foil
 
 
 def clip(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
@@ -218,7 +219,54 @@ def richest_center(network: DislocationNetwork, rotation, size_nm) -> tuple[np.n
     return center, best
 
 
-def cut_foil(network: DislocationNetwork, rotation, size_nm, side_nm: float, center_nm=None) -> DislocationNetwork:
+def place_of(network: DislocationNetwork, rotation, size_nm, place, rng: np.random.Generator) -> np.ndarray:
+    """Centre (3,) of a foil in the frame of a bulk network [nm].
+
+    Parameters
+    ----------
+    network, rotation, size_nm
+        As of `cut_foil`.
+    place : "densest", "random" or (3,) float
+        Where it holds most line; anywhere in the network's cell, or in the box around it, where it holds any; there.
+    rng : numpy.random.Generator
+        Of a random place.
+    """
+    if not isinstance(place, str):
+        return np.asarray(place, float)
+    if place == "densest" or not len(network.segments):
+        return richest_center(network, rotation, np.asarray(size_nm, float))[0]
+    low, high = _extent_nm(network)
+    for center in rng.spawn(1)[0].uniform(low, high, (_TRIES, 3)):
+        try:
+            cut_foil(network, rotation, size_nm, 0.0, center)
+        except InputError:  # nothing there
+            continue
+        return center
+    raise InputError(f"specimen.network.place: no line in {_TRIES} random foils found; take a larger field, or densest")
+
+
+def place_note(bulk: DislocationNetwork, foil: DislocationNetwork, size_nm, place, center_nm) -> str:
+    """Where a foil was cut, and how much line it holds against the whole network."""
+    low, high = _extent_nm(bulk)
+    volume = float(np.prod(high - low))
+    own = clip(foil, np.zeros(3), np.asarray(size_nm, float)).lengths_nm.sum() / np.prod(size_nm)
+    where = "(" + ", ".join(f"{c:.4g}" for c in center_nm) + ") nm"
+    how = {"densest": "where it holds most line, about", "random": "at random, about"}.get(str(place), "about")
+    text = f"foil cut {how} {where} of the file: {1e18 * own:.3g} of line per m2"
+    if volume > 0:
+        whole = bulk.lengths_nm.sum() / volume
+        text += f", {own / whole:.3g} times the {1e18 * whole:.3g} of the whole file"
+    return text + "; specimen.network.place chooses another place"
+
+
+def _extent_nm(network: DislocationNetwork) -> tuple[np.ndarray, np.ndarray]:
+    """Corners (3,) of the cell, or of the box around all nodes."""
+    if network.box_nm is not None:
+        return network.box_nm[0], network.box_nm[1]
+    return network.nodes_nm.min(axis=0), network.nodes_nm.max(axis=0)
+
+
+def cut_foil(network: DislocationNetwork, rotation, size_nm, side_nm: float, center_nm) -> DislocationNetwork:
     """A foil from a bulk network, in the specimen frame with the corner of its field at the origin.
 
     Parameters
@@ -231,8 +279,8 @@ def cut_foil(network: DislocationNetwork, rotation, size_nm, side_nm: float, cen
         Field width, field height and thickness [nm].
     side_nm : float
         What is kept beyond each side of the field, because its strain reaches in [nm].
-    center_nm : (3,) float, optional
-        Centre of the foil in the network's frame; where it holds most line if not given.
+    center_nm : (3,) float
+        Centre of the foil in the network's frame.
 
     Raises
     ------
@@ -242,7 +290,7 @@ def cut_foil(network: DislocationNetwork, rotation, size_nm, side_nm: float, cen
     if not len(network.segments):
         raise InputError("network: no segments found, at least one allowed")
     size = np.asarray(size_nm, float)
-    center = richest_center(network, rotation, size)[0] if center_nm is None else np.asarray(center_nm, float)
+    center = np.asarray(center_nm, float)
     margin = np.array([side_nm, side_nm, 0.0])
     low, high = -margin, size + margin
     if network.box_nm is not None:
