@@ -448,7 +448,7 @@ def test_zipped_axes():
         ({"unknown": 1}, "unknown"),
         ({"axes": {"scan.dwell_us": [10, "10"]}}, "which are the same; different ones allowed"),
         ({"axes": {"scan.pixel_nm": [4, 8], "scan.shape": [[24, 24], [12, 12]]}}, "must change together go into zip"),
-        ({"axes": {"scan.dwell_us": 5}}, "axes.scan.dwell_us.range: 5 found"),
+        ({"axes": {"scan.dwell_us": 5}}, "axes.scan.dwell_us: 5 found"),
     ],
 )  # fmt: skip
 def test_a_study_that_makes_no_sense(tmp_path, change, message):
