@@ -474,3 +474,4 @@ def test_study_command(cli, small, tmp_path):
     second = cli(*arguments)
     assert (second.code, second.out, second.err) == (0, first.out, "")
     assert set(read_table(out)["method"]) == {"constant", "failing"}
+    assert json.loads((out / "study.json").read_text(encoding="utf-8"))["peak_memory_mib"] > 10
