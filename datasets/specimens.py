@@ -58,7 +58,7 @@ class Generated(Table):
 class FromFile(Table):
     """A foil cut from the network in a file."""
 
-    file: str = Field(description="network file: .data, .ca or .vtp")
+    file: str = Field(description="file of a network, see docs/files.md")
     burgers_magnitude_nm: Positive | None = Field(default=None, description="unit of length of a .data file [nm]")
     center_nm: Triple | None = Field(
         default=None, description="centre of the foil in the file's frame; where most line is, if not given"
@@ -185,7 +185,7 @@ class Chains(Spheres):
 class Centres(Table):
     """Particles from a file."""
 
-    file: str = Field(description="particles: .csv or .xyz")
+    file: str = Field(description="file of particles, see docs/files.md")
 
 
 # by the name of their file in sim/dispersions: every arrangement is one of spheres, with keys of its own besides

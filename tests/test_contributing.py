@@ -32,6 +32,7 @@ SEES = {
     "astray": ("test_metrics_registry.py",),
     "foil-thickness": ("test_recipes.py",),
     "xyzr": ("test_formats_registry.py",),
+    "test_other_suffixes": ("test_formats_particles.py",),
     "test_a_wrong_table": ("test_detectors.py",),
     "test_empty_sides": ("test_metrics_variants.py",),
     "test_identical": ("test_metrics_distances.py",),
@@ -45,6 +46,20 @@ def loaded(path: str) -> dict:
     names: dict = {"__name__": "example"}
     exec(compile(EXAMPLES[path], path, "exec", dont_inherit=True), names)  # not with this file's future
     return names
+
+
+def test_style(tmp_path):
+    """Who copies one need not mend it first."""
+    files = []
+    for path, text in EXAMPLES.items():
+        if path.endswith(".py") and path != "datasets/specimens.py":  # of which it is a part
+            files.append(tmp_path / path)
+            files[-1].parent.mkdir(parents=True, exist_ok=True)
+            files[-1].write_text(text, encoding="utf-8")
+    for check in (("check",), ("format", "--check")):
+        command = [Path(sys.executable).with_name("ruff"), *check, "--no-cache", "--config", ROOT / "pyproject.toml"]
+        done = subprocess.run([*command, *files], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
 
 
 def test_detector():
