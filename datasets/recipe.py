@@ -9,15 +9,14 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import numpy as np
 from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
 
-from veristem.datasets.detectors import DETECTORS
 from veristem.datasets.errors import InputError
 from veristem.datasets.microscope import Microscope, Scan, Stage
-from veristem.datasets.specimens import Dislocations, Finite, Positive, Specimen, SpecimenKind, Table
+from veristem.datasets.specimens import Dislocations, Finite, Positive, Specimen, Table
 
 _LARGEST_BYTES = 12e9  # of the strain of a foil or the views of a film, the largest array of a simulation
 
@@ -125,16 +124,18 @@ def recipe_paths() -> tuple[str, ...]:
     def below(model: type[BaseModel], prefix: str) -> Iterator[str]:
         for key, field in model.model_fields.items():
             yield prefix + key
-            for table in tables(field.annotation):
+            for table in _tables(field.annotation):
                 yield from below(table, f"{prefix}{key}.")
 
-    def tables(annotation) -> Iterator[type[BaseModel]]:
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            yield annotation
-        for part in get_args(annotation):
-            yield from tables(part)
-
     return tuple(dict.fromkeys(below(Recipe, "")))
+
+
+def _tables(annotation) -> Iterator[type[BaseModel]]:
+    """All tables that a key may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _tables(part)
 
 
 def _unknown(path: str) -> str:
@@ -252,12 +253,13 @@ def _validated(model, table, where: str):
         return model.model_validate(table)
     except ValidationError as error:
         first = error.errors()[0]
-        key, found, message = _key(model, first["loc"]), f"{_short(first['input'])} found, ", first["msg"]
+        key = _key(model, first["loc"], unknown=first["type"] == "extra_forbidden")
+        found, message = f"{_short(first['input'])} found, ", first["msg"]
         if first["type"] == "missing" or not key:
             found = ""
         if first["type"] == "union_tag_invalid":
             told = first.get("ctx", {})
-            wrong, allowed = told["tag"], told["expected_tags"].replace("'", "").removesuffix(", file")
+            wrong, allowed = told["tag"], told["expected_tags"].replace("'", "").removesuffix(", from_file")
             key += ".generator" if key.endswith("dispersion") else ".kind"
             found, message = f"{wrong!r} found, ", f"allowed are {allowed}"
         if isinstance(first["input"], dict) and first["type"] == "value_error":
@@ -267,13 +269,21 @@ def _validated(model, table, where: str):
         raise InputError(f"{where}: {key + ': ' if key else ''}{found}{message}{hint}") from None
 
 
-def _key(model, location: tuple) -> str:
-    """The dotted path of an error: names of kinds of specimens and detectors, which pydantic puts between, left out."""
-    kinds = {*DETECTORS, *get_args(SpecimenKind), "spheres", "attractive", "chains", "list", "range"}
-    parts: list[str] = []
-    for part in map(str, location):
-        if model is not Recipe or part not in kinds or ".".join([*parts, part]) in recipe_paths():
-            parts.append(part)
+def _key(model: type[BaseModel], location: tuple, unknown: bool) -> str:
+    """The dotted path of an error: what pydantic puts between keys, the names of a union's tables, is left out.
+
+    The last part of a location is a key that no table has, if the error is that it is ``unknown``.
+    """
+    tables, free, parts = [model], False, []  # free: a table with any keys, as a study's axes
+    for at, part in enumerate(location):
+        fields = [f for table in tables for name, f in table.model_fields.items() if part in (name, f.alias)]
+        if fields or free or isinstance(part, int) or (unknown and at == len(location) - 1):
+            parts.append(str(part))
+        if fields:
+            tables = [table for field in fields for table in _tables(field.annotation)]
+            free = any(get_origin(field.annotation) is dict for field in fields)
+        else:
+            free = False
     return ".".join(parts)
 
 
@@ -285,9 +295,8 @@ def _short(value) -> str:
 def recipe_names(kind: Literal["recipe", "study"] = "recipe") -> list[str]:
     """Names of the recipes or studies that ship."""
     folder = resources.files("veristem.datasets").joinpath("recipes")
-    return sorted(
-        f.name.removesuffix(".toml") for f in folder.iterdir() if f"[{kind}]" in f.read_text(encoding="utf-8")
-    )
+    texts = {f.name.removesuffix(".toml"): f.read_text(encoding="utf-8") for f in folder.iterdir()}
+    return sorted(name for name, text in texts.items() if kind in tomllib.loads(text))
 
 
 def recipe_text(name_or_path: str, kind: Literal["recipe", "study"] = "recipe") -> str:

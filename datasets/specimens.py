@@ -29,14 +29,24 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _kind_of(key: str, default: str):
+    """Which table of a union is meant, by what stands under ``key``, or that it names a file.
+
+    Told apart by what is given, so that an error speaks of that table alone.
+    """
+
+    def tell(given) -> str:
+        if isinstance(given, dict):
+            return "from_file" if "file" in given else str(given.get(key, default))
+        return "from_file" if hasattr(given, "file") else getattr(given, key, default)
+
+    return Discriminator(tell)
+
+
 class Generated(Table):
     """A network made by a generator of sim/networks."""
 
-    generator: str = Field(
-        default="glide",
-        description="a file of sim/networks: cell_walls, cross_slipped, dissociated, frank_read, glide, helix, "
-        "junctions, kinked, loops, net, pile_up or tangles",
-    )
+    generator: str = Field(default="glide", description="a file of sim/networks; `veristem list specimens` names them")
     density_per_m2: Positive = Field(default=2.0e13, description="line length per volume [1/m^2]")
     visible_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.8, description="share of lines with g.b != 0"
@@ -48,13 +58,18 @@ class Generated(Table):
 class FromFile(Table):
     """A foil cut from the network in a file."""
 
-    file: str = Field(description="network file: .data, .ca or .vtp")
+    file: str = Field(description="file of a network, see docs/files.md")
     burgers_magnitude_nm: Positive | None = Field(default=None, description="unit of length of a .data file [nm]")
     place: Literal["densest", "random"] | Triple = Field(
         default="densest",
         description="where the foil is cut: where it holds most line, anywhere by the seed, or its centre in the "
         "file's frame, [x, y, z] in nm",
     )
+
+
+Network = Annotated[
+    Annotated[Generated, Tag("generated")] | Annotated[FromFile, Tag("from_file")], _kind_of("", "generated")
+]
 
 
 class Grains(Table):
@@ -104,7 +119,7 @@ class Dislocations(Table):
         default=2, description="2: two-beam cases; 3 to 9: a systematic row of so many, about the direct beam"
     )
     relaxed_faces: bool = Field(default=True, description="both faces free of traction; else an infinite medium")
-    network: Generated | FromFile = Generated()
+    network: Network = Generated()
     regions: Grains | None = Field(default=None, description="lamellae or grains; one crystal if not given")
 
     def nominal_crystal(self) -> dict:
@@ -172,29 +187,13 @@ class Chains(Spheres):
 class Centres(Table):
     """Particles from a file."""
 
-    file: str = Field(description="particles: .csv or .xyz")
+    file: str = Field(description="file of particles, see docs/files.md")
 
 
-def _kind_of(key: str, default: str):
-    """Which table of a union is meant, by what stands under ``key``."""
-
-    def tell(given) -> str:
-        if isinstance(given, dict):
-            return "file" if "file" in given else str(given.get(key, default))
-        return "file" if hasattr(given, "file") else getattr(given, key, default)
-
-    return Discriminator(tell)
-
-
-Dispersion = Annotated[
-    Union[  # noqa: UP007
-        Annotated[Spheres, Tag("spheres")],
-        Annotated[Attractive, Tag("attractive")],
-        Annotated[Chains, Tag("chains")],
-        Annotated[Centres, Tag("file")],
-    ],
-    _kind_of("generator", "spheres"),
-]
+# by the name of their file in sim/dispersions: every arrangement is one of spheres, with keys of its own besides
+ARRANGEMENTS = {table.model_fields["generator"].default: table for table in (Spheres, *Spheres.__subclasses__())}
+_TAGGED = [Annotated[table, Tag(name)] for name, table in ARRANGEMENTS.items()]
+Dispersion = Annotated[Union[(*_TAGGED, Annotated[Centres, Tag("from_file")])], _kind_of("generator", "spheres")]
 
 
 class Particles(Table):
@@ -206,7 +205,7 @@ class Particles(Table):
         default=0.0, description="angle between the faces; the film thickens along x"
     )
     field_nm: tuple[Positive, Positive] = (819.2, 819.2)
-    dispersion: Dispersion = Spheres()
+    dispersion: Dispersion = Spheres()  # type: ignore[reportInvalidTypeForm]  # made at run time
     rescattering: bool = Field(
         default=False,
         description="count electrons that gold scatters into another direction of the cone where they arrive, a blur "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -13,19 +14,19 @@ from scipy.spatial import KDTree
 from scipy.stats import kstest
 
 from veristem.datasets import InputError
-from veristem.datasets.specimens import Attractive, Chains, Spheres
+from veristem.datasets.recipe import load_recipe
+from veristem.datasets.specimens import ARRANGEMENTS
 from veristem.sim.dispersions import GENERATORS, load_generator
 from veristem.sim.dispersions.packing import Film, Forces, make_cells, number_density_per_nm3, put
 from veristem.sim.dispersions.spheres import move
 
-TABLES = {"attractive": Attractive, "chains": Chains, "spheres": Spheres}
 CONTACT = 5.7  # of the default particles: 4.5 nm of gold and two shells of 0.6 nm
 SHARE = CONTACT**3 / 4.5**3 / 19300  # of the volume in shells, per mg/ml
 
 
 def make(generator: str, box_nm, slope: float = 0.0, seed: int = 0, **values):
     """Centres and radii of a generator."""
-    return load_generator(generator)(TABLES[generator](**values), box_nm, slope, np.random.default_rng(seed))
+    return load_generator(generator)(ARRANGEMENTS[generator](**values), box_nm, slope, np.random.default_rng(seed))
 
 
 def pairs(centers, box_nm, reach_nm: float):
@@ -43,7 +44,19 @@ def apart(centers, i, j, box_nm):
 
 def test_every_table_has_its_generator():
     """A recipe names its table, and that finds the file."""
-    assert sorted(TABLES) == GENERATORS
+    assert sorted(ARRANGEMENTS) == GENERATORS
+
+
+@pytest.mark.parametrize("generator", ARRANGEMENTS)
+def test_its_table_is_one_of_a_recipe(generator):
+    """It is read by its name, reads back when it is written out, and an error names its keys as a recipe has them."""
+    recipe = load_recipe("particles-small").with_values({"specimen.dispersion": {"generator": generator}})
+    assert type(recipe.specimen.dispersion) is ARRANGEMENTS[generator]
+    assert type(recipe).model_validate(recipe.model_dump(mode="json")) == recipe
+    for key, found in (("colour", "'red'"), ("diameter_nm", "-1")):
+        values = {"specimen.dispersion": {"generator": generator, key: json.loads(found.replace("'", '"'))}}
+        with pytest.raises(InputError, match=rf"specimen\.dispersion\.{key}: {found} found"):
+            recipe.with_values(values)
 
 
 @pytest.mark.parametrize("generator", GENERATORS)

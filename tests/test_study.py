@@ -448,7 +448,7 @@ def test_zipped_axes():
         ({"unknown": 1}, "unknown"),
         ({"axes": {"scan.dwell_us": [10, "10"]}}, "which are the same; different ones allowed"),
         ({"axes": {"scan.pixel_nm": [4, 8], "scan.shape": [[24, 24], [12, 12]]}}, "must change together go into zip"),
-        ({"axes": {"scan.dwell_us": 5}}, "axes.scan.dwell_us.range: 5 found"),
+        ({"axes": {"scan.dwell_us": 5}}, "axes.scan.dwell_us: 5 found"),
     ],
 )  # fmt: skip
 def test_a_study_that_makes_no_sense(tmp_path, change, message):
@@ -474,3 +474,4 @@ def test_study_command(cli, small, tmp_path):
     second = cli(*arguments)
     assert (second.code, second.out, second.err) == (0, first.out, "")
     assert set(read_table(out)["method"]) == {"constant", "failing"}
+    assert json.loads((out / "study.json").read_text(encoding="utf-8"))["peak_memory_mib"] > 10

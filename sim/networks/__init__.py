@@ -1,4 +1,8 @@
-"""Specimen generators: one a file, found by its name. Each has ``generate(population, rng) -> DislocationNetwork``."""
+"""Specimen generators: one a file, found by its name. Each has ``generate(population, rng) -> DislocationNetwork``.
+
+Lines end on the faces or beyond the sides, and as many have b as -b. A file of which that is not true says so:
+``ENDS_WITHIN`` (its lines may end where they are held) or ``ONE_SHEET`` (it is a boundary, of one sign).
+"""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -8,6 +8,7 @@ from veristem.datasets.network import DislocationNetwork
 from veristem.sim.networks.foil import between_faces
 from veristem.sim.networks.population import Population, fill
 
+ENDS_WITHIN = True  # held where the line leaves the slip plane: an arm that cannot move is left out
 _LENGTH_NM = (50.0, 120.0)  # between the pinned ends: critical stress G b / length, some 100 MPa
 _OPENING_DEG = (15.0, 140.0)  # half the angle of the arc: 90 is critical, near 150 its flanks meet behind the source
 _EMITTED = 3  # up to so many loops around it

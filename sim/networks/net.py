@@ -11,6 +11,7 @@ from veristem.datasets.network import DislocationNetwork
 from veristem.sim.networks.foil import clip
 from veristem.sim.networks.population import Population
 
+ONE_SHEET = True  # a low-angle boundary
 _WAVE = 0.08  # random displacement of the junctions, in sides
 _BOW = 0.05  # random bow-out of the sides, in sides
 _PIECE_NM = 12.0

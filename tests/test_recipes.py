@@ -1,0 +1,50 @@
+"""Recipes and studies by name, and errors that say where in a file they are."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from veristem.bench.study.runner import list_cells
+from veristem.datasets import InputError
+from veristem.datasets.recipe import Recipe, load_recipe, load_study, recipe_names
+
+
+def test_studies_are_known_by_their_table(tmp_path, monkeypatch):
+    """Not by what stands in comments or texts, nor by how the header is written."""
+    (tmp_path / "recipes").mkdir()
+    for name, text in (
+        ("a", '# for a [study]\n[recipe]\nname = "[study] of one"\n'),
+        ("b", '[ study ]\nname = "b" # [recipe]\n'),
+        ("c", 'study.name = "c"\n'),
+    ):
+        (tmp_path / f"recipes/{name}.toml").write_text(text, encoding="utf-8")
+    monkeypatch.setattr("veristem.datasets.recipe.resources.files", lambda _: tmp_path)
+    assert recipe_names("recipe") == ["a"]
+    assert recipe_names("study") == ["b", "c"]
+
+
+@pytest.mark.parametrize("name", recipe_names("study"))
+def test_named_studies_can_be_run(name):
+    """Of a recipe that is there, with values that it takes, and methods that are registered."""
+    study = load_study(name)
+    cells = list_cells(study, load_recipe(study.recipe))
+    assert study.name == name
+    assert len(cells) == study.seeds * len(study.cells()) * len(study.methods)
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ({"specimen": {"network": {"density_per_m2": -3}}}, "specimen.network.density_per_m2"),
+        ({"specimen": {"network": {"file": "a", "colour": 3}}}, "specimen.network.colour"),
+        ({"specimen": {"kind": "particles", "dispersion": {"file": 3}}}, "specimen.dispersion.file"),
+        ({"microscope": {"detector": {"kind": "annular", "annular": 3}}}, "microscope.detector.annular"),
+        ({"specimen": {"field_nm": [1, -2]}}, "specimen.field_nm.1"),
+    ],
+)
+def test_an_error_names_a_key_as_it_stands_in_the_file(table, key):
+    """Not the tables and tags by which unions are told apart."""
+    with pytest.raises(InputError, match=rf"^t\.toml: {re.escape(key)}: \S+ found, "):
+        Recipe.from_table({"recipe": {"name": "t"}} | table, "t.toml")
