@@ -216,7 +216,7 @@ def test_a_cell_or_a_line_beyond_measure_is_refused():
     loop = DislocationNetwork.from_polyline(np.eye(3), np.array([0.25, 0, 0]), closed=True)
     tiny = dataclasses.replace(loop, box_nm=np.array([[0.0, 0, 0], [3, 3, 3]]))
     with pytest.raises(InputError, match=r"a periodic cell of 3 x 3 x 3 nm found, of which .* at most 100000 allowed"):
-        place_of(tiny, np.eye(3), (500.0, 500.0, 200.0), "densest", np.random.default_rng(0))
+        cut_foil(tiny, np.eye(3), (500.0, 500.0, 200.0), 10.0, (0.0, 0.0, 0.0))
     far = dataclasses.replace(loop, nodes_nm=1e9 * np.eye(3))
     with pytest.raises(InputError, match="nm of line found, at most"):
         place_of(far, np.eye(3), (500.0, 500.0, 200.0), "densest", np.random.default_rng(0))
