@@ -15,9 +15,10 @@ import numpy as np
 
 from veristem.datasets import InputError
 from veristem.reports import style
+from veristem.reports.bars import Bars, fit_bars, mark_clipped
 from veristem.reports.comparison import mean_interval
 from veristem.reports.figures import WIDTH_IN, new_figure, styled
-from veristem.reports.rows import STEEP, StudyResult, has, is_geometric
+from veristem.reports.rows import STEEP, StudyResult, has, is_geometric, is_share, possible
 from veristem.reports.studies import CHIEF, F_ENOUGH, OTHERS
 from veristem.reports.words import counted, fixed, label, parts, value_text
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 MAPPED = ("f_score", "depth_rmse_nm")
 MOST_PAIRS = 6
-_SHARES = ("f_score", "f_score_at_3_limits", "precision", "recall", "apls", "junction_recall", "junction_precision")
 _DEPTH_LIMITS = {"depth_parallax_limit_nm": "parallax", "depth_limit_nm": "limit"}
 _LATERAL_LIMITS = {"lateral_parallax_limit_nm": "parallax", "lateral_limit_nm": "limit"}
 _LIMITS = {  # columns that belong under a score, and what they are called there
@@ -76,6 +76,7 @@ def curve_charts(result: StudyResult) -> Iterator[Chart]:
     bars = f"Means over {counted(seeds, 'seed')}" + (
         ", bars: 95 % intervals over seeds (Student's t)" if seeds > 1 else ""
     )
+    bars += ", an arrowhead where one leaves its panel" if seeds > 1 else ""
     bars += "; axes that are not shown are averaged over." if len(result.free_axes) > 1 else "."
     if result.suffix:
         bars += f" Scores are over {result.things}."
@@ -113,10 +114,11 @@ def score_curves(result: StudyResult, scores: Sequence[str] = CHIEF, axes: Seque
     # conditions without a score keep their place: panels of an axis share it
     shared = {"sharex": "col", "sharey": "row"} if len(axes) > 1 else {"sharex": "all"}
     figure, grid = new_figure(size, columns, len(cells), **shared)
+    bars: dict[Any, list[Bars]] = {}
     for row, line in enumerate(cells):
         for column, (score, axis) in enumerate(line):
             ax, lines_are = grid[row][column], _line_axis(result, axis)
-            _curves(ax, result, axis, lines_are, score)
+            bars[ax] = _curves(ax, result, axis, lines_are, score)
             if column == 0 or len(axes) == 1:
                 ax.set_ylabel(_wrapped(label(score)))
             last = row == len(cells) - 1
@@ -129,8 +131,14 @@ def score_curves(result: StudyResult, scores: Sequence[str] = CHIEF, axes: Seque
                 columns_of = max(1, 28 // (max(map(len, names)) + 4))
                 where = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": columns_of}
                 ax.legend(handles, names, title=label(lines_are), **where)
-        for ax, (score, _) in zip(grid[row], line):
-            _dress(ax, score)  # after all are drawn: limits are shared along a row
+        together = [[*zip(grid[row], line)]] if len(axes) > 1 else [[one] for one in zip(grid[row], line)]
+        for panels in together:  # after all are drawn: limits are shared along a row
+            drawn = [one for ax, _ in panels for one in bars[ax]]
+            for ax, (score, _) in panels:
+                fit_bars(ax, drawn)
+                _dress(ax, score)
+            for ax, _ in panels:
+                mark_clipped(ax, bars[ax])
         for ax in grid[row][len(line) :]:
             ax.set_axis_off()
     figure.align_ylabels(grid)
@@ -242,11 +250,12 @@ def _failure_text(result: StudyResult) -> str:
     )
 
 
-def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: str) -> None:
+def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: str) -> list[Bars]:
+    """Draw a panel, and return its means and bars."""
     from matplotlib.ticker import LogLocator
     from matplotlib.transforms import ScaledTranslation
 
-    values = _values(result.rows, axis)
+    values, found = _values(result.rows, axis), []
     numeric = all(isinstance(v, (int, float, np.number)) for v in values)
     at = [float(v) for v in values] if numeric else list(range(len(values)))
     groups: list[tuple[Any, Any]] = (
@@ -257,7 +266,7 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
     for i, ((name, rows), colour) in enumerate(zip(groups, colours)):
         # the other axes are averaged within a seed, so that the bars are over independent specimens
         by_seed = rows.pivot_table(score, index=axis, columns="seed", aggfunc="mean").reindex(values)
-        mean, low, high = np.array([mean_interval(v) for v in by_seed.to_numpy(float)]).T
+        mean, low, high = np.array([mean_interval(v, *possible(score)) for v in by_seed.to_numpy(float)]).T
         # side by side, a few points apart, or bars would hide each other
         beside = ScaledTranslation(3.0 * (i - (len(groups) - 1) / 2) / 72, 0, ax.figure.dpi_scale_trans)
         bars = np.nan_to_num([mean - low, high - mean])
@@ -265,6 +274,7 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
         drawn = ax.errorbar(at, mean, bars, capsize=1.8, elinewidth=0.9, label=value_text(name), **how)
         for artist in drawn.get_children():
             artist.set_transform(ax.transData + beside)
+        found.append(Bars(at, mean, low, high, colour, ax.transData + beside))
         if not of_methods or i == 0:
             whose, paint = (result.rows, "0.2") if of_methods else (rows, colour)
             for column, name in _limits(result, score).items():
@@ -279,6 +289,7 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
         ax.minorticks_off()
     if not numeric:
         ax.set_xlim(-0.4, len(at) - 0.6)
+    return found
 
 
 def _limits(result: StudyResult, score: str) -> dict[str, str]:
@@ -307,7 +318,7 @@ def _limit(ax, rows, axis: str, values, at, how) -> None:
 
 
 def _dress(ax, score: str) -> None:
-    if score in _SHARES:
+    if is_share(score):
         ax.set_ylim(-0.04, 1.04)
         ax.set_yticks([0, 0.5, 1])
     elif "_bias_" not in score:
@@ -333,7 +344,7 @@ def _pair_table(rows, score: str, pair) -> tuple[list, list, np.ndarray]:
 def _map(ax, score: str, pair, across, down, table, limits):
     from matplotlib.patches import Rectangle
 
-    colours = "viridis" if score in _SHARES else "viridis_r"
+    colours = "viridis" if is_share(score) else "viridis_r"
     ax.patch.set(facecolor="0.92", hatch="////", edgecolor="0.65")
     shown = ax.imshow(table, cmap=colours, vmin=limits[0], vmax=limits[1], origin="lower", aspect="auto")
     for values, ticks in ((across, ax.set_xticks), (down, ax.set_yticks)):
@@ -348,7 +359,7 @@ def _map(ax, score: str, pair, across, down, table, limits):
             pale = np.dot(shown.to_rgba(table[y, x])[:3], (0.3, 0.59, 0.11)) > 0.5
             ax.text(x, y, fixed(table[y, x], score), ha="center", va="center", fontsize=8, color="k" if pale else "w")
     if len(known) and np.nanmin(table) < np.nanmax(table):
-        best = np.nanargmax(table if score in _SHARES else -table)
+        best = np.nanargmax(table if is_share(score) else -table)
         y, x = np.unravel_index(best, table.shape)
         for colour, width in (("white", 4.0), ("black", 1.8)):
             ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, ec=colour, lw=width, clip_on=False, zorder=3))

@@ -20,6 +20,7 @@ STEEP_SCORES = tuple(  # of lines that parallax moves across themselves: those t
                               "depth_rmse_nm_over_limit")
 )  # fmt: skip
 SCORES = (*dict.fromkeys((*CURVE_SCORES, *POINT_SCORES)), *STEEP_SCORES)
+_SHARES = ("f_score", "precision", "recall", "apls", "cldice", "junction_recall", "junction_precision")
 LIMITS = ("depth_limit_nm", "lateral_limit_nm", "depth_parallax_limit_nm", "lateral_parallax_limit_nm")
 
 
@@ -128,6 +129,18 @@ def score_values(part: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 def count_failed(part: pd.DataFrame) -> int:
     """Number of rows with an error."""
     return sum(isinstance(error, str) for error in part["error"])
+
+
+def is_share(score: str) -> bool:
+    """Whether a score, of all or of some lines (``f_score_visible``), lies between 0 and 1, the best."""
+    return any(score == name or score.startswith(name + "_") for name in _SHARES)
+
+
+def possible(score: str) -> tuple[float, float]:
+    """Least and most that a score can be."""
+    if is_share(score):
+        return 0.0, 1.0
+    return (-np.inf if "_bias_" in score else 0.0), np.inf
 
 
 def is_geometric(values) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from veristem.datasets.results import FAILURES
 from veristem.reports.comparison import compare, mean_interval
-from veristem.reports.rows import SCORES, StudyResult, split, with_truth
+from veristem.reports.rows import SCORES, StudyResult, possible, split, with_truth
 from veristem.reports.words import conditions_text, counted, fixed, with_interval
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def findings(result: StudyResult) -> list[str]:
 
 def seed_mean(rows: pd.DataFrame, score: str) -> tuple[float, float, float]:
     """Mean and 95 % interval of a score; what a seed has is averaged first, so that specimens are what varies."""
-    return mean_interval(rows.pivot_table(score, index="seed", aggfunc="mean").to_numpy(float).ravel())
+    by_seed = rows.pivot_table(score, index="seed", aggfunc="mean").to_numpy(float).ravel()
+    return mean_interval(by_seed, *possible(score))
 
 
 def best_sentence(study: StudyResult) -> str:
@@ -79,7 +80,7 @@ def best_sentence(study: StudyResult) -> str:
     if len(groups) < 2:
         return ""
     f_mean = np.array([rows["f_score"].mean() for _, rows in groups])
-    depth = np.array([mean_interval(rows["depth_rmse_nm"].to_numpy()) for _, rows in groups])
+    depth = np.array([mean_interval(rows["depth_rmse_nm"].to_numpy(), 0.0) for _, rows in groups])
 
     def words(i: int) -> str:
         return conditions_text(dict(zip(keys, groups[i][0])))
@@ -133,7 +134,7 @@ def contrast_sentence(study: StudyResult) -> str:
     alike = sum(not low > 0 for i, (_, low, _) in enumerate(behind) if i != best)
     text = (
         f"Lines stand out most at {words(best)}: contrast-to-noise of 20 nm of line "
-        f"{with_interval(*mean_interval(table.iloc[:, best].to_numpy()), 'line_cnr')}; least at {words(worst)}, "
+        f"{with_interval(*mean_interval(table.iloc[:, best].to_numpy(), 0.0), 'line_cnr')}; least at {words(worst)}, "
         f"{fixed(means[worst], 'line_cnr')}."
     )
     if alike and len(table) > 1:

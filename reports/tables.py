@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from veristem.datasets.results import SUFFIXES, score_columns
 from veristem.reports.comparison import mean_interval
-from veristem.reports.rows import SCORES, STEEP_SCORES, StudyResult, count_failed, has, score_values
+from veristem.reports.rows import SCORES, STEEP_SCORES, StudyResult, count_failed, has, possible, score_values
 from veristem.reports.studies import CHIEF, seed_mean
 from veristem.reports.words import conditions_text, fixed, label, number, value_text
 
@@ -32,7 +32,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         line["failed"] = count_failed(rows)
         for column in scores:
             values = scores.loc[rows.index, column]
-            mean, low, high = mean_interval(values.to_numpy())
+            mean, low, high = mean_interval(values.to_numpy(), *possible(column))
             line |= {f"{column}_mean": mean, f"{column}_low": low, f"{column}_high": high}
             line[f"{column}_seeds"] = int(values.notna().sum())
         lines.append(line)
