@@ -247,3 +247,12 @@ def test_where_lines_stand_out_most():
     assert "least at dwell time 40 µs, 10.50. 1 of 2 other conditions cannot be told from it" in text
     plain = study([row(seed=s, dwell=d) for d in (1, 2) for s in (0, 1)])
     assert findings(plain)[-1].startswith("None of 2 conditions")
+
+
+def test_no_text_of_a_csv_is_a_formula():
+    """A spreadsheet would compute a method called ``=cmd|...``; numbers below 0 stay numbers."""
+    from veristem.reports.export import _csv
+
+    table = pd.DataFrame({"method": ["=cmd|' /C calc'!A0", "-x", " @y", "fine"], "bias": [-1.5, 2.0, -3.0, 4.0]})
+    back = _csv(table).decode().splitlines()
+    assert back[1:] == ["'=cmd|' /C calc'!A0,-1.5", "'-x,2.0", "' @y,-3.0", "fine,4.0"]
