@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import re
 
+_RAN_OUT = {
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "ENOMEM", "EAGAIN", "EIO", "EMFILE", "ENFILE", "ESTALE")
+    if hasattr(errno, name)
+}
 _ODD = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -19,3 +25,15 @@ def told(error: BaseException) -> str:
     except BaseException:
         text = "(its message cannot be told)"
     return printable(f"{type(error).__name__}: {text}")
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether memory, disk or handles of the machine ran out, in an error or in what it came from."""
+    cause: BaseException | None = error
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:
+        if isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno in _RAN_OUT):
+            return True
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
+    return False

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from veristem.bench.commands.options import check_suffix
+from veristem.bench.commands.options import TimeLimit, check_suffix
 from veristem.datasets.errors import InputError
 
 
@@ -19,6 +19,7 @@ def reconstruct(
         Optional[str],  # noqa: UP045
         typer.Option(help="registered name, module:function, or the path of an executable; our own if not given"),
     ] = None,
+    timeout_s: TimeLimit = None,
 ) -> None:
     """Reconstruct curves or points in 3D from the images alone.
 
@@ -26,7 +27,9 @@ def reconstruct(
     """
     from veristem.datasets import Acquisition, formats
     from veristem.datasets.kinds import KINDS
-    from veristem.recon.methods import load_method, run_method
+    from veristem.datasets.text import told
+    from veristem.recon import apart
+    from veristem.recon.methods import load_method
 
     loaded = formats.read(acquisition, Acquisition)
     kind = KINDS[loaded.kind]
@@ -34,13 +37,20 @@ def reconstruct(
     method = kind.method if method is None else method
     load_method(method)
     try:
-        found = run_method(method, loaded)
+        found, _ = apart.reconstruct(method, loaded, timeout_s)
     except InputError:
         raise
+    except apart.MethodError as error:
+        if "--debug" in sys.argv:
+            typer.echo(error.trace, err=True)
+        raise InputError(f"method {method}: {_first_line(str(error))}; --debug shows where") from None
     except (Exception, SystemExit) as error:
         if "--debug" in sys.argv:
             raise
-        text = (str(error).splitlines() or ["no message"])[0]
-        raise InputError(f"method {method}: {type(error).__name__}: {text}; --debug shows where") from None
+        raise InputError(f"method {method}: {_first_line(told(error))}; --debug shows where") from None
     formats.write(out, found)
     typer.echo(f"{found.size_text()}: {out}")
+
+
+def _first_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no message"])[0][:2000]

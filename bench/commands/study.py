@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from veristem.bench.commands.options import Out, Sets, command_line, values_of
+from veristem.bench.commands.options import Out, Sets, TimeLimit, command_line, values_of
 from veristem.bench.commands.progress import progress
 from veristem.datasets.errors import InputError
 
@@ -23,7 +23,10 @@ def study(
     workers: Annotated[int, typer.Option(min=1, help="processes on this machine")] = 1,
     scheduler: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="address of a Dask scheduler instead, tcp://HOST:PORT; its workers must see the same files"),
+        typer.Option(
+            help="address of a Dask scheduler instead, tcp://HOST:PORT; its workers must see the same files. It has no "
+            "password: whoever reaches it runs code on them"
+        ),
     ] = None,
     method_version: Annotated[
         str,
@@ -32,6 +35,7 @@ def study(
             "seen in their module, package or program itself"
         ),
     ] = "",
+    timeout_s: TimeLimit = None,
 ) -> None:
     """Run all conditions, seeds and methods; resumes.
 
@@ -57,11 +61,12 @@ def study(
     base = load_recipe(loaded.recipe).with_values(values)
     table = run_study(
         loaded, base, out, progress,
-        workers=workers, scheduler=scheduler, method_version=method_version, command=command_line(),
+        workers=workers, scheduler=scheduler, method_version=method_version, timeout_s=timeout_s,
+        command=command_line(),
     )  # fmt: skip
     for line in summary_lines(table):
         typer.echo(line)
-    for note in save_examples(table, base, out):
+    for note in save_examples(table, base, out, timeout_s):
         typer.echo(note, err=True)
     failed = int(table["error"].notna().sum())
     typer.echo(f"{len(table)} rows, {failed} failed: {out / 'results.parquet'}")

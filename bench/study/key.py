@@ -18,11 +18,16 @@ _CODE = (".py", ".so", ".pyd", ".toml", ".json", ".yaml")
 _WEIGHTS = (".safetensors", ".npz", ".npy", ".onnx", ".pt", ".pth", ".h5")
 # all that a row is made by, whatever the method: tests/test_study_keys.py follows the imports of cell.py
 _ROW = ("datasets", "sim", "bench.limits", "bench.metrics", "bench.study", "bench.scoring", "bench.oracles")
-_CALL = "recon.methods"  # how a method is called
+_CALLS = ("recon.methods", "recon.apart")  # how a method is called
 
 
 def cell_key(
-    recipe: Recipe, method: str, tolerance_nm: float | None, method_version: str = "", full_limits: bool = False
+    recipe: Recipe,
+    method: str,
+    tolerance_nm: float | None,
+    method_version: str = "",
+    full_limits: bool = False,
+    timeout_s: float | None = None,
 ) -> str:
     """SHA-256 of everything a row depends on.
 
@@ -35,9 +40,11 @@ def cell_key(
     digest = hashlib.sha256(
         f"{recipe.model_dump_json()} {method} {tolerance_nm} {method_version} {full_limits}".encode()
     )
+    if timeout_s is not None:
+        digest.update(f"timeout {timeout_s}".encode())
     digest.update(_specimen_files(recipe))
     digest.update(_files(list(parameters.values())))
-    for package in (*_ROW, _CALL):
+    for package in (*_ROW, *_CALLS):
         digest.update(_source(f"veristem.{package}")[0])
     found = target(name)
     sources = [(_files(found), _uses_recon(Path(found)))] if is_program(found) else map(_source, _modules(found))
@@ -103,7 +110,7 @@ def _content(path: str, mtime_ns: int, size: int) -> bytes:
 def _source(package: str) -> tuple[bytes, bool]:
     """Hash of the files of a package or module as they were when first asked for, and whether it uses recon."""
     module = import_module(package)
-    roots = [Path(p) for p in getattr(module, "__path__", None) or [module.__file__ or ""]]
+    roots = [Path(p) for p in getattr(module, "__path__", None) or filter(None, [getattr(module, "__file__", None)])]
     files = [(root, file) for root in roots for file in _sources_below(root)]
     digest = hashlib.sha256()
     for root, file in files:
