@@ -21,7 +21,7 @@ def printable(text: str) -> str:
 def told(error: BaseException) -> str:
     """``Type: message`` of an exception, fit to be stored, whatever its own ``__str__`` does."""
     try:
-        text = str(error)
+        text = str(error).strip() or "no message"
     except BaseException:
         text = "(its message cannot be told)"
     return printable(f"{type(error).__name__}: {text}")

@@ -50,11 +50,13 @@ class MethodError(Exception):
         Its own traceback; empty without one.
     ran_out : bool
         Whether memory, disk or handles of the machine ran out.
+    killed : bool
+        Whether its process was killed.
     """
 
-    def __init__(self, text: str, trace: str = "", ran_out: bool = False):
+    def __init__(self, text: str, trace: str = "", ran_out: bool = False, killed: bool = False):
         super().__init__(text)
-        self.trace, self.ran_out = trace, ran_out
+        self.trace, self.ran_out, self.killed = trace, ran_out or killed, killed
 
 
 def reconstruct(
@@ -87,7 +89,13 @@ def reconstruct(
         return run_method(method, given, **stages), time.perf_counter() - start
     if found not in _children:
         _children[found] = _Child()
-    return _children[found].ask(method, found, acquisition, stages, timeout_s)
+    request = method, found, acquisition, stages, timeout_s
+    try:
+        return _children[found].ask(*request)
+    except MethodError as error:
+        if not error.killed:
+            raise
+        return _children[found].ask(*request)  # perhaps not its own fault: killed from outside, or for its memory
 
 
 class _Child:
@@ -123,7 +131,7 @@ class _Child:
             self.end()
             how = "closed its pipes" if code is None else f"ended with {code}"
             why = "; its memory may have run out" if code == -9 else ""
-            raise MethodError(f"its process {how} before it returned anything{why}", ran_out=code == -9)
+            raise MethodError(f"its process {how} before it returned anything{why}", killed=code == -9)
         kind, *rest = answer
         if kind == "refused":
             raise InputError(rest[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
+import time
 
 import numpy as np
 import pytest
@@ -42,6 +43,10 @@ def mute(a):
     class E(Exception):
         def __str__(self): raise RuntimeError("no")
     raise E
+def deadly(a): os.kill(os.getpid(), 9)
+def fragile(a):
+    if os.path.exists(os.environ["MARKER"]): return good(a)
+    open(os.environ["MARKER"], "w").close(); deadly(a)
 def interrupts(a): raise KeyboardInterrupt
 class Sly(CurveSet):
     def __reduce__(self): return (os.system, ("true",))
@@ -154,3 +159,40 @@ def test_the_limit_is_part_of_what_a_row_depends_on():
 def test_a_built_in_module_is_no_traceback():
     """os:system is of a module without a file."""
     assert cell_key(load_recipe("cantor-small"), "os:system", 20.0)
+
+
+def test_a_killed_process_is_tried_again(pair, tmp_path, monkeypatch):
+    """Memory may have run out for once; the second time it is a failure of the machine."""
+    monkeypatch.setenv("MARKER", str(tmp_path / "marker"))
+    assert len(run("fragile", pair[1]).curves_nm) == 1
+    with pytest.raises(MethodError, match=r"ended with -9 .*its memory may have run out") as caught:
+        run("deadly", pair[1])
+    assert caught.value.ran_out
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("printf '\\377\\376'; exit 3", "ended with 3: \ufffd"),
+        ("yes | head -c 30000000; echo; echo last words; exit 4", "ended with 4: last words"),
+        ("sleep 30 & echo 'went on' >&2; exit 5", "ended with 5: went on"),
+    ],
+)
+def test_what_a_program_says(script, told, pair, tmp_path):
+    """Bytes that are no text, gigabytes, a child that keeps stdout open: the last line, and no waiting."""
+    program = tmp_path / "mine.sh"
+    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    program.chmod(0o755)
+    start = time.monotonic()
+    with pytest.raises(RuntimeError, match=told):
+        reconstruct(str(program), pair[1])
+    assert time.monotonic() - start < 25  # less than its child sleeps
+
+
+def test_a_program_that_hangs_is_ended(pair, tmp_path):
+    """With all it has started."""
+    program = tmp_path / "mine.sh"
+    program.write_text("#!/bin/sh\nsleep 600\n", encoding="utf-8")
+    program.chmod(0o755)
+    with pytest.raises(MethodError, match="the time limit"):
+        reconstruct(str(program), pair[1], 1.0)
