@@ -205,7 +205,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Part(Region):
-    """What some regions of whole pixels have in common and others have not, within the circle around all of them."""
+    """What some regions have in common and others have not, within the circle around all of them."""
 
     within: tuple[Region, ...] = ()
     without: tuple[Region, ...] = ()
@@ -221,17 +221,22 @@ class Part(Region):
         return inside
 
 
-def disjoint(regions: Sequence[Region], pixels_rad: np.ndarray) -> tuple[list[Region], np.ndarray]:
-    """Parts that share no pixel, and which of them each region is made of.
+def enclosing(regions: Sequence[Region]) -> Region:
+    """The disc about the optic axis that holds all of some regions."""
+    return Region((0.0, 0.0), max(float(np.hypot(*region.center_rad)) + region.outer_rad for region in regions))
+
+
+def disjoint(regions: Sequence[Region], points_rad: np.ndarray) -> tuple[list[Region], np.ndarray]:
+    """Parts that share no direction, and which of them each region is made of.
 
     Regions that overlap count the same electrons twice; the counts of parts are independent.
 
     Parameters
     ----------
     regions : sequence of Region
-        V of them, of whole pixels.
-    pixels_rad : (..., 2) float
-        Directions of all pixels [rad].
+        V of them.
+    points_rad : (..., 2) float
+        Directions that tell where they overlap, of all pixels if the regions are made of whole ones [rad].
 
     Returns
     -------
@@ -240,12 +245,11 @@ def disjoint(regions: Sequence[Region], pixels_rad: np.ndarray) -> tuple[list[Re
     member : (V, P) bool
         Which parts make up each region.
     """
-    inside = np.array([region.contains(pixels_rad).ravel() for region in regions])
-    if inside.sum(axis=0).max() <= 1:
+    inside = np.array([region.contains(points_rad).ravel() for region in regions])
+    if inside.sum(axis=0).max(initial=0) <= 1:
         return list(regions), np.eye(len(regions), dtype=bool)
     member = np.unique(inside[:, inside.any(axis=0)], axis=1)
-    outer = max(float(np.hypot(*region.center_rad)) + region.outer_rad for region in regions)
-    one = regions[0]
+    outer, one = enclosing(regions).outer_rad, regions[0]
     parts: list[Region] = [
         Part(
             (0.0, 0.0),

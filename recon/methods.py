@@ -22,7 +22,8 @@ import tempfile
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import IO, Any
 
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
@@ -31,9 +32,12 @@ from veristem.datasets.kinds import KINDS
 from veristem.datasets.outside import imported, offered
 from veristem.datasets.recipe import key_value
 from veristem.datasets.reconstruction import Reconstruction
+from veristem.datasets.text import printable
 
 Method = Callable[..., Reconstruction]
 _GROUP = "veristem.methods"
+_SAID = 1 << 16  # bytes of the end of what a program says
+_LAST_WORDS_S = 1.0  # to wait for them once it has ended
 
 METHODS = {
     "stereo-classical": "veristem.recon.stereo.classical:reconstruct",
@@ -163,14 +167,42 @@ def _executable(path: str) -> Method:
             kind = KINDS[acquisition.kind]
             given, wanted = Path(folder, "acquisition.h5"), Path(folder, "reconstruction" + kind.suffix)
             formats.write(given, acquisition)
-            done = subprocess.run([str(program), str(given), str(wanted)], capture_output=True, text=True, check=False)
-            if done.returncode == -9:
+            code, said = _run([str(program), str(given), str(wanted)])
+            if code == -9:
                 raise MemoryError(f"{path} was killed; its memory may have run out")
-            if done.returncode:
-                last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-                raise RuntimeError(f"{path} ended with {done.returncode}: {last}")
+            if code:
+                raise RuntimeError(f"{path} ended with {code}: {said}")
             if not wanted.is_file():
                 raise RuntimeError(f"{path} ended without writing the file it was asked for as its second argument")
             return formats.read(wanted, kind.result)
 
     return reconstruct
+
+
+def _run(command: list[str]) -> tuple[int, str]:
+    """Run a program: its exit status, and the last line of what it said on stderr, or else on stdout.
+
+    Only the end of its output is kept, however much it prints. What goes on in the background is not waited for.
+    """
+    said = [bytearray(), bytearray()]  # stderr, stdout
+
+    def keep(stream: IO[bytes], end: bytearray) -> None:
+        while piece := os.read(stream.fileno(), 1 << 16):
+            end += piece
+            del end[:-_SAID]
+
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    assert process.stdout is not None
+    readers = [Thread(target=keep, args=pair, daemon=True) for pair in zip((process.stderr, process.stdout), said)]
+    for reader in readers:
+        reader.start()
+    try:
+        code = process.wait()
+    except BaseException:
+        process.kill()
+        raise
+    for reader in readers:
+        reader.join(_LAST_WORDS_S)
+    texts = (printable(bytes(end).decode(errors="replace")).strip() for end in said)
+    return code, next(filter(None, texts), "no message").splitlines()[-1]

@@ -55,7 +55,7 @@ def budget_tables(result: StudyResult) -> list[dict]:
         for method, rows in _by_method(result):
             groups = [("all", rows)] + ([] if axis is None else [(value_text(v), g) for v, g in rows.groupby(axis)])
             for name, part in groups:
-                cells = [_cell(values) for values in _shares(part, method, stages, aside, score, error)]
+                cells = [_cell(*found) for found in _shares(part, method, stages, aside, score, error)]
                 lines.append([(method, ""), (name, ""), *cells])
         if lines:
             tables.append({"head": ["method", label(axis) if axis else "", words, *head], "rows": lines})
@@ -77,8 +77,10 @@ def _by_method(result: StudyResult) -> Iterator[tuple[str, pd.DataFrame]]:
             yield str(method), pd.concat([rows, result.staged.loc[own]])
 
 
-def _shares(rows: pd.DataFrame, method: str, stages, aside, score: str, error) -> Iterator[np.ndarray]:
+def _shares(rows: pd.DataFrame, method: str, stages, aside, score: str, error) -> Iterator[tuple]:
     """By seed (S,): the whole error, the part of each stage, what is left, and what the true geometry would mend.
+
+    Each with what it can be: a part may be below 0.
 
     Only conditions and seeds count in which every way it was run has the score, so that the parts add up.
     """
@@ -91,19 +93,20 @@ def _shares(rows: pd.DataFrame, method: str, stages, aside, score: str, error) -
     def of(stage: str) -> np.ndarray:
         return np.asarray(means.get(names[stage], np.full(len(means), np.nan)), float)
 
+    most = 1.0 if score == "f_score" else np.inf
     whole = left = of("")
-    yield whole
+    yield whole, 0.0, most
     for stage in stages:
         after = of(stage)
-        yield left - after
+        yield left - after, -most, most
         left = after
-    yield left
+    yield left, 0.0, most
     for stage in aside:
-        yield whole - of(stage)
+        yield whole - of(stage), -most, most
 
 
-def _cell(by_seed: np.ndarray) -> tuple[str, str]:
-    mean, low, high = mean_interval(by_seed)
+def _cell(by_seed: np.ndarray, least: float, most: float) -> tuple[str, str]:
+    mean, low, high = mean_interval(by_seed, least, most)
     texts = ["–" if not np.isfinite(v) else f"{v:.2g}".replace("-", "−") for v in (mean, low, high)]
     return texts[0], f"{texts[1]} to {texts[2]}" if np.isfinite(low) else ""
 

@@ -16,9 +16,10 @@ import numpy as np
 from veristem.datasets import InputError
 from veristem.datasets.results import Metric
 from veristem.reports import style
+from veristem.reports.bars import Bars, fit_bars, mark_clipped
 from veristem.reports.comparison import mean_interval
 from veristem.reports.figures import WIDTH_IN, new_figure, styled
-from veristem.reports.rows import STEEP, StudyResult, has, is_geometric
+from veristem.reports.rows import STEEP, StudyResult, has, is_geometric, possible
 from veristem.reports.studies import CHIEF, F_ENOUGH
 from veristem.reports.words import counted, fixed, label, parts, value_text
 
@@ -71,6 +72,7 @@ def curve_charts(result: StudyResult) -> Iterator[Chart]:
     bars = f"Means over {counted(seeds, 'seed')}" + (
         ", bars: 95 % intervals over seeds (Student's t)" if seeds > 1 else ""
     )
+    bars += ", an arrowhead where one leaves its panel" if seeds > 1 else ""
     bars += "; axes that are not shown are averaged over." if len(result.free_axes) > 1 else "."
     if result.suffix:
         bars += f" Scores are over {result.things}."
@@ -109,10 +111,11 @@ def score_curves(result: StudyResult, scores: Sequence[str] = CHIEF, axes: Seque
     # conditions without a score keep their place: panels of an axis share it
     shared = {"sharex": "col", "sharey": "row"} if len(axes) > 1 else {"sharex": "all"}
     figure, grid = new_figure(size, columns, len(cells), **shared)
+    bars: dict[Any, list[Bars]] = {}
     for row, line in enumerate(cells):
         for column, (score, axis) in enumerate(line):
             ax, lines_are = grid[row][column], _line_axis(result, axis)
-            _curves(ax, result, axis, lines_are, score)
+            bars[ax] = _curves(ax, result, axis, lines_are, score)
             if column == 0 or len(axes) == 1:
                 ax.set_ylabel(_wrapped(label(score)))
             last = row == len(cells) - 1
@@ -125,8 +128,14 @@ def score_curves(result: StudyResult, scores: Sequence[str] = CHIEF, axes: Seque
                 columns_of = max(1, 28 // (max(map(len, names)) + 4))
                 where = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": columns_of}
                 ax.legend(handles, names, title=label(lines_are), **where)
-        for ax, (score, _) in zip(grid[row], line):
-            _dress(ax, score, result.metrics.get(score))  # after all are drawn: limits are shared along a row
+        together = [[*zip(grid[row], line)]] if len(axes) > 1 else [[one] for one in zip(grid[row], line)]
+        for panels in together:  # after all are drawn: limits are shared along a row
+            drawn = [one for ax, _ in panels for one in bars[ax]]
+            for ax, (score, _) in panels:
+                fit_bars(ax, drawn)
+                _dress(ax, score, result.metrics.get(score))
+            for ax, _ in panels:
+                mark_clipped(ax, bars[ax])
         for ax in grid[row][len(line) :]:
             ax.set_axis_off()
     figure.align_ylabels(grid)
@@ -238,11 +247,12 @@ def _failure_text(result: StudyResult) -> str:
     )
 
 
-def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: str) -> None:
+def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: str) -> list[Bars]:
+    """Draw a panel, and return its means and bars."""
     from matplotlib.ticker import LogLocator
     from matplotlib.transforms import ScaledTranslation
 
-    values = _values(result.rows, axis)
+    values, found = _values(result.rows, axis), []
     numeric = all(isinstance(v, (int, float, np.number)) for v in values)
     at = [float(v) for v in values] if numeric else list(range(len(values)))
     groups: list[tuple[Any, Any]] = (
@@ -253,7 +263,9 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
     for i, ((name, rows), colour) in enumerate(zip(groups, colours)):
         # the other axes are averaged within a seed, so that the bars are over independent specimens
         by_seed = rows.pivot_table(score, index=axis, columns="seed", aggfunc="mean").reindex(values)
-        mean, low, high = np.array([mean_interval(v) for v in by_seed.to_numpy(float)]).T
+        mean, low, high = np.array(
+            [mean_interval(v, *possible(result.metrics.get(score))) for v in by_seed.to_numpy(float)]
+        ).T
         # side by side, a few points apart, or bars would hide each other
         beside = ScaledTranslation(3.0 * (i - (len(groups) - 1) / 2) / 72, 0, ax.figure.dpi_scale_trans)
         bars = np.nan_to_num([mean - low, high - mean])
@@ -261,6 +273,7 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
         drawn = ax.errorbar(at, mean, bars, capsize=1.8, elinewidth=0.9, label=value_text(name), **how)
         for artist in drawn.get_children():
             artist.set_transform(ax.transData + beside)
+        found.append(Bars(at, mean, low, high, colour, ax.transData + beside))
         if not of_methods or i == 0:
             whose, paint = (result.rows, "0.2") if of_methods else (rows, colour)
             for column, name in _limits(result, score).items():
@@ -275,6 +288,7 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
         ax.minorticks_off()
     if not numeric:
         ax.set_xlim(-0.4, len(at) - 0.6)
+    return found
 
 
 def _limits(result: StudyResult, score: str) -> dict[str, str]:

@@ -93,14 +93,34 @@ class Comparison:
         return f"{better} {phrase} {worse}: {words} {way} by {gap} ({sure})."
 
 
-def mean_interval(by_seed: np.ndarray) -> tuple[float, float, float]:
-    """Mean over seeds with its 95 % interval by Student's t; NaN seeds are left out, and one seed has no interval."""
+def mean_interval(by_seed: np.ndarray, least: float = -np.inf, most: float = np.inf) -> tuple[float, float, float]:
+    """Mean over seeds with its 95 % interval by Student's t; NaN seeds are left out, and one seed has no interval.
+
+    Between two bounds the interval is taken on the scale of log odds (by the delta method), which no bound is on; at
+    a bound of one side it ends.
+
+    Parameters
+    ----------
+    by_seed : (S,) float
+        Values.
+    least, most : float
+        What is possible, as `rows.possible` says of a score.
+    """
+    from scipy.special import expit
+
     values = np.asarray(by_seed, float)
     values = values[np.isfinite(values)]
     if not len(values):
         return np.nan, np.nan, np.nan
     mean, half = float(values.mean()), half_interval(values, LEVEL / 2)
-    return mean, mean - half, mean + half
+    if not np.isfinite(half) or not np.isfinite(most - least):
+        return mean, max(mean - half, least), min(mean + half, most)
+    share, width = (mean - least) / (most - least), half / (most - least)
+    if not 0 < share < 1 or not width:  # all values lie on a bound, or are the same
+        return mean, mean, mean
+    odds, step = np.log(share / (1 - share)), width / (share * (1 - share))
+    low, high = (least + (most - least) * float(expit(odds + way * step)) for way in (-1, 1))
+    return mean, min(low, mean), max(high, mean)
 
 
 def half_interval(values: np.ndarray, chance: float) -> float:
@@ -129,8 +149,11 @@ def compare_two(result: StudyResult, score: str, first: str, second: str) -> Com
     paired = table.reindex(columns=[first, second]).dropna()
     gaps = pd.Series(paired.iloc[:, 0] - paired.iloc[:, 1], paired.index)
     by_seed = np.asarray(gaps.groupby(level="seed").mean(), float)
-    found = mean_interval(by_seed)
-    return Comparison(score, first, second, *found, _sign_flip(by_seed), len(by_seed), len(paired), higher=higher)
+    mean, low, high = mean_interval(by_seed)
+    if result.metrics[score].is_share:
+        low, high = max(low, -1.0), min(high, 1.0)
+    chance = _sign_flip(by_seed)
+    return Comparison(score, first, second, mean, low, high, chance, len(by_seed), len(paired), higher=higher)
 
 
 def compare(result: StudyResult, score: str) -> list[Comparison]:

@@ -71,6 +71,17 @@ def write_files(
             for chart in (*charts.study_charts(result), *budget.budget_charts(result)):
                 write_figure(chart.name, chart.figure)
     if "csv" in formats and table is not None:
-        write("results.csv", table.to_csv(index=False).encode())
-        write("summary.csv", tables.summary(table).to_csv(index=False).encode())
+        write("results.csv", _csv(table))
+        write("summary.csv", _csv(tables.summary(table)))
     return written
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    """The table as .csv, in which no text is a formula: a spreadsheet would compute what a file from outside says."""
+    texts = table.select_dtypes(exclude="number").columns
+
+    def harmless(value):
+        return "'" + value if isinstance(value, str) and value.lstrip()[:1] in ("=", "+", "-", "@") else value
+
+    safe = table.assign(**{name: table[name].map(harmless) for name in texts})
+    return safe.rename(columns=harmless).to_csv(index=False).encode(errors="replace")

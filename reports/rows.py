@@ -143,6 +143,13 @@ def count_failed(part: pd.DataFrame) -> int:
     return sum(isinstance(error, str) for error in part["error"])
 
 
+def possible(metric: Metric | None) -> tuple[float, float]:
+    """Least and most that a score can be: a share lies between 0 and 1, only what may err to both sides below 0."""
+    if metric is None or (metric.better == "closer" and metric.good == 0):
+        return -np.inf, np.inf
+    return 0.0, 1.0 if metric.is_share else np.inf
+
+
 def is_geometric(values) -> bool:
     """Whether sorted values are spaced by factors rather than by steps, over at least a factor of 8."""
     v = np.asarray(values, float)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from veristem.datasets.results import FAILURES
+from veristem.datasets.results import FAILURES, Metric
 from veristem.reports.comparison import compare, mean_interval
-from veristem.reports.rows import StudyResult, split, with_truth
+from veristem.reports.rows import StudyResult, possible, split, with_truth
 from veristem.reports.words import conditions_text, counted, fixed, with_interval
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ def summary_lines(table: pd.DataFrame) -> list[str]:
         methods = dict(list(pd.concat([result.rows, result.staged]).groupby("method", sort=False)))
         width = max(map(len, map(str, methods)))
         for method, rows in methods.items():
-            f, depth = (with_interval(*seed_mean(rows, s), s) for s in ("f_score", "depth_rmse_nm"))
+            f, depth = (
+                with_interval(*seed_mean(rows, s, result.metrics.get(s)), s) for s in ("f_score", "depth_rmse_nm")
+            )
             lines.append(f"  {method:{width}s}  F {f:24s}  depth RMSE {depth} nm{_failed(rows)}")
         lines += ["  " + text for text in findings(result)]
     return lines
@@ -66,9 +68,10 @@ def findings(result: StudyResult) -> list[str]:
     return [text for text in (best_sentence(result), *compared, contrast_sentence(result)) if text]
 
 
-def seed_mean(rows: pd.DataFrame, score: str) -> tuple[float, float, float]:
+def seed_mean(rows: pd.DataFrame, score: str, metric: Metric | None) -> tuple[float, float, float]:
     """Mean and 95 % interval of a score; what a seed has is averaged first, so that specimens are what varies."""
-    return mean_interval(rows.pivot_table(score, index="seed", aggfunc="mean").to_numpy(float).ravel())
+    by_seed = rows.pivot_table(score, index="seed", aggfunc="mean").to_numpy(float).ravel()
+    return mean_interval(by_seed, *possible(metric))
 
 
 def best_sentence(study: StudyResult) -> str:
@@ -78,7 +81,7 @@ def best_sentence(study: StudyResult) -> str:
     if len(groups) < 2:
         return ""
     f_mean = np.array([rows["f_score"].mean() for _, rows in groups])
-    depth = np.array([mean_interval(rows["depth_rmse_nm"].to_numpy()) for _, rows in groups])
+    depth = np.array([mean_interval(rows["depth_rmse_nm"].to_numpy(), 0.0) for _, rows in groups])
 
     def words(i: int) -> str:
         return conditions_text(dict(zip(keys, groups[i][0])))
@@ -132,7 +135,7 @@ def contrast_sentence(study: StudyResult) -> str:
     alike = sum(not low > 0 for i, (_, low, _) in enumerate(behind) if i != best)
     text = (
         f"Lines stand out most at {words(best)}: contrast-to-noise of 20 nm of line "
-        f"{with_interval(*mean_interval(table.iloc[:, best].to_numpy()), 'line_cnr')}; least at {words(worst)}, "
+        f"{with_interval(*mean_interval(table.iloc[:, best].to_numpy(), 0.0), 'line_cnr')}; least at {words(worst)}, "
         f"{fixed(means[worst], 'line_cnr')}."
     )
     if alike and len(table) > 1:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from veristem.datasets.results import SUFFIXES, Metric, metrics_of
 from veristem.reports.comparison import mean_interval
-from veristem.reports.rows import StudyResult, count_failed, has, score_values
+from veristem.reports.rows import StudyResult, count_failed, has, possible, score_values
 from veristem.reports.studies import CHIEF, seed_mean
 from veristem.reports.words import conditions_text, fixed, label, number, value_text
 
@@ -24,7 +24,8 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     """One row a study, condition and method: of every score the mean over seeds, its 95 % interval, and of how many."""
     import pandas as pd
 
-    scores = score_values(table, [c for c in metrics_of(table) if has(table, c)])
+    metrics = metrics_of(table)
+    scores = score_values(table, [c for c in metrics if has(table, c)])
     lines = []
     groups: list[Any] = list(table.groupby(["study", "conditions", "method"], sort=False, dropna=False))
     for (study, condition, method), rows in groups:
@@ -32,7 +33,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         line["failed"] = count_failed(rows)
         for column in scores:
             values = scores.loc[rows.index, column]
-            mean, low, high = mean_interval(values.to_numpy())
+            mean, low, high = mean_interval(values.to_numpy(), *possible(metrics[column]))
             line |= {f"{column}_mean": mean, f"{column}_low": low, f"{column}_high": high}
             line[f"{column}_seeds"] = int(values.notna().sum())
         lines.append(line)
@@ -66,7 +67,7 @@ def _numbers(result: StudyResult, rows: pd.DataFrame, first: list[str]) -> list[
     cells = [(text, "") for text in (*first, f"{len(rows):,}", f"{count_failed(rows):,}")]
     for score in CHIEF:
         if result.knows(score):
-            mean, low, high = (fixed(value, score) for value in seed_mean(rows, score))
+            mean, low, high = (fixed(value, score) for value in seed_mean(rows, score, result.metrics.get(score)))
             cells.append((mean, f"{low} to {high}" if low != "–" else ""))
     return cells
 

@@ -10,13 +10,14 @@ import numpy as np
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.detectors.pixelated import Detector as Pixelated
 from veristem.datasets.errors import InputError
-from veristem.datasets.geometry import Tilt, disjoint
+from veristem.datasets.geometry import Tilt
+from veristem.datasets.microscope import Response
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.truth import Truth
 from veristem.sim.noise import detect, electrons_per_pixel
 from veristem.sim.scan4d import check_pixelated, counter
 from veristem.sim.specimen import Specimen
-from veristem.sim.views import Progress, expected_views
+from veristem.sim.views import Progress, expected_views, shared_parts
 
 _BRIGHTEST = 1.5 / np.pi  # times the share of the cone in a pixel: where an excess line crosses the disc
 _LOST = 1e-6  # of the electrons on the brightest pixel, that a counter may miss in sums of pixels
@@ -59,12 +60,22 @@ def acquire(
     counting = deepcopy(rng)  # counts do not depend on whether there are other errors
     errors = rng.spawn(len(stage.angles_deg) * len(regions) + 1)[-1]
     dose = electrons_per_pixel(microscope.current_nA, scan.dwell_us)
+    response = microscope.response
     if isinstance(microscope.detector, Pixelated):
-        drawn, expected, views = _of_pixels(specimen, recipe, regions, errors, counting, progress, dose)
-    else:
-        drawn = expected_views(specimen, recipe, regions, errors, progress)
-        expected = np.stack([dose * view.share for view in drawn]).astype(np.float32)
-        views = detect(expected, microscope.response, counting)
+        response = _of_sums(recipe, dose)
+    # regions that overlap count the same electrons: these are drawn once, for the parts that have none in common
+    parts, member = shared_parts(recipe, regions)
+    own = len(regions)
+    drawn = expected_views(specimen, recipe, [*regions, *parts], errors, progress)
+    if parts:
+        one_tilt = len(regions) + len(parts)
+        of_parts = [view for n, view in enumerate(drawn) if n % one_tilt >= own]
+        drawn = [view for n, view in enumerate(drawn) if n % one_tilt < own]
+        expected = np.stack([dose * view.share for view in of_parts]).astype(np.float32)
+        views = detect(expected, response, counting, np.kron(np.eye(len(tilts)), member))
+    expected = np.stack([dose * view.share for view in drawn]).astype(np.float32)
+    if not parts:
+        views = detect(expected, response, counting)
     level = [np.array_equal(view.to_image, np.eye(2, 3)) for view in drawn]
     imaging = {
         "expected": expected,
@@ -96,8 +107,8 @@ def acquire(
     return truth, acquisition
 
 
-def _of_pixels(specimen, recipe: Recipe, regions, errors, counting, progress: Progress, dose: float):
-    """Shots, expected counts and counts of regions of whole pixels, without the 4D data they would be summed from.
+def _of_sums(recipe: Recipe, dose: float) -> Response:
+    """Response for sums over whole pixels of a pattern, without the 4D data they would be summed from.
 
     Expectation and covariance are those of sums over the pixels of a 4D scan.
     """
@@ -112,11 +123,4 @@ def _of_pixels(specimen, recipe: Recipe, regions, errors, counting, progress: Pr
             f"microscope.response: a counter that holds {limit} found where {brightest:.3g} electrons may fall on a "
             "pixel, one that loses none allowed for sums of pixels; simulate the 4D scan, which counts pixel by pixel"
         )
-    parts, member = disjoint(regions, detector.directions_rad())
-    overlap = len(parts) != len(regions) or not np.array_equal(member, np.eye(len(regions)))
-    drawn = expected_views(specimen, recipe, [*regions, *parts] if overlap else regions, errors, progress)
-    every = np.stack([dose * view.share for view in drawn]).astype(np.float32)
-    each = response.model_copy(update={"bits": None, "saturation_electrons": None})  # a counter a pixel, not a view
-    counts = detect(every[-len(parts) :], each, counting)
-    views = np.tensordot(member.astype(np.float32), counts, 1)
-    return drawn[: len(regions)], every[: len(regions)], views
+    return response.model_copy(update={"bits": None, "saturation_electrons": None})  # a counter a pixel, not a view

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from veristem.datasets.geometry import Region, Tilt, around_one_centre, inverse, mapped
+from veristem.datasets.detectors.pixelated import Detector as Pixelated
+from veristem.datasets.geometry import Part, Region, Tilt, around_one_centre, disjoint, enclosing, inverse, mapped
 from veristem.datasets.recipe import Recipe
 from veristem.sim.optics import aberration_shift_nm, source_blurred
 from veristem.sim.scan import displacement_nm, relative_current, sampled
@@ -15,6 +16,7 @@ from veristem.sim.specimen import Specimen
 
 Progress = Callable[[Iterable, int], Iterable]
 _KEPT = 4  # most tilts whose images are kept for other doses and errors of the scan
+_SAME_PLACE = 0.1  # pixels that images may be moved apart and still share their electrons
 _RIM_STEP = 8  # pixels: rims are multiples of it, so that images serve errors of several sizes
 
 
@@ -30,6 +32,43 @@ class ExpectedView(NamedTuple):
     mean_rad: np.ndarray
     contrast_rad: np.ndarray
     to_image: np.ndarray
+
+
+def shared_parts(recipe: Recipe, regions: list[Region]) -> tuple[list[Region], np.ndarray]:
+    """Parts of the regions of one scan that have no electrons in common, and which of them each region is made of.
+
+    None where no regions overlap, or each has a scan of its own. None also where registration moves the images of the
+    regions by different shifts of aberrations: an electron then lies at another place in each.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its microscope and scan.
+    regions : list of Region
+        V of them, of the detector.
+
+    Returns
+    -------
+    parts : list of Region
+        P of them, or none.
+    member : (V, P) bool
+        Which parts make up each region; the identity without parts.
+    """
+    microscope, scan = recipe.microscope, recipe.scan
+    alpha = 1e-3 * microscope.convergence_mrad
+    alone = [], np.eye(len(regions), dtype=bool)
+    if not getattr(microscope.detector, "simultaneous", True):
+        return alone
+    if scan.registered and microscope.aberrations.coefficients_nm():
+        shifts = [aberration_shift_nm(microscope.aberrations, region, alpha)[0] for region in regions]
+        if np.ptp(shifts, axis=0).max() > _SAME_PLACE * scan.pixel_nm:
+            return alone
+    if isinstance(microscope.detector, Pixelated):
+        points = microscope.detector.directions_rad()
+    else:  # a film sends next to nothing beyond the cone
+        points = enclosing(regions).directions(alpha if recipe.specimen.kind == "particles" else np.inf)
+    parts, member = disjoint(regions, points)
+    return alone if np.array_equal(member, alone[1]) else (parts, member)
 
 
 def expected_views(
@@ -94,8 +133,9 @@ def expected_views(
     rim += int(np.ceil(blur / scan.pixel_nm)) + 3 if blur else 0
     rim = -(-rim // _RIM_STEP) * _RIM_STEP
     steepest = alpha + np.radians(stage.steepest_deg)
-    # what is made of whole pixels is summed from the same rays, wherever it lies
-    groups = [list(range(len(regions)))] if regions[0].pixel_rad else around_one_centre(regions)
+    # what is made of whole pixels, or of parts, is summed from the same rays, wherever it lies
+    sums = regions[0].pixel_rad or any(isinstance(region, Part) for region in regions)
+    groups = [list(range(len(regions)))] if sums else around_one_centre(regions)
     views: list[ExpectedView] = []
     for start in progress(range(0, len(plans), len(regions)), count):
         tilt, found = plans[start][1], {}

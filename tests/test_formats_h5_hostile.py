@@ -114,7 +114,10 @@ def test_views_of_one_direction_but_other_regions_are_an_acquisition(tmp_path, a
         (lambda f: remade(f, "network/segments", data=[[1, 0], [2, 2], [0, 3]]), "segments: 1 from node 2 to itself"),
         (lambda f: remade(f, "network/visible", data=[0, 7, 1]), r"visible: 7 found at index \(1,\), 0 or 1 allowed"),
         (lambda f: remade(f, "network/pinned", data=[0, 1, 1, -1]), "pinned: -1 found .* 0 or 1 allowed"),
-        (lambda f: f["network/nodes_nm"].write_direct(np.full((4, 3), 1e300)), r"nodes_nm: 1e\+300 nm found at index .* at most"),
+        (
+            lambda f: f["network/nodes_nm"].write_direct(np.full((4, 3), 1e300)),
+            r"nodes_nm: 1e\+300 nm found",
+        ),
         (lambda f: f["network/nodes_nm"].write_direct(np.full((4, 3), 1e7)), r"nodes_nm: 1e\+07 found, at most"),
         (lambda f: remade(f, "directions_rad", data=[[9.0, 0], [0, 0]]), "directions_rad: 9 found, less than pi/2"),
     ],
@@ -148,7 +151,7 @@ def test_a_library_that_hangs_or_crashes_is_one_line(tmp_path, acquisition, monk
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="FIFOs of POSIX")
 def test_only_regular_files_are_read(tmp_path):
-    """A FIFO waits for ever, a device has no end; a link to a file is one, a missing one is the reader's to tell."""
+    """A FIFO waits for ever, a device has no end; a link to a file is one."""
     os.mkfifo(tmp_path / "fifo.h5")
     (tmp_path / "file.h5").write_text("")
     (tmp_path / "link.h5").symlink_to("file.h5")
@@ -160,4 +163,5 @@ def test_only_regular_files_are_read(tmp_path):
             read_acquisition(tmp_path / path)
     assert stat.S_ISFIFO((tmp_path / "fifo.h5").stat().st_mode)
     regular_file(tmp_path / "link.h5")
-    regular_file(tmp_path / "none.h5")
+    with pytest.raises(InputError, match="No such file"):
+        regular_file(tmp_path / "none.h5")

@@ -92,7 +92,7 @@ def test_the_same_again_passes(cli, folder):
     """Nothing has changed: nothing is called so, whatever the spread."""
     ended = cli("gate", folder, "--baseline", folder / "baseline.json")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.splitlines()[-1] == "mine passed"
+    assert ended.out.splitlines()[-1] == "mine passed: no loss proven"
     verdict = json.loads(cli("gate", folder, "--baseline", folder / "baseline.json", "--json").out)
     assert verdict["passed"]
     assert verdict["is_paired"]
@@ -357,3 +357,22 @@ def test_named_studies_have_their_baseline():
         assert baseline.seeds == list(range(study.seeds))
         cells = {(method, json.dumps(c, sort_keys=True)) for c in study.cells() for method in study.methods}
         assert {cell.key for cell in baseline.cells} == cells
+
+
+def test_names_from_outside_are_no_markup(tmp_path):
+    """A method's name stands in comments on pull requests and in XML: no HTML, headings, or characters XML forbids."""
+    from xml.etree import ElementTree
+
+    from veristem.bench.gate.outputs import write_junit, write_markdown
+    from veristem.bench.gate.verdict import Finding, Verdict
+
+    name = 'evil"><img src=x onerror=alert(1)>|`a` @team\n# H [x](http://y) _z_ \x1b[31m\x00\ud800'
+    finding = Finding(name, "f_score", "", "higher", 0.5, 0.5, 0.0, 0.1, 1.0, 0, 0, 0.2, "same")
+    verdict = Verdict(name, True, 9, 9, 9, 0.01, (finding,), (f"failed: {name}",))
+    write_markdown(tmp_path / "m.md", verdict, [], [])
+    text = (tmp_path / "m.md").read_text(encoding="utf-8")
+    assert not any(mark in text for mark in ("<img", "`", "@team", "[x]", "_z_", "\x1b", "\x00"))
+    assert [line for line in text.splitlines() if line.startswith("#")] == text.splitlines()[:1]
+    assert all(line.count("|") == 10 for line in text.splitlines() if line.startswith("|"))
+    write_junit(tmp_path / "j.xml", verdict, [], [])
+    assert ElementTree.parse(tmp_path / "j.xml").getroot().tag == "testsuites"

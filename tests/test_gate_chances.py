@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from veristem.bench.gate.outputs import visible
 from veristem.bench.gate.permutation import paired, too_few, unpaired
 from veristem.bench.gate.record import CellScores, Record
 from veristem.bench.gate.verdict import check_enough, compare
@@ -142,3 +143,19 @@ def test_nothing_to_compare_is_no_pass():
             attempt()
     with pytest.raises(InputError, match="3 seeds found"):
         check_enough(record(np.ones((3, 3)), range(3)))
+
+
+def test_what_so_many_specimens_can_show_is_told():
+    """Passed is no proof. By hand, of one metric: (t(1 - 0.01; 11) + t(0.9; 11)) sd / sqrt(12)."""
+    from scipy.stats import t
+
+    values = np.random.default_rng(3).normal(0.5, 0.1, (12, 1))
+    before = record(values, range(12), ("recall",))
+    verdict = compare(before, before, np.random.default_rng(0))
+    wanted = (t.isf(0.01, 11) + t.ppf(0.9, 11)) * values.std(ddof=1) / np.sqrt(12)
+    assert verdict.findings[0].visible == pytest.approx(wanted)
+    (line,) = visible(verdict)
+    assert (
+        f"losses that 12 specimens show in nine runs of ten, if they differ as the scores do: from recall {wanted:.4g}"
+        in line
+    )

@@ -65,7 +65,7 @@ def workflow_commands() -> list[list[str]]:
 
 
 def test_its_gate_passes_and_fails(package):
-    """What its README and its workflow run passes; made to err more in depth it falls short, and says where."""
+    """What its README and its workflow run passes; made to err by 3 nm in depth it falls short, and says where."""
     assert "darkest-row" in package.veristem("list", "methods").stdout.split()
     study, gate = ("study", "gate.toml", "-o", "results"), ("gate", "results", "--baseline", "baseline.json")
     done = package.veristem(*study)
@@ -75,13 +75,18 @@ def test_its_gate_passes_and_fails(package):
     for command in workflow_commands():
         done = package.veristem(*command)
         assert done.returncode == 0, done.stdout + done.stderr
-    assert (package.folder / "gate.md").read_text(encoding="utf-8").startswith("### ✅")
+    report = (package.folder / "gate.md").read_text(encoding="utf-8")
+    assert report.startswith("### ✅")
+    assert "no loss proven" in report
+    assert "losses that 20 specimens show" in report
     source = package.folder / "darkest_row.py"
     text = source.read_text(encoding="utf-8")
-    source.write_text(text.replace("acquisition.focus_nm)", "acquisition.focus_nm + 15.0)"), encoding="utf-8")
+    source.write_text(text.replace("acquisition.focus_nm)", "acquisition.focus_nm + 3.0)"), encoding="utf-8")
     assert source.read_text(encoding="utf-8") != text
     package.install()
     assert package.veristem(*study).returncode == 0
     done = package.veristem(*gate)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "fell short" in done.stdout.splitlines()[-1]
+    (worse,) = (line for line in done.stdout.splitlines() if line.rstrip(" │").endswith("worse") and "_nm" in line)
+    assert "depth_bias_nm" in worse

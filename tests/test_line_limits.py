@@ -73,6 +73,26 @@ def test_short_formula(psi_deg):
     assert across == pytest.approx(1 / np.sqrt(2 * information), rel=0.02)
 
 
+def test_two_identical_discs_know_a_line_as_well_as_one():
+    """They count the same electrons: before, the limit came out smaller by the root of 2."""
+    same = {"kind": "virtual", "pair_angle_deg": 1e-5, "radius_mrad": 10.0}
+    one = {"kind": "annular", "outer_mrad": 10.0}
+    both = drawn(90.0, microscope__detector=same)
+    alone = replace(drawn(90.0, microscope__detector=one), expected=both.expected[:1], labels=both.labels[:1],
+                    directions_rad=both.directions_rad[:1])  # fmt: skip
+    found, wanted = (line_limits(truth).parallax_nm[:, 0] for truth in (both, alone))
+    assert np.isfinite(wanted).all()
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_views_that_share_half_their_electrons_stand_between():
+    """Across the beam the variance of a mean of two is (1 + share) / 2 of that of one."""
+    pair = {"kind": "virtual", "pair_angle_deg": 1.0, "radius_mrad": 15.0}
+    shared, apart = (line_limits(drawn(90.0, microscope__detector={**pair, "kind": k})).parallax_nm[:, 0] ** 2
+                     for k in ("virtual", "aperture"))  # fmt: skip
+    np.testing.assert_allclose(shared / apart, 1.3035, rtol=2e-3)
+
+
 def test_lines_along_the_epipolar_direction_have_no_depth():
     """Parallax moves such a line along itself; across, it is known as well as any other."""
     limits = line_limits(drawn(0.0))
@@ -230,7 +250,7 @@ def test_limits_reach_results_and_pages():
     truth, acquisition = made.pair
     scene = make_scene(acquisition, CurveSet(()), truth, "constant", 20.0)
     known = [row["lateral_parallax_limit_nm"], row["depth_parallax_limit_nm"]]
-    assert known == pytest.approx(made.limits["limits"].typical_nm(made.limits["limits"].parallax_nm, 20.0))
+    assert known == pytest.approx(made.limits.given["limits"].typical_nm(made.limits.given["limits"].parallax_nm, 20.0))
     assert scene.limit_nm == pytest.approx(np.hypot(*known))
     assert row["depth_limit_nm"] is row["lateral_limit_nm"] is None
     assert make_scene(acquisition, CurveSet(()), truth, "constant", 1e-6).limit_nm is None

@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 from scipy.stats import permutation_test
 
 from tables import frame
+from veristem.bench.metrics import metrics
 from veristem.datasets import InputError
 from veristem.reports.comparison import compare, compare_two, mean_interval
-from veristem.reports.rows import StudyResult, split
+from veristem.reports.rows import StudyResult, possible, split
 from veristem.reports.studies import best_and_worst, findings, summary_lines
 from veristem.reports.tables import failures, numbers_table, summary
 
-VALUES = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=9)
+VALUES = st.lists(st.floats(-1, 1), min_size=1, max_size=9)
+
+KNOWN = {metric.name: metric for metric in metrics()}
 
 
 def row(method="a", seed=0, f=0.5, depth: float | None = 5.0, dwell=10, **others) -> dict:
@@ -42,9 +45,10 @@ def pair_of(differences) -> StudyResult:
 
 def test_a_difference_by_hand():
     """Differences 1, 2, 3: mean 2; two of eight choices of signs reach it."""
-    found = compare_two(pair_of([1.0, 2.0, 3.0]), "f_score", "a", "b")
-    assert (found.difference, found.p_value, found.seeds, found.pairs) == (2.0, 0.25, 3, 3)
-    assert (found.low, found.high) == pytest.approx((2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5))  # Student's t
+    found = compare_two(pair_of([0.1, 0.2, 0.3]), "f_score", "a", "b")
+    assert (found.p_value, found.seeds, found.pairs) == (0.25, 3, 3)
+    half = 0.1 * 4.302653 / 3**0.5  # Student's t
+    assert (found.difference, found.low, found.high) == pytest.approx((0.2, 0.2 - half, 0.2 + half))
 
 
 def test_conditions_are_averaged_within_a_seed():
@@ -103,6 +107,41 @@ def test_an_interval_holds_its_mean(values):
     mean, low, high = mean_interval(np.array(values))
     assert mean == pytest.approx(np.mean(values))
     assert np.isnan(low) if len(values) == 1 else low <= mean <= high
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=8), st.sampled_from([0.0, 0.5, 1.0]))
+def test_the_interval_of_a_share_stays_possible(values, more):
+    """A precision of -0.04 to 0.19 was told: no share is below 0 or above 1."""
+    mean, low, high = mean_interval(np.array([*values, more]), *possible(KNOWN["precision"]))
+    assert 0 <= low <= mean <= high <= 1
+    plain = mean_interval(np.array([*values, more]))
+    assert mean == plain[0]
+    assert (low == high) == (plain[1] == plain[2] or mean in (0.0, 1.0))
+
+
+def test_the_interval_of_a_share_is_students_on_log_odds():
+    """By hand: mean 0.1, half an interval of 0.12 = 1.33 in log odds; far from the ends it is nearly Student's own."""
+    values = np.array([0.0, 0.1, 0.2])
+    half = 4.302653 * 0.1 / 3**0.5
+    odds, step = np.log(0.1 / 0.9), half / 0.09
+    expected = [1 / (1 + np.exp(-(odds + way * step))) for way in (-1, 1)]
+    assert mean_interval(values, 0.0, 1.0)[1:] == pytest.approx(expected)
+    near = 0.5 + np.array([-0.002, 0.0, 0.002])
+    assert mean_interval(near, 0.0, 1.0) == pytest.approx(mean_interval(near), abs=1e-5)
+
+
+def test_an_error_is_not_below_nothing():
+    """An interval from -3 nm up says what cannot be; a bias may be on either side."""
+    values = np.array([1.0, 2.0, 6.0])
+    assert mean_interval(values, *possible(KNOWN["depth_rmse_nm"]))[1] == 0
+    assert mean_interval(values, *possible(KNOWN["depth_bias_nm"]))[1] < 0
+
+
+def test_what_each_score_can_be():
+    """Shares lie between 0 and 1, errors and counts above 0, what may err to both sides anywhere."""
+    assert possible(KNOWN["apls"]) == possible(KNOWN["junction_recall"]) == (0, 1)
+    assert possible(KNOWN["count_found"]) == possible(KNOWN["calibration"]) == (0, np.inf)
+    assert possible(KNOWN["lateral_bias_x_nm"]) == possible(None) == (-np.inf, np.inf)
 
 
 def test_a_missing_seed_is_left_out_of_a_mean():
@@ -209,3 +248,12 @@ def test_where_lines_stand_out_most():
     assert "least at dwell time 40 µs, 10.50. 1 of 2 other conditions cannot be told from it" in text
     plain = study([row(seed=s, dwell=d) for d in (1, 2) for s in (0, 1)])
     assert findings(plain)[-1].startswith("None of 2 conditions")
+
+
+def test_no_text_of_a_csv_is_a_formula():
+    """A spreadsheet would compute a method called ``=cmd|...``; numbers below 0 stay numbers."""
+    from veristem.reports.export import _csv
+
+    table = pd.DataFrame({"method": ["=cmd|' /C calc'!A0", "-x", " @y", "fine"], "bias": [-1.5, 2.0, -3.0, 4.0]})
+    back = _csv(table).decode().splitlines()
+    assert back[1:] == ["'=cmd|' /C calc'!A0,-1.5", "'-x,2.0", "' @y,-3.0", "fine,4.0"]

@@ -221,3 +221,25 @@ def test_without_a_truth_residuals_stand_in(simulated, tmp_path):
     assert "A small residual does not prove a right depth" in page
     with pytest.raises(InputError, match="which csv is made of"):
         write_folder_page(tmp_path, tmp_path / "page.html", formats=["csv"])
+
+
+def test_one_wide_bar_does_not_squeeze_a_panel():
+    """Limits are those of the means and usual bars; the wide one ends in an arrowhead at the edge."""
+    from veristem.reports.bars import Bars, fit_bars, mark_clipped
+    from veristem.reports.figures import new_figure
+
+    _, grid = new_figure((3, 2), 1, 1)
+    ax = grid[0][0]
+    at, mean, half = [1.0, 2.0, 3.0, 4.0], np.array([4.0, 5.0, 6.0, 5.0]), np.array([0.5, 0.6, 0.5, 300.0])
+    ax.errorbar(at, mean, half)
+    drawn = [Bars(at, mean, mean - half, mean + half, "k", ax.transData)]
+    assert ax.get_ylim()[1] > 200
+    fit_bars(ax, drawn)
+    assert ax.get_ylim()[1] < 10
+    before = len(ax.get_lines())
+    mark_clipped(ax, drawn)
+    marks = ax.get_lines()[before:]
+    assert [(list(line.get_xdata()), line.get_ydata()[0]) for line in marks] == [([4.0], y) for y in ax.get_ylim()]
+    fit_bars(ax, [Bars(at, mean, mean - 0.5, mean + 0.5, "k", ax.transData)])
+    assert ax.get_ylim()[0] < 3.5
+    assert ax.get_ylim()[1] > 6.5

@@ -112,3 +112,52 @@ def test_the_acquisition_holds_no_truth(small):
     names = {f.name for f in dataclasses.fields(acquisition)}
     assert not names & {"network", "recipe", "seed", "expected", "labels", "visible"}
     assert not np.array_equal(acquisition.views, truth.expected)
+
+
+def lens_share(pair_angle_deg: float, radius_mrad: float) -> float:
+    """Share of a disc's area that the other disc of a pair has in common with it."""
+    apart = np.radians(pair_angle_deg) / (2e-3 * radius_mrad)
+    return float(2 / np.pi * (np.arccos(apart) - apart * np.sqrt(1 - apart**2)))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"stage__tilts_deg": [0.0, 10.0]},
+        {"microscope__response": {"mode": "integrating", "dqe": 0.5}},
+        {"specimen": {"kind": "particles", "field_nm": [64.0, 64.0], "thickness_nm": 50.0}, "scan__pixel_nm": 1.0},
+    ],
+)
+def test_overlapping_discs_share_electrons(values):
+    """The noise of both views goes together as far as their areas do: an electron on both counts in both."""
+    detector = {"kind": "virtual", "pair_angle_deg": 0.2, "radius_mrad": 15.0}
+    truth, acquisition = image(microscope__detector=detector, **values)
+    pull = ((acquisition.views - truth.expected) / np.sqrt(truth.expected)).reshape(-1, 2, 64 * 64)
+    share = lens_share(0.2, 15.0)
+    for one in pull:
+        found = np.corrcoef(one)[0, 1]
+        assert abs(found - share) < 4 * (1 - share**2) / 64 + 0.01
+    if len(pull) > 1:  # another tilt is another scan
+        assert abs(np.corrcoef(pull[0, 0], pull[1, 0])[0, 1]) < 4 / 64
+
+
+def test_moments_of_shared_counts():
+    """Views made of parts keep mean and variance of Poisson's distribution; what is read out is each view's own."""
+    expected = np.full((3, 50, 400), 20.0)
+    member = np.array([[True, False, True], [False, True, True]])
+    views = detect(expected, Response(), np.random.default_rng(0), member)
+    np.testing.assert_allclose(views.mean(axis=(1, 2)), 40.0, atol=4 * np.sqrt(40 / 20000))
+    np.testing.assert_allclose(np.cov(views.reshape(2, -1)), [[40, 20], [20, 40]], atol=2.0)
+    noisy = detect(0 * expected, Response(mode="integrating", readout_electrons=5.0), np.random.default_rng(0), member)
+    np.testing.assert_allclose(np.cov(noisy.reshape(2, -1)), [[25, 0], [0, 25]], atol=1.2)
+    full = detect(expected, Response(saturation_electrons=30.0), np.random.default_rng(0), member)
+    assert full.max() == 30
+
+
+def test_an_aperture_has_a_scan_for_each_place():
+    """Its places may overlap: electrons of two scans are different ones."""
+    detector = {"kind": "aperture", "pair_angle_deg": 0.2, "radius_mrad": 15.0}
+    truth, acquisition = image(microscope__detector=detector)
+    pull = (acquisition.views - truth.expected) / np.sqrt(truth.expected)
+    assert abs(np.corrcoef(pull.reshape(2, -1))[0, 1]) < 4 / 64

@@ -116,7 +116,7 @@ def test_a_key_holds_all_that_a_row_is_made_by():
         module = left.pop()
         seen.add(module)
         left |= imports(module) - seen
-    hashed = tuple(f"veristem.{name}" for name in (*key._ROW, key._CALL))
+    hashed = tuple(f"veristem.{name}" for name in (*key._ROW, *key._CALLS))
     astray = {name for name in seen if not any(name == top or name.startswith(top + ".") for top in hashed)}
     assert not {name for name in astray if ROOT.joinpath(*name.split(".")[1:]).with_suffix(".py").is_file()}
 

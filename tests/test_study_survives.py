@@ -46,29 +46,29 @@ def nap(acquisition, *, seconds=0.03):
     return reconstruct(acquisition)
 
 def fragile(acquisition):
-    # the first call takes its process with it
+    # the first call takes the worker with it
     if not Path(os.environ["MARKER"]).exists():
         Path(os.environ["MARKER"]).touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getppid(), signal.SIGKILL)
     return nap(acquisition)
 
 def late(acquisition):
-    # the first time its process dies at once, the second time when its last row is stored, before it can say so
+    # the first time its worker dies at once, the second time when its last row is stored, before it can say so
     import threading
     calls = len(list(Path(os.environ["MARKER"]).parent.glob("call-*")))
     Path(os.environ["MARKER"]).with_name(f"call-{calls}").touch()
     def watch():
         while not list((Path(os.environ["MARKER"]).parent / "out/parts").glob("[!.]*.parquet")):
             pass
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getppid(), signal.SIGKILL)
     if calls == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getppid(), signal.SIGKILL)
     if calls == 1:
         threading.Thread(target=watch, daemon=True).start()
     return reconstruct(acquisition)
 
 def deadly(acquisition):
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getppid(), signal.SIGKILL)
 """
 
 

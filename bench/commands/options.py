@@ -17,6 +17,10 @@ Sets = Annotated[
     Optional[list[str]],  # noqa: UP045  (typer reads the annotation itself)
     typer.Option("--set", help="KEY=VALUE, a dotted path into the recipe, e.g. scan.dwell_us=100; repeatable"),
 ]
+TimeLimit = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option(min=0.1, max=1e7, help="seconds after which a method is ended that has not returned"),
+]
 
 
 def check_suffix(path: Path | None, suffix: str) -> None:

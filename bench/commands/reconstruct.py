@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from veristem.bench.commands.options import say
+from veristem.bench.commands.options import TimeLimit, say
 from veristem.datasets.errors import InputError
 
 
@@ -19,20 +19,30 @@ def reconstruct(
         Optional[str],  # noqa: UP045
         typer.Option(help="registered name, module:function, or the path of an executable; our own if not given"),
     ] = None,
+    timeout_s: TimeLimit = None,
 ) -> None:
     """Reconstruct curves or points in 3D from the images alone.
 
     Example: veristem reconstruct run/acquisition.h5 --method my_package:reconstruct -o run/mine.vtp
     """
     import veristem as vs
+    from veristem.datasets.text import told
+    from veristem.recon import apart
 
     try:
-        found = vs.reconstruct(acquisition, method, out=out, say=say)
+        found = vs.reconstruct(acquisition, method, out=out, timeout_s=timeout_s, say=say)
     except InputError:
         raise
+    except apart.MethodError as error:
+        if "--debug" in sys.argv:
+            typer.echo(error.trace, err=True)
+        raise InputError(f"method {method}: {_first_line(str(error))}; --debug shows where") from None
     except (Exception, SystemExit) as error:
         if "--debug" in sys.argv:
             raise
-        text = (str(error).splitlines() or ["no message"])[0]
-        raise InputError(f"method {method}: {type(error).__name__}: {text}; --debug shows where") from None
+        raise InputError(f"method {method}: {_first_line(told(error))}; --debug shows where") from None
     typer.echo(f"{found.size_text()}: {out}")
+
+
+def _first_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no message"])[0][:2000]

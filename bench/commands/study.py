@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from veristem.bench.commands.options import Out, Sets, command_line, say, values_of
+from veristem.bench.commands.options import Out, Sets, TimeLimit, command_line, say, values_of
 from veristem.bench.commands.progress import progress
 from veristem.datasets.errors import InputError
 
@@ -27,7 +27,10 @@ def study(
     workers: Annotated[int, typer.Option(min=1, help="processes on this machine")] = 1,
     scheduler: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="address of a Dask scheduler instead, tcp://HOST:PORT; its workers must see the same files"),
+        typer.Option(
+            help="address of a Dask scheduler instead, tcp://HOST:PORT; its workers must see the same files. It has no "
+            "password: whoever reaches it runs code on them"
+        ),
     ] = None,
     method_version: Annotated[
         str,
@@ -36,6 +39,7 @@ def study(
             "seen in their module, package or program itself"
         ),
     ] = "",
+    timeout_s: TimeLimit = None,
 ) -> None:
     """Run all conditions, seeds and methods; resumes.
 
@@ -55,11 +59,12 @@ def study(
     values = values_of(sets)
     table = vs.study(
         study, out, methods=method or (), values=values, seeds=seeds, metrics=metric or (), workers=workers,
-        scheduler=scheduler, method_version=method_version, progress=progress, command=command_line(),
+        scheduler=scheduler, method_version=method_version, timeout_s=timeout_s, progress=progress,
+        command=command_line(),
     )  # fmt: skip
     for line in summary_lines(table):
         typer.echo(line)
-    for note in save_examples(table, load_recipe(load_study(study).recipe).with_values(values), out):
+    for note in save_examples(table, load_recipe(load_study(study).recipe).with_values(values), out, timeout_s):
         say(note)
     failed = sum(isinstance(error, str) for error in table["error"])
     typer.echo(f"{len(table)} rows, {failed} failed: {out / 'results.parquet'}")

@@ -142,6 +142,7 @@ def reconstruct(
     method: str | None = None,
     *,
     out: str | Path | None = None,
+    timeout_s: float | None = None,
     say: Callable[[str], Any] = warnings.warn,
 ) -> CurveSet | PointSet:
     """Curves or points in 3D from the images alone.
@@ -155,18 +156,23 @@ def reconstruct(
         the kind of specimen if not given.
     out : path, optional
         File to write: .vtp for curves, .csv for points.
+    timeout_s : float, optional
+        Time after which the method is ended [s].
     say : callable
         Gets what a user should know about the images, one line a call.
 
     Raises
     ------
     InputError
-        When there is no such method, it fails, or returns something else; for a bad file.
+        When there is no such method, or it returns something else; for a bad file.
+    MethodError
+        When a method from outside fails, ends its process, or takes too long.
     """
     from veristem.datasets import Acquisition, formats
     from veristem.datasets.errors import InputError
     from veristem.datasets.kinds import KINDS
-    from veristem.recon.methods import load_method, run_method
+    from veristem.recon import apart
+    from veristem.recon.methods import load_method
     from veristem.recon.rectify import registration_warning
 
     images = acquisition if isinstance(acquisition, Acquisition) else formats.read(acquisition, Acquisition)
@@ -177,7 +183,7 @@ def reconstruct(
     load_method(method)
     if warning := registration_warning(images):
         say(warning)
-    found = run_method(method, images)
+    found, _ = apart.reconstruct(method, images, timeout_s)
     if out is not None:
         formats.write(out, found)
     return found
@@ -249,6 +255,7 @@ def study(
     workers: int = 1,
     scheduler: str | None = None,
     method_version: str = "",
+    timeout_s: float | None = None,
     progress: Progress = _plain,
     command: str = "",
 ) -> pd.DataFrame:
@@ -268,7 +275,7 @@ def study(
         Specimens, instead of the study's number.
     metrics : sequence of str
         Further ones from outside, as module:function.
-    workers, scheduler, method_version, progress, command
+    workers, scheduler, method_version, timeout_s, progress, command
         As of `bench.study.runner.run_study`.
 
     Raises
@@ -288,7 +295,7 @@ def study(
         raise InputError(f"{twice[0]}: an axis of study {loaded.name} found, a key that is not varied allowed")
     base = _recipe(loaded.recipe).with_values(values)
     how: dict[str, Any] = {"workers": workers, "scheduler": scheduler}
-    how |= {"method_version": method_version, "command": command}
+    how |= {"method_version": method_version, "timeout_s": timeout_s, "command": command}
     return run_study(loaded, base, out, progress, **how)
 
 

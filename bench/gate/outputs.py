@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 from veristem.bench.gate.costs import Cost
 from veristem.bench.gate.verdict import Finding, Verdict
 from veristem.datasets.formats.atomic import atomic_path
+from veristem.datasets.text import printable
 
 _HEAD = ("method", "metric", "baseline", "now", "change", "allowed", "chance", "worse / better", "verdict")
 _STYLE = {"worse": "bold red", "better": "green", "same": ""}
+_CHIEF = ("f_score", "recall", "precision", "depth_rmse_nm", "depth_bias_nm", "lateral_rmse_nm", "apls")
 _WIDTH = 150  # of a log, which has no width of its own
 
 
@@ -25,12 +28,26 @@ def conclusion(verdict: Verdict, over: Sequence[str] = ()) -> str:
         return f"{verdict.study} fell short: {', '.join(told)}"
     better = verdict.of("better")
     hint = f"; {len(better)} better: write them into the baseline with --update" if better else ""
-    return f"{verdict.study} passed{hint}"
+    return f"{verdict.study} passed: no loss proven{hint}"
 
 
 def caption(verdict: Verdict) -> str:
     """What the table compares, and how sure it is."""
     return f"{verdict.how}; chance that any metric is called worse by chance at most {100 * verdict.false_alarm:g} %"
+
+
+def visible(verdict: Verdict) -> list[str]:
+    """A line a method: how small a loss of its chief metrics so many specimens can show."""
+    lines = []
+    for method in dict.fromkeys(finding.method for finding in verdict.findings):
+        found = {f.metric: f for f in verdict.findings if f.method == method and f.visible is not None}
+        told = [f"{name} {_number(f.visible)} {f.unit}".rstrip() for name in _CHIEF if (f := found.get(name))]
+        if told:
+            lines.append(
+                f"{method}: losses that {verdict.seeds_compared} specimens show in nine runs of ten, if they differ as "
+                f"the scores do: from {', '.join(told)}; smaller ones may pass"
+            )
+    return lines
 
 
 def print_table(verdict: Verdict, costs: Sequence[Cost], over: Sequence[str]) -> None:
@@ -42,12 +59,12 @@ def print_table(verdict: Verdict, costs: Sequence[Cost], over: Sequence[str]) ->
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDTH)
-    table = Table(*_HEAD, title=escape(f"{verdict.study}: {caption(verdict)}"), title_justify="left")
+    table = Table(*_HEAD, title=escape(printable(f"{verdict.study}: {caption(verdict)}")), title_justify="left")
     for finding in _worst_first(verdict):
-        table.add_row(*map(escape, _row(finding)), style=_STYLE[finding.verdict])
+        table.add_row(*(escape(printable(cell)) for cell in _row(finding)), style=_STYLE[finding.verdict])
     console.print(table)
-    for line in [*map(str, costs), *verdict.problems, conclusion(verdict, over)]:
-        console.print(line, markup=False, soft_wrap=True)
+    for line in [*map(str, costs), *visible(verdict), *verdict.problems, conclusion(verdict, over)]:
+        console.print(printable(line), markup=False, soft_wrap=True)
 
 
 def write_markdown(path: Path, verdict: Verdict, costs: Sequence[Cost], over: Sequence[str]) -> None:
@@ -55,16 +72,15 @@ def write_markdown(path: Path, verdict: Verdict, costs: Sequence[Cost], over: Se
     changed = [f for f in _worst_first(verdict) if f.verdict != "same"]
     same = [f for f in verdict.findings if f.verdict == "same"]
     mark = "✅" if verdict.passed and not over else "❌"
-    parts = [f"### {mark} {conclusion(verdict, over)}", caption(verdict)]
+    parts = [f"### {mark} {_plain(conclusion(verdict, over))}", _plain(caption(verdict))]
     if verdict.problems:
-        parts.append("\n".join(f"- {line}" for line in verdict.problems))
+        parts.append("\n".join(f"- {_plain(line)}" for line in verdict.problems))
     if changed:
         parts.append(_markdown_table(changed))
     if same:
-        parts.append(
-            f"<details><summary>{len(same)} metrics unchanged</summary>\n\n{_markdown_table(same)}\n\n</details>"
-        )
-    parts.append("\n".join(f"- {cost}" for cost in costs))
+        head = f"<summary>no loss proven in {len(same)} metrics</summary>"
+        parts.append(f"<details>{head}\n\n{_markdown_table(same)}\n\n</details>")
+    parts.append("\n".join(f"- {_plain(str(line))}" for line in [*costs, *visible(verdict)]))
     with atomic_path(path) as partial:
         partial.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
@@ -73,26 +89,26 @@ def write_junit(path: Path, verdict: Verdict, costs: Sequence[Cost], over: Seque
     """JUnit XML: a test case a metric and method, one for the runs, and one for costs beside a reference."""
     from junitparser import Failure, JUnitXml, TestCase, TestSuite
 
-    suite = TestSuite(f"veristem gate {verdict.study}")
+    suite = TestSuite(printable(f"veristem gate {verdict.study}"))
     suite.add_property("comparison", verdict.how)
     suite.add_property("false_alarm", str(verdict.false_alarm))
     for cost in costs:
-        suite.add_property(cost.what, str(cost).removeprefix(f"{cost.what}: "))
+        suite.add_property(printable(cost.what), printable(str(cost)).removeprefix(printable(f"{cost.what}: ")))
     for finding in verdict.findings:
-        case = TestCase(finding.metric, classname=f"{verdict.study}.{finding.method}", time=0)
+        case = TestCase(finding.metric, classname=printable(f"{verdict.study}.{finding.method}"), time=0)
         if finding.verdict == "worse":
             case.result = [Failure(_sentence(finding), "worse")]
         case.system_out = _sentence(finding)
         suite.add_testcase(case)
-    case = TestCase("runs", classname=verdict.study, time=0)
+    case = TestCase("runs", classname=printable(verdict.study), time=0)
     if verdict.problems:
         case.result = [Failure(f"{len(verdict.problems)} missing or failed", "missing or failed")]
-        case.system_err = "\n".join(verdict.problems)
+        case.system_err = printable("\n".join(verdict.problems))
     suite.add_testcase(case)
     if any(cost.ratio is not None for cost in costs):
-        case = TestCase("costs", classname=verdict.study, time=0)
+        case = TestCase("costs", classname=printable(verdict.study), time=0)
         if over:
-            case.result = [Failure(", ".join(over), "costlier")]
+            case.result = [Failure(printable(", ".join(over)), "costlier")]
         suite.add_testcase(case)
     xml = JUnitXml()
     xml.add_testsuite(suite)
@@ -129,13 +145,20 @@ def _sentence(finding: Finding) -> str:
     cells = dict(zip(_HEAD, _row(finding)))
     return (
         f"{finding.metric}: {cells['baseline']} in the baseline, {cells['now']} now, changed by {cells['change']}, "
-        f"allowed {cells['allowed']}, chance {cells['chance']}: {finding.verdict}"
+        f"allowed {cells['allowed']}, visible from {_number(finding.visible)}, chance {cells['chance']}: "
+        f"{finding.verdict}"
     )
 
 
 def _markdown_table(findings: Sequence[Finding]) -> str:
     rows: list[Sequence[Any]] = [_HEAD, ["---"] * len(_HEAD), *map(_row, findings)]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows)
+    return "\n".join("| " + " | ".join(cell if row is rows[1] else _plain(cell) for cell in row) + " |" for row in rows)
+
+
+def _plain(text: str) -> str:
+    """Text that is no markup in Markdown or HTML: names come from outside, and stand in comments on pull requests."""
+    text = " ".join(printable(text).split())
+    return re.sub(r"[&<>@`*\[\]#|~$\\{}!]|(?<!\w)_|_(?!\w)", lambda found: f"&#{ord(found[0])};", text)
 
 
 def _number(value: float | None) -> str:

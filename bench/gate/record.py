@@ -65,6 +65,8 @@ class Record(BaseModel):
         Name of the study, version that ran it.
     tolerance_nm, full_limits
         As the study sets them.
+    metrics_outside : list of str
+        Metrics from outside, as module:function.
     recipe : dict
         What the conditions change, without its seed.
     seeds : list of int
@@ -79,6 +81,7 @@ class Record(BaseModel):
     veristem: str
     tolerance_nm: float | None
     full_limits: bool
+    metrics_outside: list[str] = []
     recipe: dict[str, Any]
     seeds: Annotated[list[int], Field(min_length=1)]
     cells: Annotated[list[CellScores], Field(min_length=1)]
@@ -183,6 +186,7 @@ def record_of_rows(table, study: Study, recipe: Recipe, seeds: list[int]) -> Rec
     version = table["version"].iloc[-1] if len(table) else ""
     return Record(
         study=study.name, veristem=version, tolerance_nm=study.tolerance_nm, full_limits=study.full_limits,
+        metrics_outside=study.metrics,
         recipe=_seedless(recipe), seeds=seeds, cells=cells,
     )  # fmt: skip
 
@@ -231,7 +235,10 @@ def write_record(path: str | Path, record: Record) -> None:
     from veristem.datasets.formats.atomic import atomic_path
 
     with atomic_path(path) as partial:
-        partial.write_text(_text(record.model_dump(mode="json")) + "\n", encoding="utf-8")
+        content = record.model_dump(mode="json")
+        if not record.metrics_outside:
+            del content["metrics_outside"]
+        partial.write_text(_text(content) + "\n", encoding="utf-8")
 
 
 def _text(value, indent: str = "") -> str:

@@ -15,6 +15,7 @@ from veristem.datasets.recipe import Recipe
 
 FALSE_ALARM = 0.01
 MEANINGFUL = 1e-3  # of the way from a perfect score to one of little use: no smaller change is called one
+_POWER = 0.9  # of a loss that is told as visible
 _NOTHING = "gate: no metric with a value found in the baseline, at least one needed"
 _COUNTS = {  # metrics of the runs themselves, where seeds cannot be told apart one by one
     name: Metric(name, "", "lower", meaning, good=0.0, bad=1.0, empty="", of=())
@@ -43,6 +44,9 @@ class Finding:
         Chance of as large a change for the worse in any of all metrics, were nothing changed.
     seeds_worse, seeds_better : int or None
         Of how many specimens it is; None when they are not the same.
+    visible : float or None
+        Loss that is called one in nine runs of ten if it differs from specimen to specimen as the scores do: what so
+        many specimens can show. None where all were alike, or one alone is known.
     verdict : "worse", "better" or "same"
         Same: not to be told from chance, or too small to mean anything.
     """
@@ -58,6 +62,7 @@ class Finding:
     p_value: float
     seeds_worse: int | None
     seeds_better: int | None
+    visible: float | None
     verdict: Literal["worse", "better", "same"]
 
 
@@ -98,6 +103,11 @@ class Verdict:
     def passed(self) -> bool:
         """Whether nothing is worse, missing or failing."""
         return not self.of("worse") and not self.problems
+
+    @property
+    def seeds_compared(self) -> int:
+        """Specimens that a loss had to show in."""
+        return self.seeds_common if self.is_paired else min(self.seeds_before, self.seeds_now)
 
     @property
     def how(self) -> str:
@@ -149,7 +159,7 @@ def check_same(baseline: Record, now: Record, where: str) -> None:
     for method, metrics in now.metrics.items():
         if unknown := [name for name in metrics if name not in baseline.metrics.get(method, ())]:
             raise InputError(f"{where}: no metric {unknown[0]} of {method}, which the results have; --update adds it")
-    known = gated()
+    known = gated(None, baseline.metrics_outside)
     for metrics in baseline.metrics.values():
         if unknown := [name for name in metrics if name not in known]:
             raise InputError(f"{where}: metric {unknown[0]!r}, which this version does not have; --update drops it")
@@ -187,7 +197,7 @@ def compare(baseline: Record, now: Record, rng: np.random.Generator, false_alarm
     there = {cell.key: cell.missing for cell in now.cells}
     problems += [f"missing: {cell.title}" for cell in baseline.cells if cell.key not in there]
     columns: list[_Column] = []
-    known = gated()
+    known = gated(None, baseline.metrics_outside)
     for method, metrics in baseline.metrics.items():
         titles = [cell.title for cell in baseline.cells if cell.method == method]
         failed = baseline.failures(method, keys, seeds_before), now.failures(method, keys, seeds_now)
@@ -273,11 +283,35 @@ def _judge(columns: list[_Column], is_paired: bool, false_alarm: float, rng: np.
     p_worse, allowed = worse(before, now, least, is_paired, false_alarm, rng)
     p_better, _ = worse(now, before, least, is_paired, false_alarm, rng)
     for i, column in enumerate(columns):
-        yield _finding(column, p_worse[i], p_better[i], allowed[i], least[i], false_alarm, is_paired)
+        visible = _visible(column, false_alarm / len(columns), is_paired, least[i])
+        yield _finding(column, p_worse[i], p_better[i], allowed[i], visible, least[i], false_alarm, is_paired)
+
+
+def _visible(column: _Column, chance: float, is_paired: bool, least: float) -> float:
+    """The loss that Student's test at a chance finds with a power of 90 %, (t(1 - chance) + t(0.9)) sd / sqrt(n).
+
+    Of the spread of the baseline, as if the loss varied as much; NaN where there is none.
+    """
+    from scipy.stats import t
+
+    before, now = (side[np.isfinite(side)] for side in (column.before, column.now))
+    if min(len(before), len(now)) < 2 or not np.ptp(before):
+        return np.nan
+    share, freedom = (1 / len(before), len(before) - 1) if is_paired else (
+        1 / len(before) + 1 / len(now), len(before) + len(now) - 2
+    )  # fmt: skip
+    return max(least, float((t.isf(chance, freedom) + t.ppf(_POWER, freedom)) * before.std(ddof=1) * np.sqrt(share)))
 
 
 def _finding(
-    column: _Column, p_worse: float, p_better: float, allowed: float, least: float, false_alarm: float, is_paired: bool
+    column: _Column,
+    p_worse: float,
+    p_better: float,
+    allowed: float,
+    visible: float,
+    least: float,
+    false_alarm: float,
+    is_paired: bool,
 ) -> Finding:
     metric = column.metric
     change = column.mean_now - column.mean_before
@@ -299,7 +333,7 @@ def _finding(
         _or_none(column.mean_before), _or_none(column.mean_now), 0.0 if np.isnan(change) else change,
         _or_none(allowed), float(p_worse),
         int((changes > least).sum()) if is_paired else None, int((changes < -least).sum()) if is_paired else None,
-        verdict,
+        _or_none(visible), verdict,
     )  # fmt: skip
 
 

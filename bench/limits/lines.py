@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 
 from veristem.bench.limits.line_contrast import background
+from veristem.bench.limits.shared import groups_of_views, joint_variance
 from veristem.datasets import polyline
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.truth import LineTruth
@@ -89,7 +90,8 @@ def line_limits(truth: LineTruth, slopes: np.ndarray | None = None) -> LineLimit
 
     Each piece is moved as a whole across itself and in depth; its contrast and its width in every view are unknown
     too. J = sum over views and pixels of d signal d signal^T / variance, with what the detector makes of the expected
-    counts; the limit is the block of the two shifts of its inverse. A pixel counts for the line nearest to it: a
+    counts; the limit is the block of the two shifts of its inverse. Of views that share electrons the inverse of their
+    covariance stands in place of 1 / variance. A pixel counts for the line nearest to it: a
     method that has to tell lines apart where they cross may not reach the limit. One that fits a smooth curve over
     more than 20 nm may beat it, by up to the root of the ratio of lengths.
 
@@ -110,27 +112,34 @@ def line_limits(truth: LineTruth, slopes: np.ndarray | None = None) -> LineLimit
     normal = _turned(seen)  # of the shift across the line, in the specimen
     # the two shifts, then contrast and width of each view; by parallax and in full
     information = np.zeros((2, count, 2 + 2 * views, 2 + 2 * views))
-    for view in range(views):
-        expected = truth.expected[view].astype(float)
-        level = background(expected, truth.labels[view], pixel, REACH_NM)
-        deviation = expected - np.where(np.isnan(level), expected.mean(), level)
-        of, away = _nearest(truth.project(points, view), np.where(is_end, -1, piece), expected.shape, pixel)
-        own = (of >= 0) & (expected > 0)  # a pixel without electrons tells nothing
-        of, away = of[own], away[own]
-        across = _turned((tangent[:, :2] - tangent[:, 2:] * tangents[view]) @ maps[view].T)
-        slope = np.einsum("na,na->n", _gradient(deviation, pixel)[own], across[of])
-        # how far the image of a piece moves across itself for each shift
-        lever = np.einsum("pa,pa->p", normal @ maps[view].T, across), across @ (maps[view] @ -tangents[view])
-        variance = mean_and_variance(expected[own], response)[1]
-        used = [0, 1, 2 + 2 * view, 3 + 2 * view]
-        for number, by_depth in enumerate((None, slopes)):
-            in_depth = -lever[1][of] * slope if by_depth is None else by_depth[view][own]
+    for group, correlation in groups_of_views(recipe):
+        spread = joint_variance(truth.expected[group].astype(float), response, correlation)
+        found = []  # of each view: its pixels that tell, their pieces, and how both kinds of shift change them
+        for view in group:
+            expected = truth.expected[view].astype(float)
+            level = background(expected, truth.labels[view], pixel, REACH_NM)
+            deviation = expected - np.where(np.isnan(level), expected.mean(), level)
+            of, away = _nearest(truth.project(points, view), np.where(is_end, -1, piece), expected.shape, pixel)
+            own = (of >= 0) & (expected > 0)  # a pixel without electrons tells nothing
+            of, away = of[own], away[own]
+            across = _turned((tangent[:, :2] - tangent[:, 2:] * tangents[view]) @ maps[view].T)
+            slope = np.einsum("na,na->n", _gradient(deviation, pixel)[own], across[of])
+            # how far the image of a piece moves across itself for each shift
+            lever = np.einsum("pa,pa->p", normal @ maps[view].T, across), across @ (maps[view] @ -tangents[view])
             wider = -np.einsum("na,na->n", away, across[of]) * slope
-            changes = np.stack([-lever[0][of] * slope, in_depth, deviation[own], wider])
-            changes = mean_and_variance(changes, response)[0]
-            for i, a in zip(used, changes):
-                for j, b in zip(used, changes):
-                    information[number, :, i, j] += np.bincount(of, a * b / variance, count)
+            in_depth = -lever[1][of] * slope
+            shifts = [in_depth if slopes is None or number == 0 else slopes[view][own] for number in (0, 1)]
+            changes = np.array([[-lever[0][of] * slope, shift, deviation[own], wider] for shift in shifts])
+            found.append((own, of, mean_and_variance(changes, response)[0], [0, 1, 2 + 2 * view, 3 + 2 * view]))
+        for (m, first), (n, second) in product(enumerate(found), repeat=2):
+            both = first[0] & second[0]
+            of, other = (view[1][both[view[0]]] for view in (first, second))
+            same = of == other  # where lines cross, each view may show another one
+            rows, columns = (view[2][:, :, both[view[0]]][:, :, same] for view in (first, second))
+            variance = spread[m, n][both][same]
+            for number, i, j in product((0, 1), range(4), range(4)):
+                told = np.bincount(of[same], rows[number, i] * columns[number, j] / variance, count)
+                information[number, :, first[3][i], second[3][j]] += told
     information *= (LENGTH_NM / length)[:, None, None]
     limits = [_normal_to_line(_shifts(part), tangent[:, 2] ** 2) for part in information]
     if slopes is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import combinations_with_replacement, product
 
 import numpy as np
 
+from veristem.bench.limits.shared import groups_of_views, joint_variance
 from veristem.datasets.geometry import Tilt
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Particles
@@ -35,19 +36,28 @@ def point_limits(truth: ParticleTruth) -> np.ndarray:
     alpha = 1e-3 * microscope.convergence_mrad
     film = film_of(recipe.specimen, truth.particles)
     information = np.zeros((len(truth.particles.radii_nm), 3, 3))
-    views = product(recipe.stage.angles_deg, microscope.detector.regions(recipe.kikuchi_azimuth_rad))
-    for view, ((angle, region), expected) in enumerate(zip(views, truth.expected)):
-        tilt = Tilt(float(np.radians(angle)), recipe.tilt_axis_rad)
-        shift, _ = aberration_shift_nm(microscope.aberrations, region, alpha)  # stands in the map to the image
-        (rays,), _ = film.rays([region], microscope, pixel, tilt, [shift])
-        to_image = None if truth.to_image is None else truth.to_image[view]
-        places = film.seen_nm(truth.particles.centers_nm, tilt, to_image)
-        signal = mean_and_variance(expected, microscope.response)
-        found = fisher_information(places, truth.particles.radii_nm, rays, truth.focus_nm, pixel, *signal)
-        # of the places in the image to those in the specimen
-        corners = film.seen_nm(np.vstack([np.zeros(3), np.eye(3)]), tilt, to_image)
-        linear = (corners[1:] - corners[0]).T
-        information += linear.T @ found @ linear
+    views = list(product(recipe.stage.angles_deg, microscope.detector.regions(recipe.kikuchi_azimuth_rad)))
+    radii = truth.particles.radii_nm
+    for group, correlation in groups_of_views(recipe):
+        expected = truth.expected[group].astype(float)
+        spread = joint_variance(expected, microscope.response, correlation)
+        seen = []
+        for view in group:
+            angle, region = views[view]
+            tilt = Tilt(float(np.radians(angle)), recipe.tilt_axis_rad)
+            shift, _ = aberration_shift_nm(microscope.aberrations, region, alpha)  # stands in the map to the image
+            (rays,), _ = film.rays([region], microscope, pixel, tilt, [shift])
+            to_image = None if truth.to_image is None else truth.to_image[view]
+            places = film.seen_nm(truth.particles.centers_nm, tilt, to_image)
+            # of the places in the image to those in the specimen
+            corners = film.seen_nm(np.vstack([np.zeros(3), np.eye(3)]), tilt, to_image)
+            signal, _ = mean_and_variance(truth.expected[view], microscope.response)
+            seen.append(((places, rays, signal), (corners[1:] - corners[0]).T))
+        for (m, (first, to_first)), (n, (second, to_second)) in combinations_with_replacement(enumerate(seen), 2):
+            (places, rays, signal), other = first, None if m == n else second
+            told = fisher_information(places, radii, rays, truth.focus_nm, pixel, signal, spread[m, n], other)
+            told = to_first.T @ told @ to_second
+            information += told if other is None else told + told.transpose(0, 2, 1)
     weakest = np.linalg.eigvalsh(information)[:, 0] if len(information) else np.zeros(0)
     known = weakest > 1e-6
     covariance = np.full(information.shape, np.nan)

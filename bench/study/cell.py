@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import time
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import chdir
-from copy import deepcopy
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -25,17 +23,14 @@ from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import pair_angle_rad, widest_pair
 from veristem.datasets.recipe import Recipe
+from veristem.datasets.text import ran_out, told
 from veristem.datasets.truth import Truth
-from veristem.recon.methods import run_method
+from veristem.recon.apart import MethodError, reconstruct
 from veristem.sim.foil import Foil
 from veristem.sim.simulate import simulate_recipe, streams
 from veristem.sim.specimen import Specimen
 
-_MACHINE_ERRNO = {
-    getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "ENOMEM", "EAGAIN", "EIO", "EMFILE", "ENFILE", "ESTALE")
-    if hasattr(errno, name)
-}
+_LONGEST = 2000  # characters of an error in a row; its log has all of it
 
 
 @dataclass(frozen=True)
@@ -60,6 +55,8 @@ class Cell:
         Whether limits of lines take in what contrast tells of depth.
     metrics : tuple of str
         From outside, as module:function.
+    timeout_s : float or None
+        Time after which a method is ended [s].
     """
 
     key: str
@@ -71,6 +68,7 @@ class Cell:
     method_version: str = ""
     full_limits: bool = False
     metrics: tuple[str, ...] = ()
+    timeout_s: float | None = None
 
     @property
     def conditions_json(self) -> str:
@@ -111,17 +109,15 @@ def run_cell(cell: Cell, made: Made) -> tuple[dict[str, Any], str | None]:
         **dict(zip(("line_contrast", "line_cnr"), made.contrast)),
         "simulate_s": made.seconds,
     }
-    given = deepcopy(acquisition)  # a method may write into what it gets
     try:
         method, stages = handed_in(cell.method, truth, acquisition)
-        start = time.perf_counter()
-        with chdir("."):  # or go elsewhere
-            result = run_method(method, given, **stages)
+        with chdir("."):  # a method may go elsewhere
+            result, seconds = reconstruct(method, acquisition, cell.timeout_s, **stages)
         found = time.perf_counter()
         scores = score(truth, result, tolerance_nm=cell.tolerance_nm, metrics=cell.metrics, **made.limits.given)
     except (Exception, SystemExit) as error:  # a method may fail in any way; the failure is a result
-        return row | _failure("method", error), traceback.format_exc()
-    return row | scores | {"reconstruct_s": found - start, "score_s": time.perf_counter() - found}, None
+        return row | _failure("method", error), getattr(error, "trace", "") or traceback.format_exc()
+    return row | scores | {"reconstruct_s": seconds, "score_s": time.perf_counter() - found}, None
 
 
 def base_row(cell: Cell) -> dict[str, Any]:
@@ -149,8 +145,8 @@ def run_batch(cells: Iterable[Cell], store: Store, made: Made) -> Iterator[str]:
     """
     for cell in cells:
         if not store.has(cell.key):
-            same = (cell.recipe, cell.method, cell.tolerance_nm, cell.method_version, cell.full_limits, cell.metrics)
-            if cell_key(*same) != cell.key:
+            same = (cell.recipe, cell.method, cell.tolerance_nm, cell.method_version, cell.full_limits)
+            if cell_key(*same, cell.metrics, cell.timeout_s) != cell.key:
                 raise InputError(
                     f"method {cell.method}: its code, weights or network file are no longer those the study was begun "
                     "with; run the study again, and restart the workers of a cluster"
@@ -204,10 +200,9 @@ def _limits(cell: Cell, truth: Truth, made: Made) -> dict[str, float | None]:
 
 def _failure(whose: str, error: BaseException) -> dict[str, str]:
     """The columns of a failure: the machine's when memory, disk or handles ran out."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno in _MACHINE_ERRNO):
-            whose = "machine"
-        cause = cause.__cause__ or cause.__context__
-    text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-    return {"failure": whose, "error": (text.strip().splitlines() or ["no message"])[0]}
+    text = told(error)
+    if isinstance(error, (InputError, MethodError)):  # they say what it is themselves
+        text = text.partition(": ")[2]
+    out = error.ran_out if isinstance(error, MethodError) else ran_out(error)
+    line = (text.strip().splitlines() or ["no message"])[0]
+    return {"failure": "machine" if out else whose, "error": line[:_LONGEST] or "no message"}

@@ -64,7 +64,9 @@ def connect(workers: int, scheduler: str | None) -> Iterator[tuple]:
     with config.set(settings), _interrupt_held():
         try:
             cluster = LocalCluster(
-                n_workers=workers, threads_per_worker=1, dashboard_address=":0", memory_limit=0,
+                n_workers=workers, threads_per_worker=1, memory_limit=0,
+                host="127.0.0.1",  # a scheduler has no password: nobody else is to reach it
+                dashboard_address=None,  # type: ignore[reportArgumentType]
                 silence_logs=logging.CRITICAL,
             )  # fmt: skip
         except RuntimeError as error:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from copy import deepcopy
 from pathlib import Path
 
 from veristem.bench.files.simulation import LAST_WRITTEN, save_reconstruction, save_simulation
 from veristem.bench.oracles import handed_in
 from veristem.bench.study.store import make_folder
 from veristem.datasets.recipe import Recipe
-from veristem.recon.methods import run_method
+from veristem.recon.apart import reconstruct
 from veristem.reports.studies import best_and_worst
 from veristem.sim.simulate import simulate_recipe
 
 
-def save_examples(table, recipe: Recipe, folder: Path) -> list[str]:
+def save_examples(table, recipe: Recipe, folder: Path, timeout_s: float | None = None) -> list[str]:
     """Make the best and the worst cell of a table again, into examples/CELL; what is there already is kept.
 
     Parameters
@@ -28,6 +27,8 @@ def save_examples(table, recipe: Recipe, folder: Path) -> list[str]:
         What its conditions change.
     folder : Path
         Of the results.
+    timeout_s : float, optional
+        Time after which a method is ended [s].
 
     Returns
     -------
@@ -56,7 +57,7 @@ def save_examples(table, recipe: Recipe, folder: Path) -> list[str]:
         )
         try:
             method, stages = handed_in(row["method"], truth, acquisition)
-            save_reconstruction(files, run_method(method, deepcopy(acquisition), **stages))
+            save_reconstruction(files, reconstruct(method, acquisition, timeout_s, **stages)[0])
         except (Exception, SystemExit) as error:  # it may need what only the workers have
             notes.append(f"no 3D of cell {row['cell']} on the page: {row['method']} fails here ({error})")
         save_simulation(files, truth, acquisition)

@@ -20,7 +20,7 @@ _CODE = (".py", ".so", ".pyd", ".toml", ".json", ".yaml")
 _WEIGHTS = (".safetensors", ".npz", ".npy", ".onnx", ".pt", ".pth", ".h5")
 # all that a row is made by, whatever the method: tests/test_study_keys.py follows the imports of cell.py
 _ROW = ("datasets", "sim", "bench.limits", "bench.metrics", "bench.study", "bench.scoring", "bench.oracles")
-_CALL = "recon.methods"  # how a method is called
+_CALLS = ("recon.methods", "recon.apart")  # how a method is called
 
 
 def cell_key(
@@ -30,6 +30,7 @@ def cell_key(
     method_version: str = "",
     full_limits: bool = False,
     metrics: Sequence[str] = (),
+    timeout_s: float | None = None,
 ) -> str:
     """SHA-256 of everything a row depends on.
 
@@ -45,9 +46,11 @@ def cell_key(
     )
     for one in dict.fromkeys((*offered("veristem.metrics").values(), *metrics)):
         digest.update(_source(one.partition(":")[0].partition(".")[0])[0])
+    if timeout_s is not None:
+        digest.update(f"timeout {timeout_s}".encode())
     digest.update(_specimen_files(recipe))
     digest.update(_files(list(parameters.values())))
-    for package in (*_ROW, _CALL):
+    for package in (*_ROW, *_CALLS):
         digest.update(_source(f"veristem.{package}")[0])
     found = target(name)
     sources = [(_files(found), _uses_recon(Path(found)))] if is_program(found) else map(_source, _modules(found))
@@ -113,7 +116,7 @@ def _content(path: str, mtime_ns: int, size: int) -> bytes:
 def _source(package: str) -> tuple[bytes, bool]:
     """Hash of the files of a package or module as they were when first asked for, and whether it uses recon."""
     module = import_module(package)
-    roots = [Path(p) for p in getattr(module, "__path__", None) or [module.__file__ or ""]]
+    roots = [Path(p) for p in getattr(module, "__path__", None) or filter(None, [getattr(module, "__file__", None)])]
     files = [(root, file) for root in roots for file in _sources_below(root)]
     digest = hashlib.sha256()
     for root, file in files:

@@ -29,6 +29,7 @@ def run_study(
     workers: int = 1,
     scheduler: str | None = None,
     method_version: str = "",
+    timeout_s: float | None = None,
     command: str = "",
 ):
     """Run what is not finished yet, and return the whole table.
@@ -50,6 +51,8 @@ def run_study(
         Address of a Dask scheduler, whose workers see the same files, instead.
     method_version : str
         Tells states of methods from outside apart where `cell_key` cannot.
+    timeout_s : float, optional
+        Time after which the method of a cell is ended [s]; its row says so.
     command : str
         Kept beside the results.
 
@@ -64,7 +67,7 @@ def run_study(
         For a condition or method that is not allowed, before anything is run; a folder of another version or in use;
         a scheduler that does not answer; a full disk. What was finished is kept.
     """
-    cells = list_cells(study, recipe, method_version)
+    cells = list_cells(study, recipe, method_version, timeout_s)
     labels = [{"cell": c.key, "study": c.study, "conditions": c.conditions_json} for c in cells]
     store = Store(folder, study.metrics)
     with _alone(store.folder):
@@ -87,7 +90,7 @@ def run_study(
         return store.compact(labels)
 
 
-def list_cells(study: Study, recipe: Recipe, method_version: str = "") -> list[Cell]:
+def list_cells(study: Study, recipe: Recipe, method_version: str = "", timeout_s: float | None = None) -> list[Cell]:
     """All cells of a study, each checked: seeds slowest, methods fastest.
 
     Raises
@@ -108,7 +111,8 @@ def list_cells(study: Study, recipe: Recipe, method_version: str = "") -> list[C
                 hint = "; axes that must change together go into zip" if len(study.axes) > len(study.zip) + 1 else ""
                 raise InputError(f"study {study.name}, at {json.dumps(conditions)}: {error}{hint}") from None
             for method, its_version in versions_of.items():
-                key = cell_key(changed, method, study.tolerance_nm, its_version, study.full_limits, study.metrics)
+                same = (method, study.tolerance_nm, its_version, study.full_limits, study.metrics, timeout_s)
+                key = cell_key(changed, *same)
                 if key in cells:
                     two = f"{json.dumps(cells[key].conditions)} and {json.dumps(conditions)}"
                     raise InputError(f"study {study.name}: {two} found, which are the same; different ones allowed")
@@ -122,6 +126,7 @@ def list_cells(study: Study, recipe: Recipe, method_version: str = "") -> list[C
                     its_version,
                     study.full_limits,
                     tuple(study.metrics),
+                    timeout_s,
                 )
     return list(cells.values())
 

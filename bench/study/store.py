@@ -14,6 +14,7 @@ from veristem.bench.metrics import metrics as all_metrics
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.results import Metric, as_frame, metrics_in, schema
+from veristem.datasets.text import printable
 
 
 def make_folder(folder: Path) -> None:
@@ -74,7 +75,7 @@ class Store:
 
         if log:
             with atomic_path(self.logs / f"{cell}.log") as partial:
-                partial.write_text(log, encoding="utf-8")
+                partial.write_text(printable(log), encoding="utf-8")
         with atomic_path(self.parts / f"{cell}.parquet") as partial:
             pq.write_table(pa.Table.from_pylist([row], schema=schema(self.metrics)), partial)
 

@@ -73,7 +73,7 @@ def shade_image(centers_nm, radii_nm, rays: Rays, focus_nm: float, pixel_nm: flo
 
 
 def fisher_information(
-    centers_nm, radii_nm, rays: Rays, focus_nm: float, pixel_nm: float, expected: np.ndarray, variance=None
+    centers_nm, radii_nm, rays: Rays, focus_nm: float, pixel_nm: float, expected: np.ndarray, variance=None, other=None
 ) -> np.ndarray:
     """Fisher information (N, 3, 3) [1/nm²] that the counts of one image hold of each centre, all else known.
 
@@ -88,11 +88,17 @@ def fisher_information(
         Expected counts lambda of the image.
     variance : (rows, columns) float, optional
         Of the counts; that of Poisson's distribution, lambda, if not given.
+    other : tuple, optional
+        Places, rays and expected counts of another image whose noise goes together with that of this one. Then J = sum
+        of d lambda d lambda'^T / variance, with one over the inverse of the covariance of both as ``variance``.
     """
-    places = np.column_stack([centers_nm[:, :2], centers_nm[:, 2] - focus_nm])
     image = np.ascontiguousarray(expected, float)
     spread = image if variance is None else np.ascontiguousarray(variance, float)
-    return _information(places, radii_nm, rays.ways, rays.share, rays.bare, rays.per_nm, pixel_nm, image, spread)
+    sides = []
+    for centers, own, counts in ((centers_nm, rays, image), other or (centers_nm, rays, image)):
+        places = np.column_stack([centers[:, :2], centers[:, 2] - focus_nm])
+        sides += [places, own.ways, own.share, own.bare, own.per_nm, np.ascontiguousarray(counts, float)]
+    return _information(radii_nm, pixel_nm, spread, other is None, *sides)
 
 
 def _by_row(first: np.ndarray, stop: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -151,58 +157,82 @@ def _shade(places, radii, rows, order, ways, share, per_nm, pixel, count, column
     return image
 
 
+@njit(cache=True)
+def _window(place, r, ways, pixel, shape):
+    """First and last pixels (columns, rows) that a sphere may touch."""
+    wide = np.abs(place[2]) * np.abs(ways[:, 0]).max() + np.abs(ways[:, 2]).max() + r
+    tall = np.abs(place[2]) * np.abs(ways[:, 1]).max() + np.abs(ways[:, 3]).max() + r
+    i0 = max(int(np.floor((place[0] - wide) / pixel)), 0)
+    i1 = min(int(np.floor((place[0] + wide) / pixel)) + 1, shape[1])
+    j0 = max(int(np.floor((place[1] - tall) / pixel)), 0)
+    j1 = min(int(np.floor((place[1] + tall) / pixel)) + 1, shape[0])
+    return i0, i1, j0, j1
+
+
+@njit(cache=True)
+def _taken(place, r, ways, share, per_nm, pixel, i0, i1, j0, j1):
+    """Sum of share (T - 1) of a sphere and its derivatives by x, y, z in the pixels of a window, (rows, columns, 4)."""
+    depth = place[2]
+    own = np.zeros((j1 - j0, i1 - i0, 4))
+    path = np.zeros((i1 - i0, 3))  # in the sphere, and its derivatives by the place of the centre
+    for k in range(len(share)):
+        cx = place[0] - depth * ways[k, 0] - ways[k, 2]
+        cy = place[1] - depth * ways[k, 1] - ways[k, 3]
+        for j in range(j0, j1):
+            first, last = i1, i0
+            for side in (-_GAUSS, _GAUSS):
+                y = (j + 0.5 + side) * pixel - cy
+                a2 = r * r - y * y
+                if a2 <= 0.0:
+                    continue
+                a = np.sqrt(a2)
+                k0 = max(int(np.floor((cx - a) / pixel)), i0)
+                k1 = min(int(np.floor((cx + a) / pixel)) + 1, i1)
+                first, last = min(first, k0), max(last, k1)
+                for i in range(k0, k1):
+                    x0, x1 = min(max(i * pixel - cx, -a), a), min(max((i + 1) * pixel - cx, -a), a)
+                    s0, s1 = np.sqrt(max(a2 - x0 * x0, 0.0)), np.sqrt(max(a2 - x1 * x1, 0.0))
+                    angle = _angle(x1, a) - _angle(x0, a)
+                    path[i - i0, 0] += 0.5 * (x1 * s1 - x0 * s0 + a2 * angle) / pixel
+                    path[i - i0, 1] += (s0 - s1) / pixel
+                    path[i - i0, 2] += y * angle / pixel
+            for i in range(first, last):
+                through = share[k] * np.exp(-per_nm * path[i - i0, 0])
+                dx, dy = -per_nm * through * path[i - i0, 1], -per_nm * through * path[i - i0, 2]
+                pixel_of = own[j - j0, i - i0]
+                pixel_of[0] += through - share[k]
+                pixel_of[1] += dx
+                pixel_of[2] += dy
+                pixel_of[3] -= dx * ways[k, 0] + dy * ways[k, 1]
+                path[i - i0] = 0.0
+    return own
+
+
 @njit(cache=True, parallel=True)
-def _information(places, radii, ways, share, bare, per_nm, pixel, expected, variance):
-    count, columns = expected.shape
+def _information(
+    radii, pixel, variance, alone,
+    places, ways, share, bare, per_nm, expected,
+    places_b, ways_b, share_b, bare_b, per_nm_b, expected_b,
+):  # fmt: skip
     information = np.zeros((len(radii), 3, 3))
     for n in prange(len(radii)):
-        r, depth = radii[n], places[n, 2]
-        wide = np.abs(depth) * np.abs(ways[:, 0]).max() + np.abs(ways[:, 2]).max() + r
-        tall = np.abs(depth) * np.abs(ways[:, 1]).max() + np.abs(ways[:, 3]).max() + r
-        i0 = max(int(np.floor((places[n, 0] - wide) / pixel)), 0)
-        i1 = min(int(np.floor((places[n, 0] + wide) / pixel)) + 1, columns)
-        j0 = max(int(np.floor((places[n, 1] - tall) / pixel)), 0)
-        j1 = min(int(np.floor((places[n, 1] + tall) / pixel)) + 1, count)
+        r = radii[n]
+        i0, i1, j0, j1 = _window(places[n], r, ways, pixel, expected.shape)
+        if not alone:
+            k0, k1, l0, l1 = _window(places_b[n], r, ways_b, pixel, expected.shape)
+            i0, i1, j0, j1 = max(i0, k0), min(i1, k1), max(j0, l0), min(j1, l1)
         if i1 <= i0 or j1 <= j0:
             continue
-        own = np.zeros((j1 - j0, i1 - i0, 4))  # sum of share (T - 1), and its derivatives by x, y and z
-        path = np.zeros((i1 - i0, 3))  # in the sphere, and its derivatives by the place of the centre
-        for k in range(len(share)):
-            cx = places[n, 0] - depth * ways[k, 0] - ways[k, 2]
-            cy = places[n, 1] - depth * ways[k, 1] - ways[k, 3]
-            for j in range(j0, j1):
-                first, last = i1, i0
-                for side in (-_GAUSS, _GAUSS):
-                    y = (j + 0.5 + side) * pixel - cy
-                    a2 = r * r - y * y
-                    if a2 <= 0.0:
-                        continue
-                    a = np.sqrt(a2)
-                    k0 = max(int(np.floor((cx - a) / pixel)), i0)
-                    k1 = min(int(np.floor((cx + a) / pixel)) + 1, i1)
-                    first, last = min(first, k0), max(last, k1)
-                    for i in range(k0, k1):
-                        x0, x1 = min(max(i * pixel - cx, -a), a), min(max((i + 1) * pixel - cx, -a), a)
-                        s0, s1 = np.sqrt(max(a2 - x0 * x0, 0.0)), np.sqrt(max(a2 - x1 * x1, 0.0))
-                        angle = _angle(x1, a) - _angle(x0, a)
-                        path[i - i0, 0] += 0.5 * (x1 * s1 - x0 * s0 + a2 * angle) / pixel
-                        path[i - i0, 1] += (s0 - s1) / pixel
-                        path[i - i0, 2] += y * angle / pixel
-                for i in range(first, last):
-                    through = share[k] * np.exp(-per_nm * path[i - i0, 0])
-                    dx, dy = -per_nm * through * path[i - i0, 1], -per_nm * through * path[i - i0, 2]
-                    pixel_of = own[j - j0, i - i0]
-                    pixel_of[0] += through - share[k]
-                    pixel_of[1] += dx
-                    pixel_of[2] += dy
-                    pixel_of[3] -= dx * ways[k, 0] + dy * ways[k, 1]
-                    path[i - i0] = 0.0
+        first = _taken(places[n], r, ways, share, per_nm, pixel, i0, i1, j0, j1)
+        second = first
+        if not alone:
+            second = _taken(places_b[n], r, ways_b, share_b, per_nm_b, pixel, i0, i1, j0, j1)
         for j in range(j0, j1):
             for i in range(i0, i1):
-                pixel_of = own[j - j0, i - i0]
-                if expected[j, i] > 0.0:
-                    factor = (expected[j, i] / (bare + pixel_of[0])) ** 2 / variance[j, i]
+                a, b = first[j - j0, i - i0], second[j - j0, i - i0]
+                if expected[j, i] > 0.0 and expected_b[j, i] > 0.0:
+                    factor = expected[j, i] / (bare + a[0]) * (expected_b[j, i] / (bare_b + b[0])) / variance[j, i]
                     for u in range(3):
                         for v in range(3):
-                            information[n, u, v] += factor * pixel_of[1 + u] * pixel_of[1 + v]
+                            information[n, u, v] += factor * a[1 + u] * b[1 + v]
     return information
