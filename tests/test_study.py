@@ -26,6 +26,7 @@ from veristem.bench.study.store import read_table
 from veristem.datasets import InputError
 from veristem.datasets.recipe import Recipe, Study, load_recipe
 from veristem.datasets.results import TIMES, schema, score_columns
+from veristem.recon import apart
 
 RECIPE = Recipe.from_table(
     {
@@ -403,7 +404,7 @@ def test_only_the_machines_failure_is_tried_again(tmp_path, monkeypatch, error, 
 
     study = STUDY.changed({"methods": ["constant"], "seeds": 1})
     with monkeypatch.context() as patch:
-        patch.setattr(bench_cell, "run_method", run)
+        patch.setattr(apart, "run_method", run)
         table = run_study(study, RECIPE, tmp_path)
     assert set(table["failure"]) == {whose}
     again = run_study(study, RECIPE, tmp_path)
