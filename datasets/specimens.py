@@ -37,7 +37,9 @@ class Generated(Table):
         description="a file of sim/networks: cell_walls, cross_slipped, dissociated, frank_read, glide, helix, "
         "junctions, kinked, loops, net, pile_up or tangles",
     )
-    density_per_m2: Positive = Field(default=2.0e13, description="line length per volume [1/m^2]")
+    density_per_m2: Positive = Field(
+        default=2.0e13, description="line length per volume [1/m^2], up to 1e16, which cold-worked metals reach"
+    )
     visible_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.8, description="share of lines with g.b != 0"
     )

@@ -25,6 +25,7 @@ from veristem.bench.study.store import read_table
 from veristem.datasets import InputError
 from veristem.datasets.recipe import Recipe, Study, load_recipe
 from veristem.datasets.results import TIMES, schema, score_columns
+from veristem.recon import apart
 
 RECIPE = Recipe.from_table(
     {
@@ -400,7 +401,7 @@ def test_only_the_machines_failure_is_tried_again(tmp_path, monkeypatch, error, 
 
     study = STUDY.changed({"methods": ["constant"], "seeds": 1})
     with monkeypatch.context() as patch:
-        patch.setattr(bench_cell, "run_method", run)
+        patch.setattr(apart, "run_method", run)
         table = run_study(study, RECIPE, tmp_path)
     assert set(table["failure"]) == {whose}
     again = run_study(study, RECIPE, tmp_path)
@@ -445,7 +446,7 @@ def test_zipped_axes():
         ({"unknown": 1}, "unknown"),
         ({"axes": {"scan.dwell_us": [10, "10"]}}, "which are the same; different ones allowed"),
         ({"axes": {"scan.pixel_nm": [4, 8], "scan.shape": [[24, 24], [12, 12]]}}, "must change together go into zip"),
-        ({"axes": {"scan.dwell_us": 5}}, "axes.scan.dwell_us.range: 5 found"),
+        ({"axes": {"scan.dwell_us": 5}}, "axes.scan.dwell_us: 5 found"),
     ],
 )  # fmt: skip
 def test_a_study_that_makes_no_sense(tmp_path, change, message):
