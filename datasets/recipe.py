@@ -18,6 +18,11 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.microscope import Microscope, Scan, Stage
 from veristem.datasets.specimens import Dislocations, Finite, Positive, Specimen, Table
 
+_LARGEST_SEED = 2**63 - 1  # what tables and files hold
+_MOST_STEPS = 10_000  # of an axis: each of its conditions is imaged anew
+_MOST_ROWS = 1_000_000  # of a study: days of work, and what one table holds
+_DENSEST_PER_M2, _LONGEST_NM = 1e16, 1e6  # of lines: those of cold-worked metals, and work of hours in one field
+_MOST_TEXT, _LONGEST_LINE = 1 << 18, 1 << 12  # of a file: the parser's work grows as the square of a key's length
 _LARGEST_BYTES = 12e9  # of the strain of a foil or the views of a film, the largest array of a simulation
 
 
@@ -29,7 +34,7 @@ class Recipe(Table):
 
         name: str
         version: Literal[1] = 1
-        seed: Annotated[int, Field(ge=0)] = 0
+        seed: Annotated[int, Field(ge=0, le=_LARGEST_SEED)] = 0
 
     recipe: Head
     specimen: Specimen = Dislocations()
@@ -52,6 +57,14 @@ class Recipe(Table):
                 f"specimen.regions.size_nm = {regions.size_nm:g} found, at least a pixel of {self.scan.pixel_nm:g} nm "
                 "allowed"
             )
+        network = getattr(self.specimen, "network", None)
+        if density := getattr(network, "density_per_m2", None):
+            length = 1e-18 * density * size[0] * size[1] * self.specimen.thickness_nm
+            if density > _DENSEST_PER_M2 or length > _LONGEST_NM:
+                raise ValueError(
+                    f"specimen.network.density_per_m2 = {density:g} found, {length:.3g} nm of line in this field, "
+                    f"{_DENSEST_PER_M2:g} (cold-worked metal) and {_LONGEST_NM:g} nm allowed; lower it or the field"
+                )
         views = len(self.microscope.detector.regions(0.0)) * len(self.stage.angles_deg)
         what, volumes = "its views", 16 * views  # expected and counted electrons
         if self.specimen.kind == "dislocations":
@@ -139,8 +152,8 @@ def _tables(annotation) -> Iterator[type[BaseModel]]:
 
 
 def _unknown(path: str) -> str:
-    nearest = "".join(f"; the nearest is {p}" for p in get_close_matches(path, recipe_paths(), n=1))
-    return f"{path}: no such key in a recipe{nearest}; `veristem recipe --schema` lists them"
+    nearest = "".join(f"; the nearest is {p}" for p in get_close_matches(path[:80], recipe_paths(), n=1))
+    return f"{_cut(path)}: no such key in a recipe{nearest}; `veristem recipe --schema` lists them"
 
 
 class Axis(Table):
@@ -148,7 +161,7 @@ class Axis(Table):
 
     start: Finite = Field(alias="from")
     stop: Finite = Field(alias="to")
-    steps: Annotated[int, Field(ge=2)]
+    steps: Annotated[int, Field(ge=2, le=_MOST_STEPS)]
     scale: Literal["linear", "log"] = "linear"
 
     @model_validator(mode="after")
@@ -180,7 +193,7 @@ class Study(Table):
         description="name, or name and KEY=VALUE parameters: 'stereo-classical scale_nm=6'",
     )
     metrics: list[str] = Field(default=[], description="further ones from outside, as module:function")
-    seeds: Annotated[int, Field(ge=1)] = 8
+    seeds: Annotated[int, Field(ge=1, le=_MOST_ROWS)] = 8
     tolerance_nm: Positive | None = Field(
         default=None,
         description="a point within this distance is matched; 10 nm for lines, a particle's radius, if not given",
@@ -195,6 +208,17 @@ class Study(Table):
 
     @model_validator(mode="after")
     def _axes_are_sound(self):
+        rows, zipped = self.seeds * len(self.methods), 1
+        for path, axis in self.axes.items():
+            steps = axis.steps if isinstance(axis, Axis) else len(axis)
+            if steps > _MOST_STEPS:
+                raise ValueError(f"axes: {path}: {steps} values found, {_MOST_STEPS} allowed; each is imaged anew")
+            rows, zipped = (rows, max(zipped, steps)) if path in self.zip else (rows * steps, zipped)
+        if (rows := rows * zipped) > _MOST_ROWS:
+            raise ValueError(
+                f"{rows:.3g} rows of {self.seeds} seeds, {len(self.methods)} methods and all conditions found, "
+                f"{_MOST_ROWS} allowed, which take days already; lower seeds or the steps of axes"
+            )
         for path, values in self._values().items():
             if path not in recipe_paths():
                 raise ValueError(f"axes: {_unknown(path)}")
@@ -217,6 +241,11 @@ class Study(Table):
     def changed(self, values: dict[str, Any]) -> Study:
         """A copy with other values of its keys, checked again."""
         return _validated(Study, self.model_dump(by_alias=True) | values, self.name)
+
+    @staticmethod
+    def from_table(table: dict, where: str) -> Study:
+        """A study from a parsed table; errors name ``where`` and the key."""
+        return _validated(Study, table, where)
 
     def cells(self) -> list[dict[str, Any]]:
         """One dictionary of dotted paths a condition, the first axis slowest; zipped axes where their first stands."""
@@ -241,16 +270,23 @@ def key_value(text: str, where: str = "set") -> tuple[str, Any]:
     """
     key, equals, value = text.partition("=")
     if not equals:
-        raise InputError(f"{where} {text}: no '=' found, KEY=VALUE allowed")
+        raise InputError(f"{where} {_cut(text)}: no '=' found, KEY=VALUE allowed")
     try:
         return key.strip(), json.loads(value)
     except json.JSONDecodeError:
         return key.strip(), value
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, or lists within lists
+        what = "a value nested too deep" if isinstance(error, RecursionError) else "a number of too many digits"
+        raise InputError(f"{where} {_cut(key)}: {what} found, one of a recipe allowed") from None
 
 
 def _validated(model, table, where: str):
     try:
         return model.model_validate(table)
+    except RecursionError:
+        raise InputError(
+            f"{where}: values nested too deep found, those of a {model.__name__.lower()} allowed"
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         key = _key(model, first["loc"], unknown=first["type"] == "extra_forbidden")
@@ -288,7 +324,13 @@ def _key(model: type[BaseModel], location: tuple, unknown: bool) -> str:
 
 
 def _short(value) -> str:
-    text = repr(value)
+    try:
+        return _cut(repr(value))
+    except (ValueError, RecursionError):  # thousands of digits, or lists within lists
+        return f"a {type(value).__name__} too large to show"
+
+
+def _cut(text: str) -> str:
     return text if len(text) < 60 else text[:57] + "..."
 
 
@@ -325,10 +367,20 @@ def recipe_text(name_or_path: str, kind: Literal["recipe", "study"] = "recipe") 
 
 
 def _load_table(name_or_path: str, kind: Literal["recipe", "study"]) -> dict:
+    text = recipe_text(name_or_path, kind)
+    longest = max(map(len, text.splitlines()), default=0)
+    if len(text) > _MOST_TEXT or longest > _LONGEST_LINE:
+        raise InputError(
+            f"{name_or_path}: {len(text)} characters with lines of up to {longest} found, {_MOST_TEXT} and "
+            f"{_LONGEST_LINE} allowed; break long lists into lines"
+        )
     try:
-        return tomllib.loads(recipe_text(name_or_path, kind))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name_or_path}: {error}; TOML allowed") from None
+    except (ValueError, RecursionError) as error:
+        what = "values nested too deep" if isinstance(error, RecursionError) else "a number of too many digits"
+        raise InputError(f"{name_or_path}: {what} found, those of a {kind} allowed") from None
 
 
 def load_recipe(name_or_path: str) -> Recipe:

@@ -47,7 +47,7 @@ class Generated(Table):
     """A network made by a generator of sim/networks."""
 
     generator: str = Field(default="glide", description="a file of sim/networks; `veristem list specimens` names them")
-    density_per_m2: Positive = Field(default=2.0e13, description="line length per volume [1/m^2]")
+    density_per_m2: Positive = Field(default=2.0e13, description="line length per volume [1/m^2], at most 1e16")
     visible_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.8, description="share of lines with g.b != 0"
     )

@@ -14,17 +14,28 @@ LAST_WRITTEN = tuple(f"truth{kind.suffix}" for kind in KINDS.values())
 
 
 def save_simulation(folder: Path, truth: Truth, acquisition: Acquisition) -> list[Path]:
-    """Write acquisition.h5, truth.h5 and, for people, truth.vtp or truth.csv into an existing folder."""
-    formats.write(folder / "acquisition.h5", acquisition)
-    return [folder / "acquisition.h5", *save_truth(folder, truth)]
+    """Write acquisition.h5, truth.h5 and, for people, truth.vtp or truth.csv into an existing folder: all or none."""
+    paths = [folder / "acquisition.h5", *_truth_paths(folder, truth)]
+    new = [path for path in paths if not path.exists()]
+    try:
+        formats.write(paths[0], acquisition)
+        return [paths[0], *save_truth(folder, truth)]
+    except BaseException:
+        for path in new:  # an acquisition without its truth would look whole
+            path.unlink(missing_ok=True)
+        raise
 
 
 def save_truth(folder: Path, truth: Truth) -> list[Path]:
     """Write truth.h5 and, for people, truth.vtp or truth.csv into an existing folder."""
-    paths = [folder / "truth.h5", folder / f"truth{kind_of(truth).suffix}"]
+    paths = _truth_paths(folder, truth)
     for path in paths:
         formats.write(path, truth)
     return paths
+
+
+def _truth_paths(folder: Path, truth: Truth) -> list[Path]:
+    return [folder / "truth.h5", folder / f"truth{kind_of(truth).suffix}"]
 
 
 def save_reconstruction(folder: Path, found: Reconstruction) -> Path:

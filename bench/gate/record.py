@@ -262,13 +262,14 @@ def _asked_for(path: Path) -> tuple[Study, Recipe]:
     """What a results folder was asked for last."""
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        return Study.model_validate(facts["study"]), Recipe.from_table(facts["recipe"], str(path))
+        study, recipe = facts["study"], facts["recipe"]
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; run `veristem study` again, which writes it") from None
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(
             f"{path}: not what a study writes; run its `veristem study` again, which rebuilds it"
         ) from None
+    return Study.from_table(study, f"{path}: study"), Recipe.from_table(recipe, f"{path}: recipe")
 
 
 def _seedless(recipe: Recipe) -> dict[str, Any]:

@@ -70,10 +70,15 @@ def study_facts(folder: Path, table) -> dict[str, dict[str, str]]:
         return {"Study": {name: ", ".join(map(str, table[key].dropna().unique())) for key, name in told.items()}}
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
+        for key in ("machine", "versions"):
+            if not isinstance(known.get(key, {}), dict):
+                raise TypeError(f"{key}: {type(known[key]).__name__} found")
+        if not isinstance(known.get("command", ""), str):
+            raise TypeError(f"command: {type(known['command']).__name__} found")
         study, recipe = known["study"], known["recipe"]
         facts = {"Study": {"name": study["name"], "methods": ", ".join(study["methods"]), "full text": _toml(study)}}
         facts["Recipe"] = {"name": recipe["recipe"]["name"], "full text": _toml(recipe)}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path}: {error!r}, what `veristem study` writes allowed; run it again or remove it"
         ) from None

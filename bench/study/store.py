@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -154,7 +155,25 @@ def read_table(folder: str | Path):
     table = _read(path, all_metrics())
     if table is None:
         raise InputError(f"{path}: not a readable parquet table; run its `veristem study` again, which rebuilds it")
+    _check_rows(path, table)
     return as_frame(table)
+
+
+def _check_rows(path: Path, table) -> None:
+    """Refuse a table whose rows are no rows of a study, naming the column."""
+    for name in ("study", "cell", "method", "conditions", "seed"):
+        if table[name].null_count:
+            raise InputError(f"{path}: {name}: a null found, a value in every row allowed; run its study again")
+    for cell in table["cell"].unique().to_pylist():
+        if not re.fullmatch("[0-9a-f]{24}", cell):  # it is the name of a folder as well
+            raise InputError(f"{path}: cell: {printable(cell)[:60]!r} found, 24 digits from 0 to f allowed")
+    for text in table["conditions"].unique().to_pylist():
+        try:
+            is_table = isinstance(json.loads(text), dict)
+        except (ValueError, RecursionError):
+            is_table = False
+        if not is_table:
+            raise InputError(f"{path}: conditions: {printable(text)[:60]!r} found, a table in JSON allowed")
 
 
 def _read(path: Path, metrics: Sequence[Metric]):
