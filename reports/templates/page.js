@@ -3,12 +3,11 @@
   const holder = document.getElementById("scenes");
   const data = holder && JSON.parse(holder.textContent);
   const stages = document.querySelectorAll(".stage");
-  // one copy of the viewer serves all scenes: each frame gets it with its own scene before the end of the body
+  // one copy of the viewer serves all scenes: each frame gets it with its own scene before its last script
   const frameText = name => {
-    const end = data.viewer.lastIndexOf("</body>");
-    const script = "<script>window.loadDataSet = () => OfflineLocalView.load(document.body, " +
-      JSON.stringify({ base64Str: data.scenes[name] }) + ");<\/script>";
-    return data.viewer.slice(0, end) + script + data.viewer.slice(end);
+    const last = data.viewer.lastIndexOf("<script>");
+    const script = "<script>window.packed = " + JSON.stringify(data.scenes[name]) + ";<\/script>";
+    return data.viewer.slice(0, last) + script + data.viewer.slice(last);
   };
   const load = stage => {
     if (stage.dataset.scene !== "waiting") return;
@@ -19,8 +18,8 @@
     stage.insertBefore(frame, stage.querySelector("button"));
     let left = 300;  // half a minute; then the picture stays
     const timer = setInterval(() => {
-      const canvas = frame.contentDocument && frame.contentDocument.querySelector("canvas");
-      if (canvas && canvas.width) stage.dataset.scene = "loaded";
+      const root = frame.contentDocument && frame.contentDocument.documentElement;
+      if (root && root.dataset.scene === "loaded") stage.dataset.scene = "loaded";
       if (stage.dataset.scene === "loaded" || --left === 0) clearInterval(timer);
     }, 100);
   };
