@@ -55,6 +55,8 @@ class Scene:
     limit_nm : float or None
         Limit of the root mean square of ``errors_nm``, of 20 nm of line steeper than 25 degrees to the epipolar
         direction, by parallax, as far as it is within the tolerance; a line in the scale of errors [nm].
+    cell : str
+        Of a run of a study: its name in the table of results.
 
     Raises
     ------
@@ -72,6 +74,7 @@ class Scene:
     residuals_px: tuple[np.ndarray, ...] | None = None
     residuals: list[dict[str, Any]] = field(default_factory=list)
     limit_nm: float | None = None
+    cell: str = ""
     kind: ClassVar[str] = "dislocations"
 
     def __post_init__(self):
@@ -92,6 +95,11 @@ class Scene:
             return (*self.truth.field_nm, self.truth.thickness_nm)
         deepest = max((float(c[:, 2].max()) for c in self.curves.curves_nm), default=0.0)
         return (*self.acquisition.field_nm, self.acquisition.thickness_nm or max(deepest, 1.0))
+
+    @property
+    def knows_thickness(self) -> bool:
+        """Whether the foil's thickness is known, or only what the curves reach."""
+        return self.truth is not None or self.acquisition.thickness_nm is not None
 
     @property
     def shade(self) -> style.Shade:

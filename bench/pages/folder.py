@@ -151,7 +151,7 @@ def _examples(folder: Path, table) -> Iterator[tuple[str, AnyScene]]:
             row = rows[cell]
             scene, _ = read_scene(place, _known(row["tolerance_nm"]), row["method"])
             told = [row["method"], conditions_text(json.loads(row["conditions"])), f"seed {row['seed']}"]
-            yield heading, replace(scene, about=", ".join(text for text in told if text))
+            yield heading, replace(scene, about=", ".join(text for text in told if text), cell=str(cell))
 
 
 def save_page(page: Path, title: str, scenes: Sequence[AnyScene], table, facts: dict, command: str) -> None:

@@ -14,6 +14,7 @@
     stage.dataset.scene = "loading";
     const frame = document.createElement("iframe");
     frame.title = stage.querySelector("img").alt;
+    frame.tabIndex = -1;
     frame.srcdoc = frameText(stage.dataset.name);
     stage.insertBefore(frame, stage.querySelector("button"));
     let left = 300;  // half a minute; then the picture stays
@@ -32,6 +33,15 @@
   for (const event of ["load", "scroll", "resize"]) addEventListener(event, loadNear, { passive: true });
   stages.forEach(stage => {
     stage.addEventListener("click", () => { load(stage); activate(stage); });
+    stage.addEventListener("keydown", event => {
+      if (event.ctrlKey || event.altKey || event.metaKey) return;
+      if (event.key === "Enter") { load(stage); activate(stage); return; }
+      if (!["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "+", "=", "-", "Home"].includes(event.key)) return;
+      event.preventDefault();
+      load(stage);
+      const frame = stage.querySelector("iframe");
+      if (stage.dataset.scene === "loaded") frame.contentWindow.turn(event.key);
+    });
     stage.addEventListener("mouseleave", event => event.buttons || activate(null));
   });
   // paper cannot be unfolded; the list of single failures stays away
