@@ -14,7 +14,7 @@ import numpy as np
 NAMES = "xyz"
 _INK, _AXIS = (28, 31, 35), (102, 102, 102)
 _LETTER_PX, _TICK_PX, _GAP_PX = 22, 9, 6
-_ROOM_PX = 95  # along an axis for one tick
+_ROOM_PX = (95, 60)  # for one tick of an axis that runs across, and of one that runs down
 _BAR_PX = (26, 560)  # of the scale of colours
 
 
@@ -58,7 +58,9 @@ def ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def texts(values: list[float]) -> list[str]:
-    """Values with as many digits as tell them apart, with a true minus."""
+    """Values with as many digits as tell them apart, with a true minus; two of them, the ends of an axis, as they are."""
+    if len(values) < 3:
+        return [f"{value + 0.0:.4g}".replace("-", "−") for value in values]
     step = min(np.diff(values), default=0.0)
     digits = max(0, int(np.ceil(-np.log10(step) - 1e-9))) if step > 0 else 0
     if step > 0 and abs(round(step, digits) - step) > 1e-6 * step:
@@ -94,20 +96,24 @@ def edges(low_nm, high_nm, project) -> list[tuple[int, np.ndarray, np.ndarray]]:
     return chosen
 
 
-def letters(low_nm, high_nm, project, measure) -> tuple[list[np.ndarray], list[tuple[str, np.ndarray]]]:
+def letters(
+    low_nm, high_nm, project, measure, scale: float = 1.0
+) -> tuple[list[np.ndarray], list[tuple[str, np.ndarray]]]:
     """Ticks (2, 2) as lines, and texts with their boxes: left upper and right lower corner (2, 2), all in pixels.
 
-    A text that would lie over another is left out. ``measure`` gives the size (2,) of a text [pixels].
+    A text that would lie over another is left out. ``measure`` gives the size (2,) of a text [pixels]; ticks and gaps
+    grow with ``scale``.
     """
+    tick, gap = scale * _TICK_PX, scale * _GAP_PX
     lines: list[np.ndarray] = []
     placed: list[tuple[str, np.ndarray]] = []
 
     def write(text: str, at: np.ndarray, out: np.ndarray) -> float:
         """Place a text just outside of a point; how far it reaches from there, 0 where there is no room."""
         half = np.asarray(measure(text)) / 2
-        away = _TICK_PX + _GAP_PX + float(np.abs(out) @ half)
+        away = tick + gap + float(np.abs(out) @ half)
         box = at + away * out + np.array([-half, half])
-        if any((box[0] < other[1] + _GAP_PX).all() and (other[0] - _GAP_PX < box[1]).all() for _, other in placed):
+        if any((box[0] < other[1] + gap).all() and (other[0] - gap < box[1]).all() for _, other in placed):
             return 0.0
         placed.append((text, box))
         return away + float(np.abs(out) @ half)
@@ -116,27 +122,35 @@ def letters(low_nm, high_nm, project, measure) -> tuple[list[np.ndarray], list[t
         whole = np.array([start] * 2)
         whole[1, axis] = high_nm[axis]
         first, last = project(whole)
-        values = ticks(low_nm[axis], high_nm[axis], int(np.clip(np.hypot(*(last - first)) / _ROOM_PX, 1, 6)))
+        length = float(np.hypot(*(last - first)))
+        room = scale * float(np.abs(last - first) @ _ROOM_PX) / length
+        values = ticks(low_nm[axis], high_nm[axis], int(np.clip(length / room, 1, 6)))
         places = np.array([start] * len(values))
         places[:, axis] = values
         reach = 0.0
         for at, text in zip(project(places), texts(values)):
-            lines.append(np.array([at, at + out * _TICK_PX]))
+            lines.append(np.array([at, at + out * tick]))
             reach = max(reach, write(text, at, out))
-        write(f"{NAMES[axis]} (nm)", (first + last) / 2 + out * (reach + _GAP_PX), out)
+        write(f"{NAMES[axis]} (nm)", (first + last) / 2 + out * (reach + gap), out)
     return lines, placed
 
 
 def lettered(
-    pixels: np.ndarray, low_nm, high_nm, project, bar: Bar | None = None, legend: list[tuple[str, str]] | None = None
+    pixels: np.ndarray,
+    low_nm,
+    high_nm,
+    project,
+    bar: Bar | None = None,
+    legend: list[tuple[str, str]] | None = None,
+    scale: float = 1.0,
 ) -> np.ndarray:
     """A rendered box (Y, X, 3) uint8 with its ticks, its scale of colours and its legend, cut to what is drawn."""
     from PIL import Image, ImageDraw
 
-    font, margin = _font(), 320
+    font, margin = _font(scale), 320
     canvas = Image.fromarray(np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), constant_values=255))
     draw = ImageDraw.Draw(canvas)
-    lines, placed = letters(low_nm, high_nm, project, lambda text: font.getbbox(text, anchor="lt")[2:])
+    lines, placed = letters(low_nm, high_nm, project, lambda text: font.getbbox(text, anchor="lt")[2:], scale)
     for line in lines:
         draw.line((line + margin).ravel().tolist(), fill=_AXIS, width=2)
     for text, box in placed:
@@ -148,11 +162,11 @@ def lettered(
     return _below(_legend_pixels(legend, font), whole) if legend else whole
 
 
-def _font():
+def _font(scale: float):
     from matplotlib import get_data_path
     from PIL import ImageFont
 
-    return ImageFont.truetype(str(Path(get_data_path(), "fonts/ttf/DejaVuSans.ttf")), _LETTER_PX)
+    return ImageFont.truetype(str(Path(get_data_path(), "fonts/ttf/DejaVuSans.ttf")), scale * _LETTER_PX)
 
 
 def _cut(pixels: np.ndarray, margin: int = 12) -> np.ndarray:

@@ -184,8 +184,11 @@ def map_charts(result: StudyResult) -> Iterator[Chart]:
         for part in _portions(pairs[:MOST_PAIRS], 3):
             text = (
                 f"F and depth RMSE of {method} over pairs of conditions: means over seeds and the other axes. Light is "
-                "better; framed: the best cell of each map; hatched grey: no value."
+                "better; framed, where cells differ: the best cell of each map."
             )
+            own = result.rows[result.rows["method"] == method]
+            if any(np.isnan(_pair_table(own, score, pair)[2]).any() for score in MAPPED for pair in part):
+                text += " Hatched grey: no value."
             text += f" Scores are over {result.things}." if result.suffix else ""
             text += " Line in the scale: the mean limit, as with the curves." if _limits(result, MAPPED[1]) else ""
             if len(pairs) > MOST_PAIRS:

@@ -229,6 +229,8 @@ def _shaded_lines(ax, curves: list[np.ndarray], shade: style.Shade) -> None:
         middle = (values[:-1] + values[1:]) / 2
         lines = LineCollection(list(segments), colors=paint.to_rgba(middle), lw=1.5, capstyle="round")
         ax.add_collection(lines, autolim=False)
+    if not curves:
+        return  # no colours, no scale
     over = any((v > shade.limits[1]).any() for v in shade.values)
     label = shade.label + ("; line: limit" if shade.marked else "")
     bar = _colour_bar(ax, paint, label, extend="max" if over else "neither")

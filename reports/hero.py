@@ -8,7 +8,7 @@ import numpy as np
 
 from veristem.reports import charts
 from veristem.reports.rows import StudyResult
-from veristem.reports.studies import findings, seed_mean
+from veristem.reports.studies import F_ENOUGH, contrast_sentence, findings, seed_mean
 from veristem.reports.words import counted, fixed, label
 
 _CHIEF = ("f_score", "depth_rmse_nm")
@@ -27,7 +27,10 @@ def _said(result: StudyResult) -> list[str]:
     if not runs:
         return [f"All {counted(len(result.staged), 'run')} had a stage of the truth's handed in: no method to compare."]
     if result.failed == runs:
-        return ["The only run failed: there is no score." if runs == 1 else f"All {runs:,} runs failed: no score."]
+        text = (
+            "The only run failed: there is no score." if runs == 1 else f"All {runs:,} runs failed: there is no score."
+        )
+        return [sentence for sentence in (text, contrast_sentence(result)) if sentence]
     found = findings(result)
     if found:
         return found
@@ -35,7 +38,7 @@ def _said(result: StudyResult) -> list[str]:
     if number is None:
         return [f"{_sentence_size(result)}; no F is known."]
     value, interval, name = number
-    return [f"{_sentence_size(result)}: F = {value}{f' ({interval})' if interval else ''}, {name}."]
+    return [f"{_sentence_size(result)}: {name} is {value}{f' (95 % interval {interval})' if interval else ''}."]
 
 
 def chief_number(result: StudyResult) -> tuple[str, str, str] | None:
@@ -50,9 +53,9 @@ def chief_number(result: StudyResult) -> tuple[str, str, str] | None:
     seeds, conditions = (rows.loc[rows["f_score"].notna(), key].nunique() for key in ("seed", "condition"))
     over = f"{counted(conditions, 'condition')} and {counted(seeds, 'seed')}"
     what = "F" if seeds * conditions == 1 else "mean F"
-    name = f"{what} of {best} over {result.things}" + (f", {over}" if seeds * conditions > 1 else "")
+    name = f"{what} of {best} over {result.things}" + (f" in {over}" if seeds * conditions > 1 else "")
     if len(means) > 1:
-        name += f"; the highest of {len(means)} methods"
+        name += f", the highest of {len(means)} methods,"
     interval = f"{fixed(low, 'f_score')} to {fixed(high, 'f_score')}" if np.isfinite(low) else ""
     return fixed(mean, "f_score"), interval, name
 
@@ -61,7 +64,7 @@ def chief_chart(result: StudyResult) -> charts.Chart | None:
     """F and depth error against up to three axes; None where nothing was varied or nothing is known."""
     known = [score for score in _CHIEF if result.knows(score)]
     axes = result.free_axes[:3]
-    if not axes or not known or result.rows["method"].nunique() > _METHODS:
+    if result.failed == len(result.rows) or not axes or not known or result.rows["method"].nunique() > _METHODS:
         return None
     seeds = result.rows["seed"].nunique()
     names = " and ".join(map(label, known))
@@ -69,6 +72,9 @@ def chief_chart(result: StudyResult) -> charts.Chart | None:
     text = f"{names} over {result.things} against {against}: means over {counted(seeds, 'seed')}"
     text += " and the axes that are not shown" if len(result.free_axes) > 1 else ""
     text += ", with 95 % intervals over seeds." if seeds > 1 else "."
+    text += f" Grey and dashed: F = {F_ENOUGH:g}." if "f_score" in known else ""
+    if _CHIEF[1] in known and (result.knows("depth_limit_nm") or result.knows("depth_parallax_limit_nm")):
+        text += " Dashed and dotted with the error: limits, which the caption of the curves below explains."
     alt = f"Curves of {names} of {', '.join(map(str, result.rows['method'].unique()))} against {against}"
     return charts.Chart("chief", charts.score_curves(result, known, axes), alt, text)
 

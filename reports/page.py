@@ -95,7 +95,7 @@ def write_page(
         title=title, sentences=[*sentences, *(hero.opening(results) if results else [])] or [_NOTHING],
         about=about, examples=examples,
         numbers=about[0]["numbers"] if len(about) == 1 else [] if about else _study_numbers(results),
-        chief=hero.chief_number(results[0]) if opens else None,
+        chief=hero.chief_number(results[0]) if opens and len(results) == 1 else None,
         hero_chart=_hero_chart(results[0]) if opens and not examples else None,
         studies=[_study(result, commands or {}, of_cells, saved_recipes) for result in results],
         failures=tables.failures(table), runs=0 if table is None else len(table),

@@ -233,7 +233,7 @@ def reconstruction_plotter(scene: ParticleScene):
         missed = central(particles.centers_nm, scene.size_nm)
         sides = 4 * scene.magnified * particles.radii_nm[missed]
         scenes.add_cubes(plotter, particles.centers_nm[missed], sides, "black", solid=False)
-    scenes.add_foil(plotter, scene.size_nm)
+    scenes.add_box(plotter, scene, float(places[:, 2].min(initial=0.0)))
     return plotter
 
 

@@ -123,8 +123,16 @@ def reconstruction_plotter(scene: Scene):
     if scene.truth is not None:
         add_network(plotter, scene.truth.network, size_nm=scene.size_nm, thin=True)
     add_curves(plotter, scene.curves, scene.shade, size_nm=scene.size_nm)
-    add_foil(plotter, scene.size_nm)
+    highest = min((float(c[:, 2].min()) for c in scene.curves.curves_nm), default=0.0)
+    add_box(plotter, scene, highest)
     return plotter
+
+
+def add_box(plotter, scene, highest_nm: float) -> None:
+    """The foil of a scene; without a thickness a box that reaches up to what was found, which may lie above z = 0."""
+    above = 0.0 if scene.knows_thickness else min(highest_nm, 0.0)
+    width, height, deep = scene.size_nm
+    add_foil(plotter, (width, height, deep - above), (0.0, 0.0, above))
 
 
 def add_network(plotter, network: DislocationNetwork, visible=None, *, size_nm, thin: bool = False, color=None) -> int:
@@ -266,7 +274,8 @@ def picture(plotter, camera: Camera = "tilted", legend: list[tuple[str, str]] | 
     if foil is None:
         foil = np.reshape(plotter.bounds, (3, 2)).T
     bar = _bar(plotter) if camera == "tilted" else None
-    return png(axes.lettered(pixels, *foil, lambda points: cameras.project(plotter, points), bar, legend))
+    larger = 1.0 if camera == "tilted" else 1.4  # a page shows the straight ones smaller
+    return png(axes.lettered(pixels, *foil, lambda points: cameras.project(plotter, points), bar, legend, larger))
 
 
 def packed(plotter) -> dict[str, Any]:

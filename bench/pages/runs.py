@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from veristem.datasets.errors import InputError
@@ -15,10 +16,28 @@ from veristem.recon.methods import without_oracles
 _SAVED = "recipe.toml"
 
 
+def study_commands(folder: Path, table) -> tuple[dict[str, str], set[str]]:
+    """`run_commands` of a folder with study.json, and the studies whose recipe is to be saved first.
+
+    Nothing without that file, for several studies at once, or for a recipe that is no longer allowed.
+    """
+    try:
+        known = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+        name = known["study"]["recipe"]
+        recipe = Recipe.from_table(known["recipe"], str(name))
+        studies = set(table["study"])
+    except (OSError, ValueError, KeyError, TypeError, InputError):
+        return {}, set()
+    if studies != {known["study"].get("name")} or not isinstance(name, str):
+        return {}, set()
+    return run_commands(name, recipe, table), set() if has_name(name, recipe) else studies
+
+
 def run_commands(name: str, recipe: Recipe, table) -> dict[str, str]:
     """By cell of a table: `veristem simulate`, `reconstruct` and `score` of that very run, a line each.
 
     A run with a stage of the truth's handed in has none, nor one whose detector gives a 4D scan: only a study has them.
+    Where no named recipe gives this one (`has_name`), the commands take it from a file recipe.toml.
 
     Parameters
     ----------
@@ -50,9 +69,9 @@ def run_commands(name: str, recipe: Recipe, table) -> dict[str, str]:
     return found
 
 
-def needs_saved_recipe(name: str, recipe: Recipe) -> bool:
-    """Whether no named recipe gives this one, so that its text is to be saved first as recipe.toml."""
-    return _changes(name, recipe) is None
+def has_name(name: str, recipe: Recipe) -> bool:
+    """Whether a named recipe, with values set, gives this one; else its text is to be saved first as recipe.toml."""
+    return _changes(name, recipe) is not None
 
 
 def _changes(name: str, recipe: Recipe) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@
     return values.length > 2 ? values : [low, high];
   };
   const texts = values => {
+    if (values.length < 3) return values.map(v => `${+v.toPrecision(4)}`.replace("-", "−"));
     const step = Math.abs(values[1] - values[0]);
     let digits = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
     if (Math.abs(+step.toFixed(Math.min(digits, 20)) - step) > 1e-6 * step) digits++;
@@ -34,6 +35,7 @@
     return part;
   };
   const letters = () => {
+    layer.style.fontSize = innerWidth < 450 ? "10px" : "12px";
     layer.replaceChildren();
     if (packed.box) axes(...packed.box);
     if (packed.bar) bar(packed.bar);
@@ -70,7 +72,8 @@
       if (-0.5 * out[0] + out[1] <= 0) out = out.map(v => -v);
       const far = ([, s, e]) => (s[0] + e[0]) * out[0] + (s[1] + e[1]) * out[1];
       const [start, s, e] = candidates.reduce((best, one) => far(one) > far(best) ? one : best);
-      const most = Math.max(1, Math.min(6, Math.floor(Math.hypot(e[0] - s[0], e[1] - s[1]) / 45)));
+      const room = (48 * Math.abs(along[0]) + 30 * Math.abs(along[1])) / length;
+      const most = Math.max(1, Math.min(6, Math.floor(Math.hypot(e[0] - s[0], e[1] - s[1]) / room)));
       const values = ticks(low[axis], high[axis], most), names = texts(values);
       let reach = 0;
       values.forEach((value, i) => {
@@ -101,8 +104,8 @@
   // the box and its letters fill the window, whatever its shape
   const fit = () => {
     if (!packed.box) return;
-    const free = packed.bar ? 95 : 20;  // px at the right
-    camera.setWindowCenter(packed.bar ? (free - 20) / innerWidth : 0, 0);
+    const small = innerWidth < 450;  // px for letters
+    const [left, right, top, bottom] = [small ? 70 : 90, packed.bar ? 95 : 25, small ? 45 : 20, 60];
     for (let turn = 0; turn < 4; turn++) {
       const x = [], y = [];
       for (let n = 0; n < 8; n++) {
@@ -110,9 +113,11 @@
         x.push(at[0]);
         y.push(at[1]);
       }
-      const wide = (Math.max(...x) - Math.min(...x)) / Math.max(innerWidth - free - 75, 60);
-      const tall = (Math.max(...y) - Math.min(...y)) / Math.max(innerHeight - 75, 60);
-      camera.zoom(1 / Math.max(wide, tall, 1e-3));
+      const [x0, x1, y0, y1] = [Math.min(...x), Math.max(...x), Math.min(...y), Math.max(...y)];
+      const [wide, tall] = [Math.max(innerWidth - left - right, 60), Math.max(innerHeight - top - bottom, 60)];
+      const [across, up] = camera.getWindowCenter();
+      camera.setWindowCenter(across + (x0 + x1 - 2 * left - wide) / innerWidth, up - (y0 + y1 - 2 * top - tall) / innerHeight);
+      camera.zoom(1 / Math.max((x1 - x0) / wide, (y1 - y0) / tall, 1e-3));
     }
   };
   const show = () => {
