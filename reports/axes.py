@@ -58,7 +58,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def texts(values: list[float]) -> list[str]:
-    """Values with as many digits as tell them apart, with a true minus; two of them, the ends of an axis, as they are."""
+    """Values with as many digits as tell them apart, with a true minus; two of them, which are ends, as they are."""
     if len(values) < 3:
         return [f"{value + 0.0:.4g}".replace("-", "−") for value in values]
     step = min(np.diff(values), default=0.0)

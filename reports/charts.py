@@ -81,7 +81,7 @@ def curve_charts(result: StudyResult) -> Iterator[Chart]:
             for part in _portions(known, 6):
                 text = bars + _caption(result, part)
                 name = f"curves-{'other' if fold else 'chief'}-{part[0]}-{_key(axes[0])}"
-                alt = f"Scores against {', '.join(map(label, axes))}"
+                alt = f"{result.name}: {', '.join(map(label, part))} against {', '.join(map(label, axes))}"
                 yield Chart(file_name(f"{result.name}-{name}"), score_curves(result, part, axes), alt, text, fold)
 
 
@@ -196,7 +196,8 @@ def map_charts(result: StudyResult) -> Iterator[Chart]:
             if flat and place == 0:
                 text += f" No map of {', '.join(flat)}: F is the same everywhere, and no depth is known."
             name = file_name(f"{result.name}-maps-{place + 1}-{'-'.join(map(_key, part[0]))}")
-            alt = f"Maps of F and depth RMSE over {' and over '.join(f'{label(a)} and {label(b)}' for a, b in part)}"
+            over = " and over ".join(f"{label(a)} and {label(b)}" for a, b in part)
+            alt = f"{result.name}: maps of F and depth RMSE of {method} over {over}"
             yield Chart(name, heat_maps(result, method, part), alt, text, f"Maps of {method}" if place else "")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from veristem.reports import charts
-from veristem.reports.rows import StudyResult
+from veristem.reports.rows import StudyResult, has
 from veristem.reports.studies import F_ENOUGH, contrast_sentence, findings, seed_mean
 from veristem.reports.words import counted, fixed, label
 
@@ -44,13 +44,14 @@ def _said(result: StudyResult) -> list[str]:
 def chief_number(result: StudyResult) -> tuple[str, str, str] | None:
     """F of the method with the highest mean: value, interval (empty for one seed), and what it is; None without F."""
     of = {str(method): rows for method, rows in result.rows.groupby("method", sort=False)}
-    means = {method: seed_mean(rows, "f_score") for method, rows in of.items() if rows["f_score"].notna().any()}
+    means = {method: seed_mean(rows, "f_score") for method, rows in of.items() if has(rows, "f_score")}
     if not means or result.failed == len(result.rows):
         return None
     best = max(means, key=lambda method: means[method][0])
     mean, low, high = means[best]
     rows = of[best]
-    seeds, conditions = (rows.loc[rows["f_score"].notna(), key].nunique() for key in ("seed", "condition"))
+    known = rows[rows["f_score"].notna()]
+    seeds, conditions = (len(set(known[key])) for key in ("seed", "condition"))
     over = f"{counted(conditions, 'condition')} and {counted(seeds, 'seed')}"
     what = "F" if seeds * conditions == 1 else "mean F"
     name = f"{what} of {best} over {result.things}" + (f" in {over}" if seeds * conditions > 1 else "")
@@ -64,9 +65,9 @@ def chief_chart(result: StudyResult) -> charts.Chart | None:
     """F and depth error against up to three axes; None where nothing was varied or nothing is known."""
     known = [score for score in _CHIEF if result.knows(score)]
     axes = result.free_axes[:3]
-    if result.failed == len(result.rows) or not axes or not known or result.rows["method"].nunique() > _METHODS:
+    if result.failed == len(result.rows) or not axes or not known or len(set(result.rows["method"])) > _METHODS:
         return None
-    seeds = result.rows["seed"].nunique()
+    seeds = len(set(result.rows["seed"]))
     names = " and ".join(map(label, known))
     against = ", ".join(map(label, axes))
     text = f"{names} over {result.things} against {against}: means over {counted(seeds, 'seed')}"
@@ -75,7 +76,7 @@ def chief_chart(result: StudyResult) -> charts.Chart | None:
     text += f" Grey and dashed: F = {F_ENOUGH:g}." if "f_score" in known else ""
     if _CHIEF[1] in known and (result.knows("depth_limit_nm") or result.knows("depth_parallax_limit_nm")):
         text += " Dashed and dotted with the error: limits, which the caption of the curves below explains."
-    alt = f"Curves of {names} of {', '.join(map(str, result.rows['method'].unique()))} against {against}"
+    alt = f"{result.name}: curves of {names} of {', '.join(map(str, result.rows['method'].unique()))} against {against}"
     return charts.Chart("chief", charts.score_curves(result, known, axes), alt, text)
 
 

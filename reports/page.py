@@ -145,7 +145,7 @@ def _scores(part: dict, metrics: Sequence[Metric]) -> dict:
 
 def _study(result: StudyResult, commands: Mapping[str, str], examples: Mapping[str, dict], saved) -> dict:
     thumbnails = {cell: _thumbnail(part) for cell, part in examples.items()}
-    seeds = result.rows["seed"].nunique()
+    seeds = len(set(result.rows["seed"]))
     return {
         "name": result.name,
         "size": result.size_text(),

@@ -275,7 +275,9 @@ def picture(plotter, camera: Camera = "tilted", legend: list[tuple[str, str]] | 
         foil = np.reshape(plotter.bounds, (3, 2)).T
     bar = _bar(plotter) if camera == "tilted" else None
     larger = 1.0 if camera == "tilted" else 1.4  # a page shows the straight ones smaller
-    return png(axes.lettered(pixels, *foil, lambda points: cameras.project(plotter, points), bar, legend, larger))
+    return png(
+        axes.lettered(pixels, foil[0], foil[1], lambda points: cameras.project(plotter, points), bar, legend, larger)
+    )
 
 
 def packed(plotter) -> dict[str, Any]:
@@ -284,10 +286,14 @@ def packed(plotter) -> dict[str, Any]:
     sys.modules.setdefault("trame.widgets.vtklocal", None)  # type: ignore[arg-type]
     aim(plotter, "tilted")
     foil, bar = _foil_nm(plotter), _bar(plotter)
-    if foil is not None:
-        plotter.actors[_FOIL].prop.line_width = 1.5  # of a browser's pixels, half as many as a picture's
+    lines = None if foil is None else plotter.actors[_FOIL].prop
+    if lines is not None:
+        before, lines.line_width = lines.line_width, 1.5  # of a browser's pixels, half as many as a picture's
+    scene = base64.b64encode(plotter.trame.export_vtksz(filename=None)).decode()
+    if lines is not None:
+        lines.line_width = before
     return {
-        "base64Str": base64.b64encode(plotter.trame.export_vtksz(filename=None)).decode(),
+        "base64Str": scene,
         "box": None if foil is None else foil.tolist(),
         "bar": None if bar is None else bar.for_script(),
     }
@@ -297,10 +303,8 @@ def add_window_axes(plotter) -> None:
     """Axes and scale of a window, which nobody letters afterwards."""
     foil, bar = _foil_nm(plotter), _bar(plotter)
     if foil is not None:
-        plotter.show_bounds(
-            bounds=foil.T.ravel(), xtitle="x (nm)", ytitle="y (nm)", ztitle="z (nm)", fmt="%.3g", color="black",
-            location="outer",
-        )  # fmt: skip
+        titles = {f"{axis}title": f"{axis} (nm)" for axis in axes.NAMES}
+        plotter.show_bounds(bounds=foil.T.ravel(), fmt="%.3g", color="black", location="outer", **titles)
     if bar is not None:
         plotter.add_scalar_bar(title=bar.title, vertical=True)
 

@@ -71,7 +71,7 @@ def test_what_is_projected_lies_where_it_is_drawn():
     place = np.array([[200.0, 100.0, 30.0]])
     scenes.add_spheres(plotter, place, [4.0], sides=12, color="red")
     scenes.aim(plotter, "tilted")
-    plotter.render_window.Render()
+    plotter.show(auto_close=False)
     red = np.asarray(plotter.screenshot(return_img=True)).astype(int)
     rows, columns = np.nonzero(red[..., 0] - red[..., 1] > 80)
     at = cameras.project(plotter, place)[0]

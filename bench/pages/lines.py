@@ -70,8 +70,9 @@ def residual_sentence(scene: Scene) -> str:
         return "No truth is known, and nothing was reconstructed."
     if not near or not explained:
         return "No truth is known, and there is nothing to lay over the contours of the images."
+    least, seen = floor(100 * min(near)), floor(100 * min(explained))
     return (
-        f"No truth is known. In every view at least {floor(100 * min(near))} % of the reconstruction lies within 3 pixels "
-        f"of the detected contours, and at least {floor(100 * min(explained))} % of these within 3 pixels of it; this "
+        f"No truth is known. In every view at least {least} % of the reconstruction lies within 3 pixels "
+        f"of the detected contours, and at least {seen} % of these within 3 pixels of it; this "
         "does not prove that its depths are right."
     )

@@ -171,8 +171,9 @@ def residual_sentence(scene: ParticleScene) -> str:
         return "No truth is known, and no particle was found."
     if not near or not explained:
         return "No truth is known, and there is nothing to lay over the particles of the images."
+    least, seen = floor(100 * min(near)), floor(100 * min(explained))
     return (
-        f"No truth is known. In every view at least {floor(100 * min(near))} % of the particles found lie within a pixel "
-        f"of one that the view shows, and at least {floor(100 * min(explained))} % of these within a pixel of one found; "
+        f"No truth is known. In every view at least {least} % of the particles found lie within a pixel "
+        f"of one that the view shows, and at least {seen} % of these within a pixel of one found; "
         "this does not prove that the depths are right."
     )
