@@ -29,7 +29,7 @@ def budget_charts(result: StudyResult) -> Iterator[Chart]:
             yield Chart(
                 file_name(f"{result.name}-budget-{method}"),
                 score_curves(replace(result, rows=rows), ("f_score", depth), axes),
-                f"F and depth error of {method} with true stages against {', '.join(map(label, axes))}",
+                f"{result.name}: F and depth error of {method} with true stages against {', '.join(map(label, axes))}",
                 f"{method} as it is, and with a stage taken from the truth: what a curve gains over the one before it "
                 "is the error that the stage makes. Means over seeds and the other axes, bars: 95 % intervals. "
                 f"Limits as with the other curves hold for {method} as it is: who is given the truth may lie below.",

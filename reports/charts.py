@@ -83,7 +83,7 @@ def curve_charts(result: StudyResult) -> Iterator[Chart]:
             for part in _portions(known, 6):
                 text = bars + _caption(result, part)
                 name = f"curves-{'other' if fold else 'chief'}-{part[0]}-{_key(axes[0])}"
-                alt = f"Scores against {', '.join(map(label, axes))}"
+                alt = f"{result.name}: {', '.join(map(label, part))} against {', '.join(map(label, axes))}"
                 yield Chart(file_name(f"{result.name}-{name}"), score_curves(result, part, axes), alt, text, fold)
 
 
@@ -193,8 +193,11 @@ def map_charts(result: StudyResult) -> Iterator[Chart]:
         for part in _portions(pairs[:MOST_PAIRS], 3):
             text = (
                 f"F and depth RMSE of {method} over pairs of conditions: means over seeds and the other axes. Light is "
-                "better; framed: the best cell of each map; hatched grey: no value."
+                "better; framed, where cells differ: the best cell of each map."
             )
+            own = result.rows[result.rows["method"] == method]
+            if any(np.isnan(_pair_table(own, score, pair)[2]).any() for score in MAPPED for pair in part):
+                text += " Hatched grey: no value."
             text += f" Scores are over {result.things}." if result.suffix else ""
             text += " Line in the scale: the mean limit, as with the curves." if _limits(result, MAPPED[1]) else ""
             if len(pairs) > MOST_PAIRS:
@@ -202,7 +205,8 @@ def map_charts(result: StudyResult) -> Iterator[Chart]:
             if flat and place == 0:
                 text += f" No map of {', '.join(flat)}: F is the same everywhere, and no depth is known."
             name = file_name(f"{result.name}-maps-{place + 1}-{'-'.join(map(_key, part[0]))}")
-            alt = f"Maps of F and depth RMSE over {' and over '.join(f'{label(a)} and {label(b)}' for a, b in part)}"
+            over = " and over ".join(f"{label(a)} and {label(b)}" for a, b in part)
+            alt = f"{result.name}: maps of F and depth RMSE of {method} over {over}"
             yield Chart(name, heat_maps(result, method, part), alt, text, f"Maps of {method}" if place else "")
 
 

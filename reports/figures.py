@@ -99,15 +99,15 @@ def anaglyph(acquisition: Acquisition) -> Figure:
 
 
 @styled
-def overlay_plan(scene: Scene) -> Figure:
-    """Reconstruction and truth projected onto the left image."""
+def overlay_plan(scene: Scene, with_truth: bool = True) -> Figure:
+    """Reconstruction and, unless it is to be left out, truth projected onto the left image."""
     acquisition, shade = scene.acquisition, scene.shade
     index = (pair(acquisition) or (0,))[0]
     low, high = np.percentile(acquisition.views[index], [0.2, 99.8])
     figure, ((ax,),) = new_figure((4.4, 3.5), 1)
     # a darker image than the pair's, so that white lines show on it
     _show(ax, acquisition, acquisition.views[index], cmap="gray", vmin=low, vmax=high + 0.6 * (high - low))
-    if scene.truth is not None:
+    if scene.truth is not None and with_truth:
         first, second = (scene.truth.project(end, index) for end in scene.truth.network.ends_nm())
         _truth_lines(ax, scene, first, second, "white")
     _shaded_lines(ax, [acquisition.project(c, index) for c in scene.curves.curves_nm], shade)
@@ -125,7 +125,7 @@ def overlay_depth(scene: Scene) -> Figure:
         first, second = scene.truth.network.ends_nm()
         _truth_lines(ax, scene, first[:, [0, 2]], second[:, [0, 2]], "0.55")
     _shaded_lines(ax, [c[:, [0, 2]] for c in scene.curves.curves_nm], scene.shade)
-    for face in (0.0, thickness):
+    for face in (0.0, thickness)[: 2 if scene.knows_thickness else 1]:
         ax.axhline(face, color=style.FOIL, lw=0.8)
     reached = [c[:, 2] for c in scene.curves.curves_nm]
     low, high = min([0.0, *map(np.min, reached)]), max([thickness, *map(np.max, reached)])
@@ -229,6 +229,8 @@ def _shaded_lines(ax, curves: list[np.ndarray], shade: style.Shade) -> None:
         middle = (values[:-1] + values[1:]) / 2
         lines = LineCollection(list(segments), colors=paint.to_rgba(middle), lw=1.5, capstyle="round")
         ax.add_collection(lines, autolim=False)
+    if not curves:
+        return  # no colours, no scale
     over = any((v > shade.limits[1]).any() for v in shade.values)
     label = shade.label + ("; line: limit" if shade.marked else "")
     bar = _colour_bar(ax, paint, label, extend="max" if over else "neither")

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib import resources
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.results import Metric
-from veristem.reports import budget, charts, studies, tables
+from veristem.reports import budget, charts, hero, tables
 from veristem.reports.pictures import SHOWN, AnyScene, drawn, scene_renders
+from veristem.reports.png import png
 from veristem.reports.rows import StudyResult, split
+from veristem.reports.runs import runs_table
 from veristem.reports.scenes import viewer_html
-from veristem.reports.words import label, number, percent
+from veristem.reports.words import box_words, label, number, percent
 
 if TYPE_CHECKING:
     import pandas as pd
+    from markupsafe import Markup
     from matplotlib.figure import Figure
+
+_NOTHING = "There is nothing here to tell of."
 
 
 def write_page(
@@ -33,6 +42,8 @@ def write_page(
     sentences: Sequence[str] = (),
     command: str = "",
     metrics: Sequence[Metric] = (),
+    commands: Mapping[str, str] | None = None,
+    saved_recipes: Collection[str] = (),
 ) -> None:
     """Write the report of a reconstruction, of a study, or of both, as one HTML file that needs no other.
 
@@ -44,40 +55,49 @@ def write_page(
         Headline.
     scenes : sequence of (str, Scene or ParticleScene)
         Headings, and the acquisitions and reconstructions to show. Scenes without a heading are what the page is about:
-        they stand first and in full. Of several each gets a title by its kind of specimen, its own numbers and its
-        ``about`` in words under it. Scenes with a heading are examples and follow the study. Without a truth, neither
+        they stand first and in full. Of several each gets a title by its kind of specimen and its own numbers. Scenes
+        with a heading are examples and follow the study, whose page the first of them opens. Without a truth, neither
         errors nor scores are shown.
     table : DataFrame, optional
         Results of one or more studies (datasets/results.py).
     facts : dict of dict of str
         What was run: groups of names and values; a value of several lines (a recipe) is folded away.
     sentences : sequence of str
-        Findings for the headline; what the studies say follows them.
+        Findings, of which the first is the headline; what the studies say follows them.
     command : str
         The command that makes this page again.
     metrics : sequence of Metric
         What the scores of scenes mean, in the order in which they are shown.
+    commands : dict of str, optional
+        By cell of the table: the commands that make a run again.
+    saved_recipes : collection of str
+        Studies whose commands take a recipe.toml, to be saved from ``facts`` first.
     """
     from jinja2 import Environment, FunctionLoader
 
     results = split(table)
-    many = len(results) > 1
-    found = [(f"Study {r.name}: " if many else "") + text for r in results for text in studies.findings(r)]
     shown = [_scene(heading, scene, f"scene{i}") for i, (heading, scene) in enumerate(scenes)]
-    about = [s for s in shown if not s["heading"]]
+    about, examples = ([s for s in shown if bool(s["heading"]) == named] for named in (False, True))
     for place, part in enumerate(about):
         part["id"] = f"-{place + 1}" if place else ""
+    for place, part in enumerate(examples, 1):
+        part["anchor"] = f"run-{place}"
     packs = {f"{s['key']}-{name}": pack for s in shown for name, pack in s.pop("packs").items()}
+    of_cells = {s["scene"].cell: s for s in examples if s["scene"].cell}
     folder = resources.files("veristem.reports").joinpath("templates")
     environment = Environment(
         loader=FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8")),
         autoescape=True, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.globals |= {"number_text": number, "percent": percent}
+    environment.globals |= {"number_text": number, "percent": percent, "contents": contents}
+    opens = results and not about  # with what a study says
     html = environment.get_template("page.html.jinja").render(
-        title=title, sentences=[*sentences, *found], about=about, examples=[s for s in shown if s["heading"]],
+        title=title, sentences=[*sentences, *(hero.opening(results) if results else [])] or [_NOTHING],
+        about=about, examples=examples,
         numbers=about[0]["numbers"] if len(about) == 1 else [] if about else _study_numbers(results),
-        studies=[_study(result) for result in results],
+        chief=hero.chief_number(results[0]) if opens and len(results) == 1 else None,
+        hero_chart=_hero_chart(results[0]) if opens and not examples else None,
+        studies=[_study(result, commands or {}, of_cells, saved_recipes) for result in results],
         failures=tables.failures(table), runs=0 if table is None else len(table),
         scores=[score for score in (_scores(part, metrics) for part in about) if score["rows"]],
         meanings={metric.name: metric.meaning for metric in metrics},
@@ -87,6 +107,14 @@ def write_page(
     path = Path(path)
     with atomic_path(path) as partial:
         partial.write_text(html, encoding="utf-8")
+
+
+def contents(body: str) -> list[tuple[str, Markup]]:
+    """Anchors and headings of the sections of a page."""
+    from markupsafe import Markup
+
+    found = re.findall(r'<section[^>]* id="([^"]+)"[^>]*>\s*<h2[^>]*>(.*?)</h2>', body, re.DOTALL)
+    return [(anchor, Markup(heading)) for anchor, heading in found]
 
 
 def _scene(heading: str, scene: AnyScene, key: str) -> dict:
@@ -100,8 +128,10 @@ def _scene(heading: str, scene: AnyScene, key: str) -> dict:
     pictures |= {name: _address(picture) for name, picture in renders.items()}
     return {
         "key": key, "heading": heading, "scene": scene, "pictures": pictures, "packs": packs, "kind": scene.kind,
-        "title": shown.TITLE, "numbers": shown.numbers(scene), "size": [f"{length:g}" for length in scene.size_nm],
+        "title": shown.TITLE, "numbers": shown.numbers(scene), "alts": shown.alts(scene),
+        "box": box_words(scene, "film" if scene.kind == "particles" else "foil"),
         "most_spheres": shown.most_spheres(scene), "is_empty": scene.truth is not None and shown.is_empty(scene),
+        **shown.words(scene),
     }  # fmt: skip
 
 
@@ -113,10 +143,15 @@ def _scores(part: dict, metrics: Sequence[Metric]) -> dict:
     return {"title": part["title"], "head": list(shown.COLUMNS.values()), "rows": rows, "tolerance": tolerance}
 
 
-def _study(result: StudyResult) -> dict:
+def _study(result: StudyResult, commands: Mapping[str, str], examples: Mapping[str, dict], saved) -> dict:
+    thumbnails = {cell: _thumbnail(part) for cell, part in examples.items()}
+    seeds = len(set(result.rows["seed"]))
     return {
         "name": result.name,
         "size": result.size_text(),
+        "means": "Means over seeds with 95 % intervals (Student's t)"
+        if seeds > 1
+        else "Of one seed, so without intervals",
         "curves": _folded(charts.curve_charts(result)),
         "maps": _folded(charts.map_charts(result)),
         "budget_charts": _folded(budget.budget_charts(result)),
@@ -126,7 +161,26 @@ def _study(result: StudyResult) -> dict:
         "conditions": len(set(result.rows["condition"])),
         "over": result.things,
         "axes": [label(axis) for axis in result.axes],
+        "runs": runs_table(result, commands, thumbnails),
+        "run_count": len(result.rows),
+        "saved_recipe": result.name in saved,
     }
+
+
+def _thumbnail(example: dict) -> dict[str, str]:
+    """A small picture of an example, and where on the page it is shown in full."""
+    from PIL import Image
+
+    content = base64.b64decode(example["pictures"]["plan"].partition(",")[2])
+    image = Image.open(io.BytesIO(content)).convert("RGB")
+    image.thumbnail((240, 160))
+    alt = f"{example['heading']}: {example['alts']['plan']}"
+    return {"anchor": example["anchor"], "address": _address(png(np.asarray(image))), "alt": alt}
+
+
+def _hero_chart(result: StudyResult) -> dict | None:
+    chart = hero.chief_chart(result)
+    return None if chart is None else _chart(chart)
 
 
 def _folded(drawn_charts: Iterable[charts.Chart]) -> list[tuple[str, list[dict]]]:

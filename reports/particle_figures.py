@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,10 @@ _IN_SIDE = 60  # particles in the slab of the side view
 
 def particle_figures(scene: ParticleScene) -> dict[str, Figure]:
     """The flat figures of a scene by name; what nothing is known for is left out."""
-    figures = {"views": views(scene), "plan": plan(scene), "side": side(scene)}
+    figures = {"views": views(scene), "plan": plan(scene)}
+    if scene.truth is not None:
+        figures["plan-without-truth"] = plan(scene, with_truth=False)
+    figures["side"] = side(scene)
     matched = scene.is_matched
     if matched.any():
         figures["errors"] = errors(scene)
@@ -70,9 +74,14 @@ def views(scene: ParticleScene) -> Figure:
 
 
 @styled
-def plan(scene: ParticleScene) -> Figure:
-    """Points and true particles along the beam: the whole field, and the middle of it on the first view."""
+def plan(scene: ParticleScene, with_truth: bool = True) -> Figure:
+    """Points and true particles along the beam: the whole field, and the middle of it on the first view.
+
+    Without the truth, if it is to be left out, points stand alone and nothing tells which of them are false.
+    """
     acquisition, window = scene.acquisition, scene.window_nm
+    if not with_truth:
+        scene = replace(scene, truth=None, errors_nm=None, limits_nm=None, found=None)
     figure, ((whole, near),) = new_figure((WIDTH_IN, 4.1), 2)
     _plan_marks(whole, scene, scene.points.points_nm, None if scene.truth is None else scene.truth.particles.centers_nm)
     width, height = acquisition.field_nm
@@ -134,7 +143,7 @@ def side(scene: ParticleScene) -> Figure:
             capsize=1.5,
             mew=1.2,
         )
-    for face in (0.0, thickness):
+    for face in (0.0, thickness)[: 2 if scene.knows_thickness else 1]:
         ax.axhline(face, color=style.FOIL, lw=0.8)
     margin = 0.06 * thickness
     ax.set(xlim=(left, left + long), ylim=(thickness + margin, -margin), aspect="equal")

@@ -94,6 +94,8 @@ class ParticleScene:
         How the points fit the images, one dictionary a view: ``view``, ``rms_px``, ``within_1px``, ``explained``.
     losses : str
         Why particles were missed, in words.
+    cell : str
+        Of a run of a study: its name in the table of results.
 
     Raises
     ------
@@ -113,6 +115,7 @@ class ParticleScene:
     radial: RadialCurves | None = None
     residuals: list[dict[str, Any]] = field(default_factory=list)
     losses: str = ""
+    cell: str = ""
     kind: ClassVar[str] = "particles"
 
     def __post_init__(self):
@@ -132,6 +135,11 @@ class ParticleScene:
             return (*self.truth.field_nm, self.truth.thickness_nm)
         deepest = float(self.points.points_nm[:, 2].max(initial=1.0))
         return (*self.acquisition.field_nm, self.acquisition.thickness_nm or deepest)
+
+    @property
+    def knows_thickness(self) -> bool:
+        """Whether the film's thickness is known, or only what the points reach."""
+        return self.truth is not None or self.acquisition.thickness_nm is not None
 
     @property
     def is_matched(self) -> np.ndarray:
@@ -225,7 +233,7 @@ def reconstruction_plotter(scene: ParticleScene):
         missed = central(particles.centers_nm, scene.size_nm)
         sides = 4 * scene.magnified * particles.radii_nm[missed]
         scenes.add_cubes(plotter, particles.centers_nm[missed], sides, "black", solid=False)
-    scenes.add_foil(plotter, scene.size_nm)
+    scenes.add_box(plotter, scene, float(places[:, 2].min(initial=0.0)))
     return plotter
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_FONTS = ["DejaVu Sans", "Verdana", "Geneva", "Arial", "sans-serif"]
+
 AnyScene = Scene | ParticleScene
 SHOWN: dict[str, Any] = {"dislocations": line_page, "particles": particle_page}  # how a page shows each kind
 
@@ -37,12 +39,15 @@ def scene_renders(scene: AnyScene, truth_too: bool = True) -> tuple[dict[str, by
 
 
 def drawn(figure: Figure, kind: Literal["png", "svg"], dpi: int = 200) -> bytes:
-    """A figure as the bytes of a file; the same figure gives the same bytes."""
+    """A figure as the bytes of a file; the same figure gives the same bytes. Text of an SVG stays text."""
+    from matplotlib import rc_context
     from PIL import Image
 
     buffer = io.BytesIO()
     if kind == "svg":
-        figure.savefig(buffer, format=kind, metadata={"Date": None})
+        # to be searched, read aloud and edited; Verdana has the widths of DejaVu Sans, where that is not installed
+        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "veristem", "font.sans-serif": _FONTS}):
+            figure.savefig(buffer, format=kind, metadata={"Date": None})
         return buffer.getvalue()
     figure.savefig(buffer, format="png", dpi=dpi)
     return png(np.asarray(Image.open(buffer).convert("RGB")))

@@ -7,28 +7,25 @@ has the handedness of the image.
 from __future__ import annotations
 
 import base64
+import json
 import re
 import sys
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
 from veristem.datasets import Acquisition, CurveSet, DislocationNetwork, InputError, LineTruth, ParticleDispersion
-from veristem.reports import style
+from veristem.reports import axes, cameras, style
+from veristem.reports.cameras import Camera
 from veristem.reports.png import png
 
-Camera = Literal["tilted", "beam", "edge"]
-# direction from the scene to the eye, and what is up
-CAMERAS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
-    "tilted": ((-0.45, 1.0, -0.62), (0, 0, -1)),
-    "beam": ((0, 0, -1), (0, -1, 0)),
-    "edge": ((-1, 0, 0), (0, 0, -1)),
-}
 MOST_TUBES = 5_000  # vertices; beyond, plain lines keep a page small
 MOST_VERTICES = 40_000  # of the lines, or of the spheres, of one object: half a megabyte of a page
 MOST_SPHERES = 2_000
+_FOIL = "foil"  # name of its edges in a plotter
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +55,8 @@ class Scene:
     limit_nm : float or None
         Limit of the root mean square of ``errors_nm``, of 20 nm of line steeper than 25 degrees to the epipolar
         direction, by parallax, as far as it is within the tolerance; a line in the scale of errors [nm].
+    cell : str
+        Of a run of a study: its name in the table of results.
 
     Raises
     ------
@@ -75,6 +74,7 @@ class Scene:
     residuals_px: tuple[np.ndarray, ...] | None = None
     residuals: list[dict[str, Any]] = field(default_factory=list)
     limit_nm: float | None = None
+    cell: str = ""
     kind: ClassVar[str] = "dislocations"
 
     def __post_init__(self):
@@ -95,6 +95,11 @@ class Scene:
             return (*self.truth.field_nm, self.truth.thickness_nm)
         deepest = max((float(c[:, 2].max()) for c in self.curves.curves_nm), default=0.0)
         return (*self.acquisition.field_nm, self.acquisition.thickness_nm or max(deepest, 1.0))
+
+    @property
+    def knows_thickness(self) -> bool:
+        """Whether the foil's thickness is known, or only what the curves reach."""
+        return self.truth is not None or self.acquisition.thickness_nm is not None
 
     @property
     def shade(self) -> style.Shade:
@@ -118,8 +123,16 @@ def reconstruction_plotter(scene: Scene):
     if scene.truth is not None:
         add_network(plotter, scene.truth.network, size_nm=scene.size_nm, thin=True)
     add_curves(plotter, scene.curves, scene.shade, size_nm=scene.size_nm)
-    add_foil(plotter, scene.size_nm)
+    highest = min((float(c[:, 2].min()) for c in scene.curves.curves_nm), default=0.0)
+    add_box(plotter, scene, highest)
     return plotter
+
+
+def add_box(plotter, scene, highest_nm: float) -> None:
+    """The foil of a scene; without a thickness a box that reaches up to what was found, which may lie above z = 0."""
+    above = 0.0 if scene.knows_thickness else min(highest_nm, 0.0)
+    width, height, deep = scene.size_nm
+    add_foil(plotter, (width, height, deep - above), (0.0, 0.0, above))
 
 
 def add_network(plotter, network: DislocationNetwork, visible=None, *, size_nm, thin: bool = False, color=None) -> int:
@@ -222,72 +235,90 @@ def add_images(plotter, acquisition: Acquisition, depth_nm: float) -> None:
 
 
 def add_foil(plotter, size_nm, origin_nm=(0.0, 0.0, 0.0)) -> None:
-    """Add the edges of the foil with axes in nm."""
+    """Add the edges of the foil, which get axes in nm in a picture, on a page and in a window."""
     import pyvista as pv
 
-    low, high = np.asarray(origin_nm, float), np.add(origin_nm, size_nm)
-    bounds = np.stack([low, high], axis=1).ravel()
-    plotter.add_mesh(pv.Box(bounds).extract_all_edges(), color=style.FOIL, line_width=2)
-    form = "%.0f" if min(size_nm) >= 10 else "%.3g"
-    axes = plotter.show_bounds(
-        bounds=bounds, xtitle="x (nm)", ytitle="y (nm)", ztitle="z (nm)", fmt=form, n_xlabels=4, n_ylabels=4,
-        n_zlabels=4, color="black", font_size=20, location="outer", use_3d_text=False,
-    )  # fmt: skip
-    axes.SetLabelScaling(False, 0, 0, 0)  # no thousands of nm
-    for number, length in enumerate(size_nm):
-        leading = length / 10.0 ** np.floor(np.log10(length))  # VTK's steps are 0.2, 0.5 and 1 of this decade
-        if leading / (0.2 if leading < 2 else 0.5 if leading < 5 else 1) < 6:
-            axes.SetAxisLabels(number, None)  # its round values; where they would crowd, even parts of the length
-    if size_nm[2] < 0.4 * max(size_nm):  # of a thin foil seen aslant only both faces have room
-        faces = pv.convert_string_array(np.array([form % low[2], form % high[2]]))
-        axes.SetAxisLabels(2, faces)
-    for lines in (axes.GetXAxesLinesProperty(), axes.GetYAxesLinesProperty(), axes.GetZAxesLinesProperty()):
-        lines.SetColor(0.75, 0.75, 0.75)
+    bounds = np.stack([origin_nm, np.add(origin_nm, size_nm)], axis=1).ravel()
+    plotter.add_mesh(pv.Box(bounds).extract_all_edges(), color=style.FOIL, line_width=3, name=_FOIL)
 
 
 def aim(plotter, camera: Camera) -> None:
-    """Turn a plotter to one of the named cameras; the two straight ones without perspective."""
-    direction, up = CAMERAS[camera]
-    plotter.camera.parallel_projection = camera != "tilted"
-    plotter.view_vector(direction, viewup=up, render=False)
-    plotter.camera.zoom(1.1 if camera == "tilted" else 0.95)
+    """Turn a plotter to one of the named cameras, all of the foil in sight; the straight ones without perspective."""
+    cameras.aim(plotter, camera, _foil_nm(plotter))
 
 
-def picture(plotter, camera: Camera = "tilted") -> bytes:
-    """A plotter as PNG; only the tilted camera shows the scale of colours."""
-    for bar in plotter.scalar_bars.values():
-        bar.SetVisibility(camera == "tilted")
-    for turn in ("tilted", camera):  # an axis that is first seen end on would never get its labels
-        aim(plotter, turn)
-        plotter.render_window.Render()  # a screenshot alone would show the first camera again
-    pixels = np.asarray(plotter.screenshot(return_img=True))
-    inked = np.any(pixels < 255, axis=2)
-    rows, columns = np.flatnonzero(np.any(inked, axis=1)), np.flatnonzero(np.any(inked, axis=0))
-    if len(rows):  # cut the white margins
-        pixels = pixels[max(rows[0] - 12, 0) : rows[-1] + 13, max(columns[0] - 12, 0) : columns[-1] + 13]
-    return png(pixels)
+def _foil_nm(plotter) -> np.ndarray | None:
+    """Lower and upper corner (2, 3) of the foil of a plotter [nm]; None without one."""
+    return np.reshape(plotter.actors[_FOIL].bounds, (3, 2)).T if _FOIL in plotter.actors else None
 
 
-def packed(plotter) -> str:
-    """A plotter as the base64 scene that the viewer of a page reads (``viewer_html``)."""
+def _bar(plotter) -> axes.Bar | None:
+    """The scale of the colours of a plotter; None where it has none."""
+    for actor in plotter.actors.values():
+        mapper = getattr(actor, "mapper", None)
+        if mapper is not None and mapper.scalar_visibility and mapper.array_name:
+            low, high = mapper.scalar_range
+            marks = mapper.lookup_table.annotations
+            return axes.Bar(
+                mapper.array_name, np.asarray(mapper.lookup_table.values)[:, :3], (low, high), next(iter(marks), None)
+            )
+    return None
+
+
+def picture(plotter, camera: Camera = "tilted", legend: list[tuple[str, str]] | None = None) -> bytes:
+    """A plotter as PNG, the whole box with its ticks; only the tilted camera shows the scale of colours."""
+    aim(plotter, camera)
+    plotter.render_window.Render()  # a screenshot alone would show the first camera again
+    pixels = np.asarray(plotter.screenshot(return_img=True))[..., :3]
+    foil = _foil_nm(plotter)
+    if foil is None:
+        foil = np.reshape(plotter.bounds, (3, 2)).T
+    bar = _bar(plotter) if camera == "tilted" else None
+    larger = 1.0 if camera == "tilted" else 1.4  # a page shows the straight ones smaller
+    return png(
+        axes.lettered(pixels, foil[0], foil[1], lambda points: cameras.project(plotter, points), bar, legend, larger)
+    )
+
+
+def packed(plotter) -> dict[str, Any]:
+    """A plotter as what the viewer of a page reads (``viewer_html``): the scene in base64, its box and its scale."""
     # without this the exporter's server loads trame-vtklocal, which downloads a viewer that nothing here uses
     sys.modules.setdefault("trame.widgets.vtklocal", None)  # type: ignore[arg-type]
     aim(plotter, "tilted")
-    plotter.camera.zoom(1.15)
-    return base64.b64encode(plotter.trame.export_vtksz(filename=None)).decode()
+    foil, bar = _foil_nm(plotter), _bar(plotter)
+    lines = None if foil is None else plotter.actors[_FOIL].prop
+    if lines is not None:
+        before, lines.line_width = lines.line_width, 1.5  # of a browser's pixels, half as many as a picture's
+    scene = base64.b64encode(plotter.trame.export_vtksz(filename=None)).decode()
+    if lines is not None:
+        lines.line_width = before
+    return {
+        "base64Str": scene,
+        "box": None if foil is None else foil.tolist(),
+        "bar": None if bar is None else bar.for_script(),
+    }
 
 
-def viewer_html(scene: str | None = None) -> str:
+def add_window_axes(plotter) -> None:
+    """Axes and scale of a window, which nobody letters afterwards."""
+    foil, bar = _foil_nm(plotter), _bar(plotter)
+    if foil is not None:
+        titles = {f"{axis}title": f"{axis} (nm)" for axis in axes.NAMES}
+        plotter.show_bounds(bounds=foil.T.ravel(), fmt="%.3g", color="black", location="outer", **titles)
+    if bar is not None:
+        plotter.add_scalar_bar(title=bar.title, vertical=True)
+
+
+def viewer_html(scene: dict[str, Any] | None = None) -> str:
     """The page that shows a packed scene, itself empty unless one is given; one copy serves all scenes of a report."""
     from trame_vtk.tools.vtksz2html import HTML_VIEWER_PATH
 
     page = Path(HTML_VIEWER_PATH).read_text(encoding="utf-8")
     page = re.sub(r"https://kitware\.github\.io/vtk-js/icon/[^`\"']*", "data:,", page)  # it would fetch its icons
-    if scene is None:
-        return page
+    turn = resources.files("veristem.reports").joinpath("templates/turn.js").read_text(encoding="utf-8")
+    data = "" if scene is None else f"window.packed = {json.dumps(scene)};".replace("<", "\\u003c")
     before, after = page.rsplit("</body>", 1)
-    load = f'window.loadDataSet = () => OfflineLocalView.load(document.body, {{ base64Str: "{scene}" }});'
-    return f"{before}<script>{load}</script></body>{after}"
+    return f"{before}<script>{data}{turn}</script></body>{after}"
 
 
 def new_plotter(off_screen: bool = True):
@@ -302,14 +333,8 @@ def new_plotter(off_screen: bool = True):
 
 
 def _scale(label: str, colours, limits: tuple[float, float]) -> dict[str, Any]:
-    """How a mesh is coloured by its values, with the scale beside it."""
-    form = "%.0f" if limits[1] >= 5 else "%.1f" if limits[1] >= 0.5 else "%.2g"
-    bar = {
-        "title": label + "\n", "vertical": True, "position_x": 0.91 if len(label) < 13 else 0.88, "position_y": 0.15,
-        "height": 0.7, "width": 0.05, "fmt": form, "n_labels": 6,
-        "title_font_size": 24, "label_font_size": 22,
-    }  # fmt: skip
-    return {"scalars": label, "cmap": colours, "clim": limits, "scalar_bar_args": bar}
+    """How a mesh is coloured by its values; the scale is drawn with the letters of a picture."""
+    return {"scalars": label, "cmap": colours, "clim": limits, "show_scalar_bar": False}
 
 
 def _add_lines(plotter, mesh, size_nm, thin: bool, **colour) -> int:

@@ -72,17 +72,15 @@ def view(
             if colour and not isinstance(item, Acquisition):
                 legend.append((name, colour))
             elif isinstance(item, LineTruth):
-                legend = [("visible with this g", style.VISIBLE), ("invisible", style.INVISIBLE)]
+                legend = [("visible with this g", style.VISIBLE)] * bool(item.visible.any())
+                legend += [("invisible", style.INVISIBLE)] * bool((~item.visible).any())
         scenes.add_foil(plotter, high - low, low)
-        if html is not None:  # before the legend: the viewer of a page has none, so the page itself shows it
+        if html is not None:
             _write(html, _page(scenes.packed(plotter), legend).encode())
-        if legend:
-            size = (0.3, 0.035 * len(legend))
-            plotter.renderer.add_legend(labels=legend, face="rectangle", loc="upper left", size=size)
         if png is not None:
-            _write(png, scenes.picture(plotter))
+            _write(png, scenes.picture(plotter, legend=legend))
         if png is None and html is None:
-            _open(plotter)
+            _open(plotter, legend)
     finally:
         plotter.close()
     return notes
@@ -170,15 +168,18 @@ def _corners_nm(objects) -> tuple[np.ndarray, np.ndarray]:
     return low, np.maximum(high, low + max(1e-3 * float((high - low).max()), 1e-6))
 
 
-def _open(plotter) -> None:
+def _open(plotter, legend: list[tuple[str, str]]) -> None:
     # VTK takes one of these where it finds no display, and then shows nothing and says nothing
     if plotter.render_window.GetClassName() in ("vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow"):
         raise InputError("view: no display found for a window; write a picture, `png`, or a page, `html`")
     scenes.aim(plotter, "tilted")
+    scenes.add_window_axes(plotter)
+    if legend:
+        plotter.renderer.add_legend(labels=legend, face="rectangle", loc="upper left", size=(0.3, 0.035 * len(legend)))
     plotter.show()
 
 
-def _page(scene: str, legend: list[tuple[str, str]]) -> str:
+def _page(scene: dict[str, Any], legend: list[tuple[str, str]]) -> str:
     """The page of one scene, with its legend over it."""
     rows = "".join(
         f'<div><span style="display:inline-block;width:1.2em;height:.7em;margin-right:.5em;background:{colour}">'

@@ -125,4 +125,13 @@ def dose_numbers(acquisition: Acquisition) -> list[tuple[str, str]]:
     if acquisition.electrons_per_pixel is None:
         return []
     dose = float(np.mean(acquisition.electrons_per_pixel))
-    return [(f"{dose:,.0f}" if dose >= 10 else f"{dose:.2g}", "electrons per pixel and view")]
+    name = "electrons per pixel" + ("" if len(acquisition.views) == 1 else " in each view, on average")
+    return [(f"{dose:,.0f}" if dose >= 10 else f"{dose:.2g}", name)]
+
+
+def box_words(scene, thing: str) -> str:
+    """The box of a 3D picture of a "foil" or "film": its size, and what is not known of it."""
+    width, height, thickness = (f"{length:.4g}" for length in scene.size_nm)
+    if scene.knows_thickness:
+        return f"in a {thing} of {width} × {height} nm, {thickness} nm thick"
+    return f"in a box as wide as the images, {width} × {height} nm; the thickness of the {thing} is not known"

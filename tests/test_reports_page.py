@@ -137,7 +137,7 @@ def test_page_fetches_nothing(page):
     assert "http://" not in own
     assert "https://" not in own
     for address in re.findall(r'(?:src|href)="([^"]*)"', own) + re.findall(r"url\(([^)]*)\)", own):
-        assert address.startswith("data:"), address[:80]
+        assert address.startswith(("data:", "#")), address[:80]
     assert "default-src 'none'" in own  # and the browser is told to refuse it
     assert "kitware.github.io/vtk-js/icon" not in html
     assert not page.with_name("page.html.partial").exists()
@@ -284,18 +284,57 @@ def test_scene_has_the_handedness_of_the_image(scene):
     assert forward[2] > 0
 
 
-def test_scenes_load_in_a_browser_without_complaint(page):
+_PRESS = """<script>
+const first = document.querySelector(".stage"), box = document.querySelector(".overlay > input");
+const seen = kind => getComputedStyle(document.querySelector(".layers ." + kind)).visibility;
+const ticks = () => [...first.querySelector("iframe").contentDocument.querySelectorAll("html > div > div")].map(
+  part => part.textContent + part.style.left).join();
+const say = (name, value) => { document.body.dataset[name] = value; };
+const timer = setInterval(() => {
+  if (first.dataset.scene !== "loaded") return;
+  clearInterval(timer);
+  const before = ticks();
+  say("ticks", before.includes("x (nm)"));
+  const press = key => first.dispatchEvent(new KeyboardEvent("keydown", { key, cancelable: true }));
+  say("prevented", !press("ArrowRight"));
+  say("turned", ticks() !== before);
+  press("Home");
+  say("home", ticks() === before);
+  say("other", press("Tab"));
+  say("shown", seen("with") + seen("without"));
+  box.click();
+  say("hidden", seen("with") + seen("without"));
+}, 50);
+</script>"""
+
+
+def browsed(page, text: str) -> tuple[str, str]:
+    """The page as a browser leaves it, and what the browser says."""
     browser = next((b for b in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if b), None)
     if browser is None:
         pytest.skip("no chromium or google-chrome on this machine")
+    copy = page.with_name("browsed.html")
+    copy.write_text(text, encoding="utf-8")
     done = subprocess.run(
         [browser, "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--enable-unsafe-swiftshader",
          "--disable-background-networking", "--enable-logging=stderr", "--virtual-time-budget=20000",
-         "--window-size=1200,9000", f"--user-data-dir={page.parent / 'profile'}", "--dump-dom", page.as_uri()],
+         "--window-size=1200,9000", f"--user-data-dir={page.parent / 'profile'}", "--dump-dom", copy.as_uri()],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    return done.stdout, done.stderr
+
+
+def test_scenes_load_and_keys_turn_them_in_a_browser_without_complaint(page):
+    """The truth in the flat picture goes when its box is cleared."""
+    html = page.read_text(encoding="utf-8")
+    dom, said = browsed(page, html.replace("</body>\n</html>", _PRESS + "</body>\n</html>"))
+    console = [line for line in said.splitlines() if "CONSOLE" in line]
     # the viewer says "hashes,scene", and a software renderer that reading pixels is slow
     bad = [line for line in console if "INFO:CONSOLE" not in line or re.search(r"Error|violates|Failed|refused", line)]
     assert not bad
-    assert re.findall(r'data-scene="(\w+)"', done.stdout) == ["loaded"] * 3
+    assert re.findall(r'class="stage[^"]*" data-scene="(\w+)"', dom) == ["loaded"] * 3
+    told = dict(re.findall(r'data-(\w+)="(\w+)"', re.findall(r"<body[^>]*>", dom)[0]))
+    assert told == {
+        "ticks": "true", "prevented": "true", "turned": "true", "home": "true", "other": "true",
+        "shown": "visiblehidden", "hidden": "hiddenvisible",
+    }  # fmt: skip

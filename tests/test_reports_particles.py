@@ -20,6 +20,7 @@ from veristem.reports.words import label
 SIZE = (300.0, 240.0, 150.0)
 DIRECTIONS = 0.02 * np.array([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
 FALSE, MISSED = 3, 4
+BARE = "plan-without-truth"
 
 
 def make_scene(count=60, seed=0) -> ParticleScene:
@@ -103,12 +104,12 @@ def scene():
 @pytest.mark.parametrize(
     ("change", "drawn"),
     [
-        (lambda scene: scene, {"views", "plan", "side", "errors", "calibration", "radial"}),
+        (lambda scene: scene, {"views", "plan", BARE, "side", "errors", "calibration", "radial"}),
         (without_truth, {"views", "plan", "side", "radial"}),
-        (nothing_found, {"views", "plan", "side"}),
-        (nothing_there, {"views", "plan", "side", "radial"}),
+        (nothing_found, {"views", "plan", BARE, "side"}),
+        (nothing_there, {"views", "plan", BARE, "side", "radial"}),
         (lambda scene: replace(scene, points=PointSet(scene.points.points_nm), limits_nm=None, radial=None),
-         {"views", "plan", "side", "errors"}),
+         {"views", "plan", BARE, "side", "errors"}),
     ],
 )  # fmt: skip
 def test_figures_show_what_is_known(scene, change, drawn):
@@ -186,10 +187,10 @@ def test_page_of_both_specimens(scene, tmp_path, acquisition, truth):
     assert len(ids) == len(set(ids))
     numbers = [int(n) for n in re.findall(r"Figure (\d+)\.", own)]
     assert numbers == list(range(1, len(numbers) + 1))
-    assert "60</b><span>particles in the field, 4 missed" in own
-    assert "59</b><span>points found, 3 false" in own
+    assert "<b>56 of 60</b><span>true particles in the field were found" in own
+    assert "<b>3 of 59</b><span>points found are false" in own
     assert not re.search(r"https?://", own)
-    assert all(address.startswith("data:") for address in re.findall(r'(?:src|href)="([^"]*)"', own))
+    assert all(address.startswith(("data:", "#")) for address in re.findall(r'(?:src|href)="([^"]*)"', own))
     particles_part = own[own.index("Particles</h2>") : own.index('id="scores"')]
     assert "line" not in re.sub(r"horizontal lines|inclined|<[^>]*>", "", particles_part)
 
@@ -237,7 +238,7 @@ def test_words_of_the_recipe_of_particles():
 def test_files_of_the_figures(scene, tmp_path):
     """Every figure is written as a drawing under the name of its kind."""
     files = {path.name for path in write_files(tmp_path, ["svg"], [("", nothing_found(scene))], None)}
-    assert files == {"particles-views.svg", "particles-plan.svg", "particles-side.svg"}
+    assert files == {f"particles-{name}.svg" for name in ("views", "plan", BARE, "side")}
 
 
 def test_a_scene_shows_the_middle_of_a_crowd(scene):

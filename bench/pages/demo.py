@@ -11,6 +11,7 @@ import numpy as np
 
 from veristem.bench.files.simulation import save_reconstruction, save_simulation
 from veristem.bench.pages.folder import make_scene, run_facts, save_page, sentence
+from veristem.bench.pages.runs import has_name, run_commands
 from veristem.bench.study.facts import versions
 from veristem.bench.study.runner import run_study
 from veristem.bench.study.store import make_folder
@@ -20,7 +21,7 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.formats import read_particles
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.kinds import KINDS
-from veristem.datasets.recipe import Recipe, load_recipe, load_study
+from veristem.datasets.recipe import Recipe, Study, load_recipe, load_study
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 from veristem.recon.methods import run_method
 from veristem.sim.networks.from_file import guess_material, read_bulk
@@ -119,10 +120,11 @@ def run_demo(
         title = "Particles in 3D from four STEM views" + (f": {particles.name}" if particles else "")
     if len(shown) > 1:
         title = "Dislocation lines and particles in 3D from a few STEM views"
-    scenes, tables, facts = zip(*shown)
+    scenes, tables, facts, commands = zip(*shown)
     page = folder / "page.html"
     every = {"Versions": versions()} | {name: group for part in facts for name, group in part.items()}
-    save_page(page, title, scenes, _together(tables), every, command)
+    runs = {cell: text for part in commands for cell, text in part.items()}
+    save_page(page, title, scenes, _together(tables), every, command, runs)
     return page
 
 
@@ -151,7 +153,7 @@ def _lines(folder: Path, network: Path | None, material: str | None, values: dic
     )
     scene, facts = _chain(folder, truth, acquisition, study.tolerance_nm, about, notes, say)
     say("study:    stereo angle x radius x dwell time, with " + str(study.seeds) + " seeds")
-    return scene, run_study(study, recipe, folder, progress), facts
+    return scene, *_study(study, recipe, folder, progress, facts)
 
 
 def _particles(folder: Path, particles: Path | None, values: dict, say, progress):
@@ -173,7 +175,7 @@ def _particles(folder: Path, particles: Path | None, values: dict, say, progress
     scene, facts = _chain(folder, truth, acquisition, study.tolerance_nm, about, list(film.notes), say)
     say("study:    inner angle of the quadrants x dwell time, with " + str(study.seeds) + " seeds")
     facts = {f"{name} of the particles" if name != "Versions" else name: group for name, group in facts.items()}
-    return scene, run_study(study, base, folder, progress), facts
+    return scene, *_study(study, base, folder, progress, facts)
 
 
 def _chain(folder: Path, truth: Truth, acquisition: Acquisition, tolerance_nm: float | None, about: str, notes, say):
@@ -192,6 +194,12 @@ def _chain(folder: Path, truth: Truth, acquisition: Acquisition, tolerance_nm: f
         partial.write_text(json.dumps(scene.scores, indent=2) + "\n", encoding="utf-8")
     say(f"result:   {sentence(scene)}")
     return scene, run_facts(truth, notes)
+
+
+def _study(study: Study, recipe: Recipe, folder: Path, progress, facts: dict) -> tuple:
+    """The table of a study, the facts, and the commands of its runs where they can be told."""
+    table = run_study(study, recipe, folder, progress)
+    return table, facts, run_commands(study.recipe, recipe, table) if has_name(study.recipe, recipe) else {}
 
 
 def _together(tables):

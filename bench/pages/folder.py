@@ -12,6 +12,7 @@ import numpy as np
 
 from veristem.bench.metrics import metrics
 from veristem.bench.pages import lines, particles
+from veristem.bench.pages.runs import study_commands
 from veristem.bench.study.facts import versions
 from veristem.bench.study.store import read_table
 from veristem.datasets import formats
@@ -125,7 +126,10 @@ def write_folder_page(
         scenes, sentences = list(_examples(folder, table)), []
         title = "Study " + ", ".join(map(str, table["study"].dropna().unique()))
         facts = study_facts(folder, table)
-    _write(page, title, scenes, table, facts, sentences, command)
+    commands, saved = ({}, set()) if table is None else study_commands(folder, table)
+    if "full text" not in facts.get("Recipe", {}):
+        commands = {} if saved else commands  # there is no text to save
+    _write(page, title, scenes, table, facts, sentences, command, commands=commands, saved_recipes=saved)
     if formats:
         write_files(page.parent / "figures", formats, scenes, table)
     return page
@@ -151,17 +155,23 @@ def _examples(folder: Path, table) -> Iterator[tuple[str, AnyScene]]:
     """The best and the worst run, as far as their files are kept."""
     rows = {row["cell"]: row for row in table.to_dict("records")}
     for heading, cell in zip(("The best run", "The worst run"), best_and_worst(table)):
-        place = folder / "examples" / str(cell)
+        place = folder / "examples" / Path(str(cell)).name  # whatever a table names its cells, nowhere else
         if cell is not None and (place / "acquisition.h5").is_file():
             row = rows[cell]
             scene, _ = read_scene(place, _known(row["tolerance_nm"]), row["method"])
             told = [row["method"], conditions_text(json.loads(row["conditions"])), f"seed {row['seed']}"]
-            yield heading, replace(scene, about=", ".join(text for text in told if text))
+            yield heading, replace(scene, about=", ".join(text for text in told if text), cell=str(cell))
 
 
-def save_page(page: Path, title: str, scenes: Sequence[AnyScene], table, facts: dict, command: str) -> None:
-    """Write the page of scenes with what they say and, if there is a table, of the study around them."""
-    _write(page, title, [("", scene) for scene in scenes], table, facts, [sentence(s) for s in scenes], command)
+def save_page(
+    page: Path, title: str, scenes: Sequence[AnyScene], table, facts: dict, command: str, commands: dict | None = None
+) -> None:
+    """Write the page of scenes with what they say and, if there is a table, of the study around them.
+
+    ``commands`` holds by cell of the table what makes a run again.
+    """
+    said = [sentence(scene) for scene in scenes]
+    _write(page, title, [("", scene) for scene in scenes], table, facts, said, command, commands=commands)
 
 
 def sentence(scene: AnyScene) -> str:
@@ -170,9 +180,9 @@ def sentence(scene: AnyScene) -> str:
     return page.residual_sentence(scene) if scene.truth is None else page.headline(scene)
 
 
-def _write(page: Path, title: str, scenes, table, facts: dict, sentences: list[str], command: str) -> None:
+def _write(page: Path, title: str, scenes, table, facts: dict, sentences: list[str], command: str, **runs) -> None:
     what = {"facts": facts, "sentences": sentences, "command": command, "metrics": metrics()}
-    write_page(page, title=title, scenes=scenes, table=table, **what)
+    write_page(page, title=title, scenes=scenes, table=table, **what, **runs)
 
 
 def _toml(table: dict) -> str:

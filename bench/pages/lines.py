@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import floor
+
 import numpy as np
 
 from veristem.bench.limits.lines import line_limits
@@ -12,6 +14,7 @@ from veristem.datasets.geometry import pair_angle_rad, widest_pair
 from veristem.datasets.reconstruction import CurveSet
 from veristem.datasets.truth import LineTruth
 from veristem.reports.scenes import Scene
+from veristem.reports.words import counted
 
 
 def make_scene(
@@ -31,25 +34,45 @@ def make_scene(
 
 def headline(scene: Scene) -> str:
     """One sentence on what was recovered."""
-    found, wanted = scene.scores.get("f_score_visible"), scene.scores.get("depth_rmse_nm")
-    if found is None:
-        return "No line is visible in this field with this reflection."
+    assert scene.truth is not None
+    curves = len(scene.curves.curves_nm)
+    if not scene.truth.visible.any():
+        lines = len(scene.truth.network.segments)
+        text = "No line is visible in this field with this reflection" if lines else "There is no line in this field"
+        return text + (f"; {counted(curves, 'curve')} reconstructed all the same." if curves else ".")
+    views = _views_words(scene.acquisition)
+    if not curves:
+        return f"From {views}, nothing was reconstructed, though lines are visible."
+    found, seen = scene.scores.get("f_score_visible"), scene.scores.get("depth_rmse_nm_visible")
+    wanted = scene.scores.get("depth_rmse_nm") if seen is None else seen
     depth = "" if wanted is None else f", with a depth error of {wanted:.1f} nm rms where they were found"
-    directions = scene.acquisition.directions_rad
-    angle = np.degrees(pair_angle_rad(*directions[list(widest_pair(directions))]))
+    if found is None:
+        return f"From {views}, {counted(curves, 'curve')} reconstructed; F of the visible lines is not known."
     return (
-        f"From two views {angle:.1f}° apart, the visible lines are recovered with F = {found:.2f} at a tolerance of "
-        f"{scene.scores['tolerance_nm']:g} nm{depth}."
+        f"From {views}, the visible lines are recovered with F = {found:.2f} at a tolerance of "
+        f"{scene.tolerance_nm:g} nm{depth}."
     )
+
+
+def _views_words(acquisition: Acquisition) -> str:
+    """How many views there are and how far apart."""
+    directions, count = acquisition.directions_rad, len(acquisition.views)
+    if np.ptp(directions, axis=0).max() < 1e-6:
+        return "one view" if count == 1 else f"{count} views in one direction"
+    angle = np.degrees(pair_angle_rad(*directions[list(widest_pair(directions))]))
+    return f"two views {angle:.1f}° apart" if count == 2 else f"{count} views up to {angle:.1f}° apart"
 
 
 def residual_sentence(scene: Scene) -> str:
     """One sentence on how well a reconstruction fits its images, which is all that can be said without a truth."""
     near, explained = ([v[key] for v in scene.residuals if v[key] is not None] for key in ("within_3px", "explained"))
+    if not scene.curves.curves_nm:
+        return "No truth is known, and nothing was reconstructed."
     if not near or not explained:
         return "No truth is known, and there is nothing to lay over the contours of the images."
+    least, seen = floor(100 * min(near)), floor(100 * min(explained))
     return (
-        f"No truth is known. In every view at least {100 * min(near):.0f} % of the reconstruction lies within 3 pixels "
-        f"of the detected contours, and at least {100 * min(explained):.0f} % of these within 3 pixels of it; this "
+        f"No truth is known. In every view at least {least} % of the reconstruction lies within 3 pixels "
+        f"of the detected contours, and at least {seen} % of these within 3 pixels of it; this "
         "does not prove that its depths are right."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from math import floor
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.reconstruction import PointSet
 from veristem.datasets.truth import ParticleTruth
 from veristem.reports.particles import ParticleScene, RadialCurves
+from veristem.reports.words import counted
 
 _PAIRS = 10  # at least expected in a bin at twice a diameter, of particles that take no notice of each other
 _DRAWS = 8
@@ -144,14 +146,18 @@ def point_residuals(acquisition: Acquisition, points: PointSet) -> list[dict]:
 
 def headline(scene: ParticleScene) -> str:
     """One sentence on what was recovered."""
-    scores = scene.scores
-    f, depth, ratio = (scores.get(k) for k in ("f_score", "depth_rmse_nm", "depth_rmse_nm_over_limit"))
-    if f is None or not scores.get("count_truth"):
-        return "There is no particle in this field."
-    text = (
-        f"From {len(scene.acquisition.views)} views, {scores['count_found']:.0f} particles were found where there are "
-        f"{scores['count_truth']:.0f}, F = {f:.3f}"
-    )
+    assert scene.truth is not None
+    views, points = counted(len(scene.acquisition.views), "view"), len(scene.points.points_nm)
+    there, false = int(scene.truth.inside.sum()), int(scene.is_false.sum())
+    if not there:
+        all_false = f"; {counted(false, 'point')} found in it {'is' if false == 1 else 'are'} false" if false else ""
+        return f"There is no particle in this field{all_false}."
+    if not points:
+        return f"From {views}, none of {counted(there, 'particle')} was found."
+    f, depth, ratio = (scene.scores.get(k) for k in ("f_score", "depth_rmse_nm", "depth_rmse_nm_over_limit"))
+    text = f"From {views}, {there - scene.is_missed.sum():,} of {counted(there, 'particle')} were found"
+    text += f", with {counted(false, 'false point')}" if false else ", and no false point"
+    text += "" if f is None else f": F = {f:.3f}"
     if depth is None:
         return text + "."
     limit = "" if ratio is None else f", {ratio:.2f} times the smallest that the counted electrons allow"
@@ -161,10 +167,13 @@ def headline(scene: ParticleScene) -> str:
 def residual_sentence(scene: ParticleScene) -> str:
     """One sentence on how well points fit their images, which is all that can be said without a truth."""
     near, explained = ([v[key] for v in scene.residuals if v[key] is not None] for key in ("within_1px", "explained"))
+    if not len(scene.points.points_nm):
+        return "No truth is known, and no particle was found."
     if not near or not explained:
         return "No truth is known, and there is nothing to lay over the particles of the images."
+    least, seen = floor(100 * min(near)), floor(100 * min(explained))
     return (
-        f"No truth is known. In every view at least {100 * min(near):.0f} % of the particles found lie within a pixel "
-        f"of one that the view shows, and at least {100 * min(explained):.0f} % of these within a pixel of one found; "
+        f"No truth is known. In every view at least {least} % of the particles found lie within a pixel "
+        f"of one that the view shows, and at least {seen} % of these within a pixel of one found; "
         "this does not prove that the depths are right."
     )
