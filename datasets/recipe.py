@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
@@ -261,7 +263,7 @@ class Study(Table):
 
 
 def key_value(text: str, where: str = "set") -> tuple[str, Any]:
-    """KEY=VALUE as a pair; the value is read as JSON, else as text.
+    """KEY=VALUE as a pair; the value is read as JSON, else as in a TOML file, else as text.
 
     Raises
     ------
@@ -272,12 +274,20 @@ def key_value(text: str, where: str = "set") -> tuple[str, Any]:
     if not equals:
         raise InputError(f"{where} {_cut(text)}: no '=' found, KEY=VALUE allowed")
     try:
-        return key.strip(), json.loads(value)
-    except json.JSONDecodeError:
-        return key.strip(), value
+        return key.strip(), _value(value)
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, or lists within lists
         what = "a value nested too deep" if isinstance(error, RecursionError) else "a number of too many digits"
         raise InputError(f"{where} {_cut(key)}: {what} found, one of a recipe allowed") from None
+
+
+def _value(text: str) -> Any:
+    with suppress(json.JSONDecodeError):
+        return json.loads(text)
+    with suppress(tomllib.TOMLDecodeError):
+        table = tomllib.loads(f"value = {text}")
+        if table.keys() == {"value"} and isinstance(table["value"], (str, int, float, list, dict)):
+            return table["value"]
+    return text
 
 
 def _validated(model, table, where: str):
@@ -300,9 +310,22 @@ def _validated(model, table, where: str):
             found, message = f"{wrong!r} found, ", f"allowed are {allowed}"
         if isinstance(first["input"], dict) and first["type"] == "value_error":
             found = ""  # of a whole table: the message says what is wrong in it
-        hint = "; `veristem recipe --schema` lists the keys" if first["type"] == "extra_forbidden" else ""
-        message = message.removeprefix("Value error, ")
+        hint = ""
+        if first["type"] == "extra_forbidden":
+            message = "no such key beside the others of this table"
+            hint = "; `veristem recipe --schema` lists the keys, KEY={ a = 1, b = 2 } sets a whole table"
+        message = _plain(message.removeprefix("Value error, "))
         raise InputError(f"{where}: {key + ': ' if key else ''}{found}{message}{hint}") from None
+
+
+def _plain(message: str) -> str:
+    """A message of pydantic in words of recipes."""
+    if not message.startswith("Input should be "):
+        return message
+    what = re.sub(r"dictionary or instance of \w+|dictionary", "table", message.removeprefix("Input should be "))
+    return (
+        what.replace("a valid ", "a ").replace("a tuple", "a list").replace("a integer", "a whole number") + " allowed"
+    )
 
 
 def _key(model: type[BaseModel], location: tuple, unknown: bool) -> str:

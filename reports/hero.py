@@ -44,7 +44,11 @@ def _said(result: StudyResult) -> list[str]:
 def chief_number(result: StudyResult) -> tuple[str, str, str] | None:
     """F of the method with the highest mean: value, interval (empty for one seed), and what it is; None without F."""
     of = {str(method): rows for method, rows in result.rows.groupby("method", sort=False)}
-    means = {method: seed_mean(rows, "f_score") for method, rows in of.items() if has(rows, "f_score")}
+    means = {
+        method: seed_mean(rows, "f_score", result.metrics.get("f_score"))
+        for method, rows in of.items()
+        if has(rows, "f_score")
+    }
     if not means or result.failed == len(result.rows):
         return None
     best = max(means, key=lambda method: means[method][0])

@@ -66,7 +66,7 @@ def test_its_table_is_one_of_a_recipe(kind):
     recipe = load_recipe("cantor-small").with_values({"microscope.detector": {"kind": kind}})
     assert type(recipe).model_validate(recipe.model_dump(mode="json")) == recipe
     assert isinstance(getattr(made, "simultaneous", True), bool)
-    with pytest.raises(InputError, match=r"microscope\.detector\.colour: 'red' found, Extra inputs"):
+    with pytest.raises(InputError, match=r"microscope\.detector\.colour: 'red' found, no such key"):
         detector(kind=kind, colour="red")
 
 
@@ -166,7 +166,7 @@ def test_an_aperture_gives_the_virtual_pair(azimuth):
     ("table", "message"),
     [
         ({"kind": "segmented", "inner_mrad": 28.0}, "inner_mrad = 28 found, below outer_mrad = 28 allowed"),
-        ({"kind": "segmented", "segments": 5}, "segments: 5 found, Input should be 4 or 16"),
+        ({"kind": "segmented", "segments": 5}, "segments: 5 found, 4 or 16"),
         ({"kind": "annular", "inner_mrad": 20}, "inner_mrad = 20 found, below outer_mrad = 18.4 allowed"),
         ({"kind": "annular", "inner_mrad": 9, "outer_mrad": 9}, "inner_mrad = 9 found, below outer_mrad = 9 allowed"),
         (
@@ -187,8 +187,8 @@ def test_an_aperture_gives_the_virtual_pair(azimuth):
             "camera_length_mm = 330 and outer_mrad = 12.3 found, one of the two allowed",
         ),
         ({"kind": "annular", "element": "HAADF"}, "element = HAADF found without camera_length_mm"),
-        ({"kind": "annular", "element": "DF4"}, "element: 'DF4' found, Input should be 'BF' or 'HAADF'"),
-        ({"kind": "aperture", "radius_mrad": 0}, "radius_mrad: 0 found, Input should be greater than 0"),
+        ({"kind": "annular", "element": "DF4"}, "element: 'DF4' found, 'BF' or 'HAADF'"),
+        ({"kind": "aperture", "radius_mrad": 0}, "radius_mrad: 0 found, greater than 0"),
         (
             {"kind": "apertures"},
             f"kind: 'apertures' found, allowed are {', '.join(DETECTORS)}",

@@ -217,7 +217,7 @@ def test_two_particles_on_one_spot_are_refused(tmp_path):
             {"specimen.dispersion.generator": "piles"},
             "dispersion.generator: 'piles' found, allowed are spheres",
         ),
-        ({"specimen.dispersion.attraction_kT": 1.0}, "specimen.dispersion.attraction_kT: 1.0 found, Extra inputs"),
+        ({"specimen.dispersion.attraction_kT": 1.0}, "specimen.dispersion.attraction_kT: 1.0 found, no such key"),
         ({"specimen.kind": "cells"}, "specimen.kind: 'cells' found, allowed are dislocations, particles"),
         ({"specimen.dispersion.diameter_nm": -1.0}, "specimen.dispersion.diameter_nm: -1.0 found"),
         ({"specimen.wedge_deg": 89.0}, "specimen.wedge_deg: 89.0 found"),

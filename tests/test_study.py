@@ -436,7 +436,7 @@ def test_zipped_axes():
     ("change", "message"),
     [
         ({"axes": {"scan.dwel_us": [1]}}, "axes: scan.dwel_us: no such key in a recipe; the nearest is scan.dwell_us"),
-        ({"axes": {"scan.dwell_us": [1, -1]}}, "scan.dwell_us: -1 found, Input should be greater than 0"),
+        ({"axes": {"scan.dwell_us": [1, -1]}}, "scan.dwell_us: -1 found, greater than 0"),
         ({"axes": {"scan.dwell_us": []}}, "one or more values that differ allowed"),
         ({"axes": {"scan.dwell_us": [1, 1.0]}}, "one or more values that differ allowed"),
         ({"axes": {"recipe.seed": [1]}}, "a key of specimen, microscope or scan allowed"),
