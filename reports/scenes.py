@@ -89,6 +89,17 @@ class Scene:
         return self.scores.get("tolerance_nm") or 10.0
 
     @property
+    def thickness_nm(self) -> float | None:
+        """Of the foil [nm]; None when nothing tells it: then no faces are drawn."""
+        return self.acquisition.thickness_nm if self.truth is None else self.truth.thickness_nm
+
+    @property
+    def reached_nm(self) -> tuple[float, float]:
+        """Least and largest depth of what was found [nm]; 0 and 0 for nothing."""
+        depths = np.concatenate([np.zeros(0), *(c[:, 2] for c in self.curves.curves_nm)])
+        return (float(depths.min()), float(depths.max())) if len(depths) else (0.0, 0.0)
+
+    @property
     def size_nm(self) -> tuple[float, float, float]:
         """Width, height and thickness of the foil [nm]; without a thickness, what the curves reach."""
         if self.truth is not None:
@@ -118,7 +129,7 @@ def reconstruction_plotter(scene: Scene):
     if scene.truth is not None:
         add_network(plotter, scene.truth.network, size_nm=scene.size_nm, thin=True)
     add_curves(plotter, scene.curves, scene.shade, size_nm=scene.size_nm)
-    add_foil(plotter, scene.size_nm)
+    add_frame(plotter, scene)
     return plotter
 
 
@@ -221,13 +232,25 @@ def add_images(plotter, acquisition: Acquisition, depth_nm: float) -> None:
         plotter.add_mesh(plane, texture=pv.Texture(np.repeat(grey[::-1, :, None], 3, axis=2)), lighting=False)
 
 
-def add_foil(plotter, size_nm, origin_nm=(0.0, 0.0, 0.0)) -> None:
-    """Add the edges of the foil with axes in nm."""
+def add_frame(plotter, scene) -> None:
+    """Add the foil of a scene; where its thickness is not known, axes over what was found, and no faces."""
+    if scene.thickness_nm is not None:
+        add_foil(plotter, scene.size_nm)
+        return
+    low, high = scene.reached_nm
+    if high > low:
+        width, height, _ = scene.size_nm
+        add_foil(plotter, (width, height, high - low), (0.0, 0.0, low), closed=False)
+
+
+def add_foil(plotter, size_nm, origin_nm=(0.0, 0.0, 0.0), closed: bool = True) -> None:
+    """Add the edges of the foil, if its faces are known, with axes in nm."""
     import pyvista as pv
 
     low, high = np.asarray(origin_nm, float), np.add(origin_nm, size_nm)
     bounds = np.stack([low, high], axis=1).ravel()
-    plotter.add_mesh(pv.Box(bounds).extract_all_edges(), color=style.FOIL, line_width=2)
+    if closed:
+        plotter.add_mesh(pv.Box(bounds).extract_all_edges(), color=style.FOIL, line_width=2)
     form = "%.0f" if min(size_nm) >= 10 else "%.3g"
     axes = plotter.show_bounds(
         bounds=bounds, xtitle="x (nm)", ytitle="y (nm)", ztitle="z (nm)", fmt=form, n_xlabels=4, n_ylabels=4,

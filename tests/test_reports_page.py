@@ -302,3 +302,46 @@ def test_scenes_load_in_a_browser_without_complaint(page):
     bad = [line for line in console if "INFO:CONSOLE" not in line or re.search(r"Error|violates|Failed|refused", line)]
     assert not bad
     assert re.findall(r'data-scene="(\w+)"', done.stdout) == ["loaded"] * 3
+
+
+def test_the_page_takes_any_reconstruction(tmp_path):
+    """README writes run/mine.vtp; the page said F = 0.00. Several are asked about; none is said."""
+    from veristem.bench.files.simulation import save_simulation
+    from veristem.bench.pages.folder import result_path
+    from veristem.datasets import formats
+    from veristem.datasets.kinds import KINDS
+    from veristem.datasets.recipe import load_recipe
+    from veristem.sim.simulate import simulate_recipe
+
+    values = {"scan.shape": [16, 16], "specimen.field_nm": [64.0, 64.0]}
+    truth, acquisition, _ = simulate_recipe(load_recipe("cantor-small").with_values(values))
+    save_simulation(tmp_path, truth, acquisition)
+    kind = KINDS["dislocations"]
+    assert result_path(tmp_path, kind) is None
+    mine = CurveSet((np.array([[1.0, 2.0, 3.0], [40.0, 50.0, 60.0]]),))
+    (tmp_path / "other.vtp").write_text("no file of lines", encoding="utf-8")
+    formats.write(tmp_path / "mine.vtp", mine)
+    assert result_path(tmp_path, kind) == tmp_path / "mine.vtp"
+    formats.write(tmp_path / "yours.vtp", mine)
+    with pytest.raises(InputError, match=r"mine\.vtp, yours\.vtp found, one reconstruction allowed"):
+        result_path(tmp_path, kind)
+    formats.write(tmp_path / "reconstruction.vtp", mine)
+    assert result_path(tmp_path, kind) == tmp_path / "reconstruction.vtp"
+
+
+def test_no_faces_of_a_foil_whose_thickness_nobody_knows():
+    """Real images without a thickness were drawn between two faces, or over axes stretched a hundredfold."""
+    from veristem.datasets import Acquisition
+    from veristem.reports.figures import overlay_depth
+    from veristem.reports.scenes import Scene, add_frame, new_plotter
+
+    acquisition = Acquisition(np.ones((2, 16, 16), np.float32), np.array([[0.07, 0], [-0.07, 0]]), 4.0, focus_nm=50.0)
+    line = CurveSet((np.array([[1.0, 2.0, 30.0], [40.0, 50.0, 60.0]]),))
+    for found in (line, CurveSet(())):
+        (ax,) = overlay_depth(Scene(acquisition, found)).axes
+        assert not [one for one in ax.get_lines() if len(set(one.get_ydata())) == 1]
+        assert ax.get_aspect() <= 25
+        plotter = new_plotter()
+        before = len(plotter.actors)
+        add_frame(plotter, Scene(acquisition, found))
+        assert (len(plotter.actors) > before) == bool(found.curves_nm)
