@@ -119,19 +119,21 @@ def overlay_plan(scene: Scene, with_truth: bool = True) -> Figure:
 def overlay_depth(scene: Scene) -> Figure:
     """Reconstruction and truth seen edge-on, x against depth z, the depth stretched when the foil is thin."""
     width, _, thickness = scene.size_nm
+    top, bottom = (0.0, thickness) if scene.thickness_nm is not None else scene.reached_nm
+    thickness = max(bottom - top, 0.02 * width)  # or axes without anything would be stretched beyond all measure
     stretch = max(1.0, round(2 * 0.45 * width / thickness) / 2)
     figure, ((ax,),) = new_figure((6.2, 0.9 + min(5.2 * thickness * stretch / width, 4.0)), 1)
     if scene.truth is not None:
         first, second = scene.truth.network.ends_nm()
         _truth_lines(ax, scene, first[:, [0, 2]], second[:, [0, 2]], "0.55")
     _shaded_lines(ax, [c[:, [0, 2]] for c in scene.curves.curves_nm], scene.shade)
-    for face in (0.0, thickness)[: 2 if scene.knows_thickness else 1]:
+    for face in (0.0, thickness) if scene.knows_thickness else ():
         ax.axhline(face, color=style.FOIL, lw=0.8)
     reached = [c[:, 2] for c in scene.curves.curves_nm]
-    low, high = min([0.0, *map(np.min, reached)]), max([thickness, *map(np.max, reached)])
+    low, high = min([top, *map(np.min, reached)]), max([bottom, *map(np.max, reached)])
     margin = 0.04 * thickness
     # a wild vertex must not squeeze the foil to a line
-    ax.set_ylim(min(high, 1.5 * thickness) + margin, max(low, -0.5 * thickness) - margin)
+    ax.set_ylim(min(high, bottom + 0.5 * thickness) + margin, max(low, top - 0.5 * thickness) - margin)
     ax.set_xlim(0, width)
     ax.set_aspect(stretch)
     ax.set_xlabel("x (nm)")

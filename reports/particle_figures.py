@@ -143,7 +143,7 @@ def side(scene: ParticleScene) -> Figure:
             capsize=1.5,
             mew=1.2,
         )
-    for face in (0.0, thickness)[: 2 if scene.knows_thickness else 1]:
+    for face in (0.0, thickness) if scene.knows_thickness else ():
         ax.axhline(face, color=style.FOIL, lw=0.8)
     margin = 0.06 * thickness
     ax.set(xlim=(left, left + long), ylim=(thickness + margin, -margin), aspect="equal")

@@ -129,6 +129,17 @@ class ParticleScene:
                 raise InputError(f"found: shape {np.shape(self.found)} found, {shape} allowed, one a true particle")
 
     @property
+    def thickness_nm(self) -> float | None:
+        """Of the film [nm]; None when nothing tells it: then no faces are drawn."""
+        return self.acquisition.thickness_nm if self.truth is None else self.truth.thickness_nm
+
+    @property
+    def reached_nm(self) -> tuple[float, float]:
+        """Least and largest depth of what was found [nm]; 0 and 0 for nothing."""
+        depths = self.points.points_nm[:, 2]
+        return (float(depths.min()), float(depths.max())) if len(depths) else (0.0, 0.0)
+
+    @property
     def size_nm(self) -> tuple[float, float, float]:
         """Width, height and thickness of the film [nm]; without a thickness, what the points reach."""
         if self.truth is not None:

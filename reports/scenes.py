@@ -89,6 +89,17 @@ class Scene:
         return self.scores.get("tolerance_nm") or 10.0
 
     @property
+    def thickness_nm(self) -> float | None:
+        """Of the foil [nm]; None when nothing tells it: then no faces are drawn."""
+        return self.acquisition.thickness_nm if self.truth is None else self.truth.thickness_nm
+
+    @property
+    def reached_nm(self) -> tuple[float, float]:
+        """Least and largest depth of what was found [nm]; 0 and 0 for nothing."""
+        depths = np.concatenate([np.zeros(0), *(c[:, 2] for c in self.curves.curves_nm)])
+        return (float(depths.min()), float(depths.max())) if len(depths) else (0.0, 0.0)
+
+    @property
     def size_nm(self) -> tuple[float, float, float]:
         """Width, height and thickness of the foil [nm]; without a thickness, what the curves reach."""
         if self.truth is not None:

@@ -338,3 +338,28 @@ def test_scenes_load_and_keys_turn_them_in_a_browser_without_complaint(page):
         "ticks": "true", "prevented": "true", "turned": "true", "home": "true", "other": "true",
         "shown": "visiblehidden", "hidden": "hiddenvisible",
     }  # fmt: skip
+
+
+def test_the_page_takes_any_reconstruction(tmp_path):
+    """README writes run/mine.vtp; the page said F = 0.00. Several are asked about; none is said."""
+    from veristem.bench.files.simulation import save_simulation
+    from veristem.bench.pages.folder import result_path
+    from veristem.datasets import formats
+    from veristem.datasets.kinds import KINDS
+    from veristem.datasets.recipe import load_recipe
+    from veristem.sim.simulate import simulate_recipe
+
+    values = {"scan.shape": [16, 16], "specimen.field_nm": [64.0, 64.0]}
+    truth, acquisition, _ = simulate_recipe(load_recipe("cantor-small").with_values(values))
+    save_simulation(tmp_path, truth, acquisition)
+    kind = KINDS["dislocations"]
+    assert result_path(tmp_path, kind) is None
+    mine = CurveSet((np.array([[1.0, 2.0, 3.0], [40.0, 50.0, 60.0]]),))
+    (tmp_path / "other.vtp").write_text("no file of lines", encoding="utf-8")
+    formats.write(tmp_path / "mine.vtp", mine)
+    assert result_path(tmp_path, kind) == tmp_path / "mine.vtp"
+    formats.write(tmp_path / "yours.vtp", mine)
+    with pytest.raises(InputError, match=r"mine\.vtp, yours\.vtp found, one reconstruction allowed"):
+        result_path(tmp_path, kind)
+    formats.write(tmp_path / "reconstruction.vtp", mine)
+    assert result_path(tmp_path, kind) == tmp_path / "reconstruction.vtp"

@@ -18,7 +18,7 @@ from veristem.bench.study.store import read_table
 from veristem.datasets import formats
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
-from veristem.datasets.kinds import KINDS, check_same_kind, kind_of
+from veristem.datasets.kinds import KINDS, Kind, check_same_kind, kind_of
 from veristem.datasets.reconstruction import Reconstruction
 from veristem.datasets.truth import Truth
 from veristem.reports import Scene, write_page
@@ -97,8 +97,9 @@ def write_folder_page(
 ) -> Path:
     """The page of a folder, and its figures and tables as files beside it.
 
-    A folder with acquisition.h5 gets the page of that scene, with truth.h5, reconstruction.vtp and results.parquet if
-    they are there; one with results.parquet alone that of its study, with examples/CELL for the best and worst run.
+    A folder with acquisition.h5 gets the page of that scene, with truth.h5, a reconstruction (`result_path`) and
+    results.parquet if they are there; one with results.parquet alone that of its study, with examples/CELL for the best
+    and worst run.
 
     Raises
     ------
@@ -113,12 +114,14 @@ def write_folder_page(
         raise InputError(f"{table_path}: no such file, which csv is made of; `veristem study` writes it")
     table = read_table(folder) if table_path.is_file() else None
     if acquisition_path.is_file():
-        if table is not None and len(table):
+        if tolerance_nm is None and table is not None and len(table):
             tolerance_nm = _known(table["tolerance_nm"].iloc[0])
         scene, truth = read_scene(folder, tolerance_nm)
         scenes = [("", scene)]
         title, facts = f"VeriSTEM: {folder.resolve().name}", run_facts(truth)
-        sentences = [sentence(scene)]
+        kind = KINDS[scene.kind]
+        nothing = truth is not None and result_path(folder, kind) is None
+        sentences = [_nothing_found(kind) if nothing else sentence(scene)]
     else:
         assert table is not None
         if table.empty:
@@ -146,9 +149,47 @@ def read_scene(folder: Path, tolerance_nm: float | None, method: str = "") -> tu
     path = folder / "truth.h5"
     truth = formats.read(path, *get_args(Truth)) if path.is_file() else None
     kind = KINDS[acquisition.kind]
-    path = folder / f"reconstruction{kind.suffix}"
-    found = formats.read(path, kind.result) if path.is_file() else kind.result(())
+    path = result_path(folder, kind)
+    found = kind.result(()) if path is None else formats.read(path, kind.result)
     return make_scene(acquisition, found, truth, method, tolerance_nm), truth
+
+
+def result_path(folder: Path, kind: Kind) -> Path | None:
+    """The reconstruction in a folder: reconstruction.vtp or .csv, else the one other file that holds such a result.
+
+    Raises
+    ------
+    InputError
+        When there are several, which it names.
+    """
+    known = formats.suffixes(kind.result)
+    named = [path for suffix in known if (path := folder / f"reconstruction{suffix}").is_file()]
+    if named:
+        return named[0]
+    others = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in known and path.stem != "truth"]
+    found = [path for path in others if path.is_file() and not path.name.startswith(".") and _holds(path, kind)]
+    if len(found) > 1:
+        raise InputError(
+            f"{folder}: {', '.join(path.name for path in found)} found, one reconstruction allowed; call the one that "
+            f"is meant reconstruction{kind.suffix}"
+        )
+    return found[0] if found else None
+
+
+def _holds(path: Path, kind: Kind) -> bool:
+    try:
+        return isinstance(formats.read(path, kind.result), kind.result)
+    except InputError:
+        return False
+
+
+def _nothing_found(kind: Kind) -> str:
+    """What is said in place of scores where there is no reconstruction."""
+    return (
+        f"There is no reconstruction in this folder: reconstruction{kind.suffix} was looked for, and any other "
+        f"{' or '.join(formats.suffixes(kind.result))} with {kind.found}. What follows is the specimen; scores are "
+        "those of finding nothing."
+    )
 
 
 def _examples(folder: Path, table) -> Iterator[tuple[str, AnyScene]]:

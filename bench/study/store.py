@@ -165,8 +165,8 @@ def _check_rows(path: Path, table) -> None:
         if table[name].null_count:
             raise InputError(f"{path}: {name}: a null found, a value in every row allowed; run its study again")
     for cell in table["cell"].unique().to_pylist():
-        if not re.fullmatch("[0-9a-f]{24}", cell):  # it is the name of a folder as well
-            raise InputError(f"{path}: cell: {printable(cell)[:60]!r} found, 24 digits from 0 to f allowed")
+        if not re.fullmatch(r"[\w-]{1,64}", cell, re.ASCII):  # it is the name of a folder as well
+            raise InputError(f"{path}: cell: {printable(cell)[:60]!r} found, letters, digits, - and _ allowed")
     for text in table["conditions"].unique().to_pylist():
         try:
             is_table = isinstance(json.loads(text), dict)
