@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from collections.abc import Iterator
-from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
 from veristem.datasets.errors import InputError
 from veristem.datasets.microscope import Microscope, Scan, Stage
+from veristem.datasets.reading import cut, tables_in, validated
 from veristem.datasets.specimens import Dislocations, Finite, Positive, Specimen, Table
 
 _LARGEST_SEED = 2**63 - 1  # what tables and files hold
@@ -129,7 +128,7 @@ class Recipe(Table):
     @staticmethod
     def from_table(table: dict, where: str) -> Recipe:
         """A recipe from a parsed table; errors name ``where`` and the key."""
-        return _validated(Recipe, table, where)
+        return validated(Recipe, table, where)
 
 
 @cache
@@ -139,23 +138,15 @@ def recipe_paths() -> tuple[str, ...]:
     def below(model: type[BaseModel], prefix: str) -> Iterator[str]:
         for key, field in model.model_fields.items():
             yield prefix + key
-            for table in _tables(field.annotation):
+            for table in tables_in(field.annotation):
                 yield from below(table, f"{prefix}{key}.")
 
     return tuple(dict.fromkeys(below(Recipe, "")))
 
 
-def _tables(annotation) -> Iterator[type[BaseModel]]:
-    """All tables that a key may hold."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _tables(part)
-
-
 def _unknown(path: str) -> str:
     nearest = "".join(f"; the nearest is {p}" for p in get_close_matches(path[:80], recipe_paths(), n=1))
-    return f"{_cut(path)}: no such key in a recipe{nearest}; `veristem recipe --schema` lists them"
+    return f"{cut(path)}: no such key in a recipe{nearest}; `veristem recipe --schema` lists them"
 
 
 class Axis(Table):
@@ -242,12 +233,12 @@ class Study(Table):
 
     def changed(self, values: dict[str, Any]) -> Study:
         """A copy with other values of its keys, checked again."""
-        return _validated(Study, self.model_dump(by_alias=True) | values, self.name)
+        return validated(Study, self.model_dump(by_alias=True) | values, self.name)
 
     @staticmethod
     def from_table(table: dict, where: str) -> Study:
         """A study from a parsed table; errors name ``where`` and the key."""
-        return _validated(Study, table, where)
+        return validated(Study, table, where)
 
     def cells(self) -> list[dict[str, Any]]:
         """One dictionary of dotted paths a condition, the first axis slowest; zipped axes where their first stands."""
@@ -260,101 +251,6 @@ class Study(Table):
             steps = [dict(zip(together, step)) for step in zip(*(values[p] for p in together))]
             cells = [{**cell, **step} for cell in cells for step in steps]
         return cells
-
-
-def key_value(text: str, where: str = "set") -> tuple[str, Any]:
-    """KEY=VALUE as a pair; the value is read as JSON, else as in a TOML file, else as text.
-
-    Raises
-    ------
-    InputError
-        When there is no "=".
-    """
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise InputError(f"{where} {_cut(text)}: no '=' found, KEY=VALUE allowed")
-    try:
-        return key.strip(), _value(value)
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, or lists within lists
-        what = "a value nested too deep" if isinstance(error, RecursionError) else "a number of too many digits"
-        raise InputError(f"{where} {_cut(key)}: {what} found, one of a recipe allowed") from None
-
-
-def _value(text: str) -> Any:
-    with suppress(json.JSONDecodeError):
-        return json.loads(text)
-    with suppress(tomllib.TOMLDecodeError):
-        table = tomllib.loads(f"value = {text}")
-        if table.keys() == {"value"} and isinstance(table["value"], (str, int, float, list, dict)):
-            return table["value"]
-    return text
-
-
-def _validated(model, table, where: str):
-    try:
-        return model.model_validate(table)
-    except RecursionError:
-        raise InputError(
-            f"{where}: values nested too deep found, those of a {model.__name__.lower()} allowed"
-        ) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = _key(model, first["loc"], unknown=first["type"] == "extra_forbidden")
-        found, message = f"{_short(first['input'])} found, ", first["msg"]
-        if first["type"] == "missing" or not key:
-            found = ""
-        if first["type"] == "union_tag_invalid":
-            told = first.get("ctx", {})
-            wrong, allowed = told["tag"], told["expected_tags"].replace("'", "").removesuffix(", from_file")
-            key += ".generator" if key.endswith("dispersion") else ".kind"
-            found, message = f"{wrong!r} found, ", f"allowed are {allowed}"
-        if isinstance(first["input"], dict) and first["type"] == "value_error":
-            found = ""  # of a whole table: the message says what is wrong in it
-        hint = ""
-        if first["type"] == "extra_forbidden":
-            message = "no such key beside the others of this table"
-            hint = "; `veristem recipe --schema` lists the keys, KEY={ a = 1, b = 2 } sets a whole table"
-        message = _plain(message.removeprefix("Value error, "))
-        raise InputError(f"{where}: {key + ': ' if key else ''}{found}{message}{hint}") from None
-
-
-def _plain(message: str) -> str:
-    """A message of pydantic in words of recipes."""
-    if not message.startswith("Input should be "):
-        return message
-    what = re.sub(r"dictionary or instance of \w+|dictionary", "table", message.removeprefix("Input should be "))
-    return (
-        what.replace("a valid ", "a ").replace("a tuple", "a list").replace("a integer", "a whole number") + " allowed"
-    )
-
-
-def _key(model: type[BaseModel], location: tuple, unknown: bool) -> str:
-    """The dotted path of an error: what pydantic puts between keys, the names of a union's tables, is left out.
-
-    The last part of a location is a key that no table has, if the error is that it is ``unknown``.
-    """
-    tables, free, parts = [model], False, []  # free: a table with any keys, as a study's axes
-    for at, part in enumerate(location):
-        fields = [f for table in tables for name, f in table.model_fields.items() if part in (name, f.alias)]
-        if fields or free or isinstance(part, int) or (unknown and at == len(location) - 1):
-            parts.append(str(part))
-        if fields:
-            tables = [table for field in fields for table in _tables(field.annotation)]
-            free = any(get_origin(field.annotation) is dict for field in fields)
-        else:
-            free = False
-    return ".".join(parts)
-
-
-def _short(value) -> str:
-    try:
-        return _cut(repr(value))
-    except (ValueError, RecursionError):  # thousands of digits, or lists within lists
-        return f"a {type(value).__name__} too large to show"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) < 60 else text[:57] + "..."
 
 
 def recipe_names(kind: Literal["recipe", "study"] = "recipe") -> list[str]:
@@ -414,7 +310,7 @@ def load_recipe(name_or_path: str) -> Recipe:
     InputError
         Naming the file and the key.
     """
-    return _validated(Recipe, _load_table(name_or_path, "recipe"), name_or_path)
+    return validated(Recipe, _load_table(name_or_path, "recipe"), name_or_path)
 
 
 def load_study(name_or_path: str) -> Study:
@@ -428,6 +324,6 @@ def load_study(name_or_path: str) -> Study:
     table = _load_table(name_or_path, "study")
     if set(table) != {"study"}:
         raise InputError(f"{name_or_path}: tables {', '.join(sorted(table)) or 'none'} found, only [study] allowed")
-    study: Study = _validated(Study, table["study"], name_or_path)
+    study: Study = validated(Study, table["study"], name_or_path)
     beside = Path(name_or_path).parent / study.recipe
     return study.changed({"recipe": str(beside)}) if beside.suffix == ".toml" and beside.is_file() else study

@@ -7,9 +7,7 @@ pass through its pipes; what comes back is taken for numbers alone, whatever was
 from __future__ import annotations
 
 import atexit
-import io
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -28,14 +26,10 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.kinds import KINDS
 from veristem.datasets.reconstruction import Reconstruction
 from veristem.datasets.text import printable, ran_out, told
+from veristem.recon.messages import packed, unpacked
 from veristem.recon.methods import is_program, run_method, split_method, target
 
 _MOST_BYTES = 2**33  # of an answer
-_NUMBERS = {  # all that an answer is made of
-    ("numpy", "ndarray"), ("numpy", "dtype"), ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "scalar"), ("numpy._core.numeric", "_frombuffer"),
-    ("numpy.core.multiarray", "_reconstruct"), ("numpy.core.numeric", "_frombuffer"),
-}  # fmt: skip
 _children: dict[str, _Child] = {}
 
 
@@ -114,7 +108,7 @@ class _Child:
         process, answers = self.process, SimpleQueue()
         assert process.stdin is not None
         assert process.stdout is not None
-        request = pickle.dumps((os.getcwd(), sys.path, method, found, acquisition, stages), pickle.HIGHEST_PROTOCOL)
+        request = packed((os.getcwd(), sys.path, method, found, acquisition, stages))
         Thread(target=_exchange, args=(process.stdin, process.stdout, request, answers.put), daemon=True).start()
         try:
             answer = _soon(answers, timeout_s)
@@ -174,18 +168,9 @@ def _exchange(requests: BinaryIO, answers: BinaryIO, request: bytes, put: Callab
     try:
         _send(requests, request)
         data = _receive(answers)
-        put(None if data is None else _Numbers(io.BytesIO(data)).load())
-    except Exception:
+        put(None if data is None else unpacked(data))
+    except Exception:  # whatever a method has sent in place of an answer
         put(None)
-
-
-class _Numbers(pickle.Unpickler):
-    """Reads numbers, texts and arrays, and refuses all that could run code."""
-
-    def find_class(self, module: str, name: str):
-        if (module, name) not in _NUMBERS:
-            raise pickle.UnpicklingError(f"{module}.{name} found, numbers allowed")
-        return super().find_class(module, name)
 
 
 def _send(stream: BinaryIO, data: bytes) -> None:
@@ -223,10 +208,10 @@ def serve() -> None:
     Thread(target=read, daemon=True).start()
     me = os.getpid()
     while True:
-        answer = _answer(*pickle.loads(waiting.get()))
+        answer = _answer(*unpacked(waiting.get()))
         if os.getpid() != me:  # a fork that the method has left
             os._exit(0)
-        _send(answers, pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
+        _send(answers, packed(answer))
 
 
 def _answer(here: str, path: list[str], method: str, found: str, acquisition: Acquisition, stages) -> tuple:

@@ -30,7 +30,7 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.intermediate import STAGES
 from veristem.datasets.kinds import KINDS
 from veristem.datasets.outside import imported, offered
-from veristem.datasets.recipe import key_value
+from veristem.datasets.reading import key_value
 from veristem.datasets.reconstruction import Reconstruction
 from veristem.datasets.text import printable
 

@@ -11,7 +11,8 @@ from veristem.bench.files.simulation import save_simulation
 from veristem.bench.pages.folder import study_facts
 from veristem.bench.study.store import read_table
 from veristem.datasets import InputError, formats
-from veristem.datasets.recipe import Recipe, Study, key_value, load_recipe, load_study
+from veristem.datasets.reading import key_value
+from veristem.datasets.recipe import Recipe, Study, load_recipe, load_study
 from veristem.datasets.results import schema
 
 DIGITS = 5000  # more than Python turns into a number

@@ -31,7 +31,7 @@ def check_suffix(path: Path | None, suffix: str) -> None:
 
 def values_of(sets: list[str] | None) -> dict[str, Any]:
     """Values by dotted path, of texts KEY=VALUE; InputError if one is none."""
-    from veristem.datasets.recipe import key_value
+    from veristem.datasets.reading import key_value
 
     return dict(key_value(text, "--set") for text in sets or [])
 
