@@ -124,11 +124,12 @@ def letters(
         first, last = project(whole)
         length = float(np.hypot(*(last - first)))
         room = scale * float(np.abs(last - first) @ _ROOM_PX) / length
-        values = ticks(low_nm[axis], high_nm[axis], int(np.clip(length / room, 1, 6)))
+        values = ticks(low_nm[axis], high_nm[axis], int(np.clip(length / room, 3, 6)))
         places = np.array([start] * len(values))
         places[:, axis] = values
         reach = 0.0
-        for at, text in zip(project(places), texts(values)):
+        told = list(zip(project(places), texts(values)))
+        for at, text in (told[0], *told[:0:-1]):  # the ends first, where not all have room
             lines.append(np.array([at, at + out * tick]))
             reach = max(reach, write(text, at, out))
         write(f"{NAMES[axis]} (nm)", (first + last) / 2 + out * (reach + gap), out)

@@ -63,7 +63,7 @@ def write_page(
     facts : dict of dict of str
         What was run: groups of names and values; a value of several lines (a recipe) is folded away.
     sentences : sequence of str
-        Findings, of which the first is the headline; what the studies say follows them.
+        Findings, of which the first, one a scene, are the headline; what the studies say follows them.
     command : str
         The command that makes this page again.
     metrics : sequence of Metric

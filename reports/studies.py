@@ -99,7 +99,8 @@ def best_sentence(study: StudyResult) -> str:
     best = int(np.flatnonzero(enough)[np.argmin(depth[enough, 0])])
     mean, low, high = depth[best]
     seeds = groups[best][1]["seed"].nunique()
-    interval = f" (95 % interval {low:.1f} to {high:.1f} nm over {seeds} seeds)" if np.isfinite(low) else ""
+    ends = f"{low:.1f} to {high:.1f}".replace("-", "−")
+    interval = f" (95 % interval {ends} nm over {seeds} seeds)" if np.isfinite(low) else ""
     median = float(np.nanmedian(depth[:, 0]))
     found = f"F of at least {F_ENOUGH:g} over {study.things}"
     if enough.sum() == 1:

@@ -27,8 +27,10 @@ def test_commands_make_the_row_again(tmp_path, tiny, cli, monkeypatch, saved):
     """Of a named recipe with values set, and of one that lies in no file and is saved from the page."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "base.toml").write_text(tiny, encoding="utf-8")
-    recipe = load_recipe("base.toml").with_values({"scan.pixel_nm": 4.0, "microscope.current_nA": 0.2})
-    table = run_study(tiny_study(recipe="base.toml", seeds=2, tolerance_nm=25.0), recipe, tmp_path / "study")
+    recipe = load_recipe("base.toml").with_values(
+        {"scan.pixel_nm": 4.0, "microscope.current_nA": 0.2, "recipe.seed": 3}
+    )
+    table = run_study(tiny_study(recipe="base.toml", tolerance_nm=25.0), recipe, tmp_path / "study")
     assert has_name("base.toml", recipe)
     if saved:
         import tomli_w
@@ -38,7 +40,7 @@ def test_commands_make_the_row_again(tmp_path, tiny, cli, monkeypatch, saved):
         (tmp_path / "recipe.toml").write_text(tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)))
     commands, first = study_commands(tmp_path / "study", table)
     assert first == ({"tiny"} if saved else set())
-    row = table.iloc[3]
+    row = table.iloc[1]
     lines = commands[row["cell"]].splitlines()
     assert ("recipe.toml" if saved else "microscope.current_nA=0.2") in lines[0]
     for line in lines:

@@ -276,3 +276,11 @@ def test_a_study_of_two_tables_has_no_single_number(tmp_path):
     text = checked(tmp_path, table=two, sentences=())
     assert "Study wide: Choose" in text
     assert "95 % interval over seeds)" not in text
+
+
+def test_each_specimen_has_its_sentence_and_the_rest_follows(base, particle_base, tmp_path):
+    """Above the picture; a study's findings below."""
+    said = ("Of lines.", "Of particles.", "Of neither.")
+    text = checked(tmp_path, [("", base), ("", particle_base)], sentences=said)
+    first, second, other, picture = (text.index(words) for words in (*said, "Figure 1."))
+    assert first < second < picture < text.index("What else was found") < other

@@ -73,11 +73,13 @@
       const far = ([, s, e]) => (s[0] + e[0]) * out[0] + (s[1] + e[1]) * out[1];
       const [start, s, e] = candidates.reduce((best, one) => far(one) > far(best) ? one : best);
       const room = (48 * Math.abs(along[0]) + 30 * Math.abs(along[1])) / length;
-      const most = Math.max(1, Math.min(6, Math.floor(Math.hypot(e[0] - s[0], e[1] - s[1]) / room)));
+      const most = Math.max(3, Math.min(6, Math.floor(Math.hypot(e[0] - s[0], e[1] - s[1]) / room)));
       const values = ticks(low[axis], high[axis], most), names = texts(values);
       let reach = 0;
-      values.forEach((value, i) => {
-        const at = project(start.map((v, k) => k === axis ? value : v));
+      const order = [...values.keys()];  // the ends first, where not all have room
+      order.push(...order.splice(1).reverse());
+      order.forEach(i => {
+        const at = project(start.map((v, k) => k === axis ? values[i] : v));
         const angle = Math.atan2(out[1], out[0]);
         add(`left:${at[0]}px;top:${at[1]}px;width:5px;height:1px;background:#666;transform-origin:0 0;transform:rotate(${angle}rad)`);
         reach = Math.max(reach, write(names[i], at, out));
