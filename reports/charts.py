@@ -17,9 +17,10 @@ from veristem.datasets import InputError
 from veristem.datasets.results import Metric
 from veristem.reports import style
 from veristem.reports.bars import Bars, fit_bars, mark_clipped
+from veristem.reports.chart_limits import dashes, draw_limit, limits_under
 from veristem.reports.comparison import mean_interval
 from veristem.reports.figures import WIDTH_IN, new_figure, styled
-from veristem.reports.rows import STEEP, StudyResult, has, is_geometric, possible
+from veristem.reports.rows import StudyResult, has, is_geometric, possible
 from veristem.reports.studies import CHIEF, F_ENOUGH
 from veristem.reports.words import counted, fixed, label, parts, value_text
 
@@ -28,13 +29,6 @@ if TYPE_CHECKING:
 
 MAPPED = ("f_score", "depth_rmse_nm")
 MOST_PAIRS = 6
-_DEPTH_LIMITS = {"depth_parallax_limit_nm": "parallax", "depth_limit_nm": "limit"}
-_LATERAL_LIMITS = {"lateral_parallax_limit_nm": "parallax", "lateral_limit_nm": "limit"}
-_LIMITS = {  # columns that belong under a score, and what they are called there
-    "depth_rmse_nm": _DEPTH_LIMITS, "depth_spread_nm": _DEPTH_LIMITS, "depth_rmse_nm" + STEEP: _DEPTH_LIMITS,
-    "lateral_rmse_nm": _LATERAL_LIMITS, "lateral_spread_nm": _LATERAL_LIMITS,
-    "lateral_rmse_nm" + STEEP: _LATERAL_LIMITS,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +158,7 @@ def heat_maps(result: StudyResult, method: str, pairs) -> Figure:
         assert shown is not None
         bar = figure.colorbar(shown, ax=list(grid[:, column]), location="top", aspect=30)
         of_all = result.rows  # limits are of conditions, whatever the method
-        means = {name: float(np.nanmean(of_all[of])) for of, name in _limits(result, score).items()}
+        means = {name: float(np.nanmean(of_all[of])) for of, name in limits_under(result, score).items()}
         told = [f"mean {name}: {fixed(mean, score)}" for name, mean in means.items()]
         bar.set_label("\n".join([label(score), *told]))
         for mean in means.values():
@@ -199,7 +193,7 @@ def map_charts(result: StudyResult) -> Iterator[Chart]:
             if any(np.isnan(_pair_table(own, score, pair)[2]).any() for score in MAPPED for pair in part):
                 text += " Hatched grey: no value."
             text += f" Scores are over {result.things}." if result.suffix else ""
-            text += " Line in the scale: the mean limit, as with the curves." if _limits(result, MAPPED[1]) else ""
+            text += " Line in the scale: the mean limit, as with the curves." if limits_under(result, MAPPED[1]) else ""
             if len(pairs) > MOST_PAIRS:
                 text += f" {MOST_PAIRS} of {len(pairs)} pairs of axes are drawn."
             if flat and place == 0:
@@ -222,7 +216,7 @@ def _best_first(result: StudyResult) -> list[str]:
 
 def _caption(result: StudyResult, scores) -> str:
     text = f" Grey and dashed: F = {F_ENOUGH:g}." if "f_score" in scores else ""
-    drawn = {column for score in scores for column in _limits(result, score)}
+    drawn = {column for score in scores for column in limits_under(result, score)}
     if drawn and result.of_particles:
         text += " Dotted with the errors: their limits, the smallest that any unbiased method can have."
     elif drawn:
@@ -280,8 +274,8 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
         found.append(Bars(at, mean, low, high, colour, ax.transData + beside))
         if not of_methods or i == 0:
             whose, paint = (result.rows, "0.2") if of_methods else (rows, colour)
-            for column, name in _limits(result, score).items():
-                _limit(ax, whose, axis, values, at, (column, name, paint, _dashes(column)))
+            for column, name in limits_under(result, score).items():
+                draw_limit(ax, whose, axis, values, at, (column, name, paint, dashes(column)))
     if numeric and is_geometric(at):
         ax.set_xscale("log")
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -293,31 +287,6 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
     if not numeric:
         ax.set_xlim(-0.4, len(at) - 0.6)
     return found
-
-
-def _limits(result: StudyResult, score: str) -> dict[str, str]:
-    """The known columns of limits that belong under a score, and their names; those of lines are of steep ones."""
-    whose = "" if result.of_particles or score.endswith(STEEP) else ", ψ\u00a0>\u00a025°"
-    return {column: name + whose for column, name in _LIMITS.get(score, {}).items() if result.knows(column)}
-
-
-def _dashes(column: str) -> tuple[float, float]:
-    return (4, 2) if "parallax" in column else (1, 1.5)
-
-
-def _limit(ax, rows, axis: str, values, at, how) -> None:
-    from matplotlib.patheffects import withStroke
-
-    column, name, colour, dashes = how
-    limit = rows.groupby(axis)[column].mean().reindex(values).to_numpy(float)
-    known = np.flatnonzero(np.isfinite(limit))
-    alone = [int(k) for k in known if not {k - 1, k + 1} & set(known)]  # no line reaches them
-    ax.plot(at, limit, color=colour, lw=1.0, ls=(0, dashes), marker="_", markevery=alone)
-    if name not in [text.get_text() for text in ax.texts] and len(known):
-        halo = [withStroke(linewidth=2, foreground="white")]  # it may lie on a curve
-        side, away = ("left", 5) if known[0] <= (len(at) - 1) / 2 else ("right", -5)
-        where = {"ha": side, "va": "bottom", "fontsize": 8, "path_effects": halo, "zorder": 4}
-        ax.annotate(name, (at[known[0]], limit[known[0]]), (away, 1), textcoords="offset points", **where)
 
 
 def _dress(ax, score: str, metric: Metric | None) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from veristem.bench.files.simulation import save_simulation
+from veristem.bench.metrics import metrics
 from veristem.bench.pages.folder import study_facts
 from veristem.bench.study.store import read_table
 from veristem.datasets import InputError, formats
@@ -114,7 +115,7 @@ def test_both_files_or_none(tmp_path, monkeypatch):
 
 def rows(**changed) -> pd.DataFrame:
     """One row of a results table."""
-    row = dict.fromkeys(schema().names)
+    row = dict.fromkeys(schema(metrics()).names)
     return pd.DataFrame(
         [{**row, "study": "s", "cell": "0" * 24, "method": "m", "conditions": "{}", "seed": 0} | changed]
     )
@@ -136,9 +137,11 @@ def test_a_table_that_is_no_study(changed, told, tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.Table.from_pandas(rows(), schema=schema(), preserve_index=False), tmp_path / "results.parquet")
+    pq.write_table(
+        pa.Table.from_pandas(rows(), schema=schema(metrics()), preserve_index=False), tmp_path / "results.parquet"
+    )
     assert len(read_table(tmp_path)) == 1
-    table = pa.Table.from_pandas(rows(**changed), schema=schema(), preserve_index=False)
+    table = pa.Table.from_pandas(rows(**changed), schema=schema(metrics()), preserve_index=False)
     pq.write_table(table, tmp_path / "results.parquet")
     with pytest.raises(InputError, match=told):
         read_table(tmp_path)
