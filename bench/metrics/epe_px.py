@@ -20,6 +20,6 @@ METRIC = Metric(
 
 
 def score(pair: DisparityPair) -> float | None:
-    """Mean absolute error [px]; ``given`` says of which share of the truth."""
+    """Mean absolute error [px]; ``coverage`` says of which share of the truth."""
     error = pair.error_px[np.isfinite(pair.error_px)]
     return float(error.mean()) if len(error) else None
