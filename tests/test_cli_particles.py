@@ -186,6 +186,21 @@ def test_reconstruct_into_another_kind_of_file(refused, folder):
     )
 
 
+def test_nothing_found_says_what_it_may_mean(cli, monkeypatch, folder):
+    """A table of no particles is a result, and is not to be read as an empty film."""
+    name = f"empty_{folder.name}"
+    (folder / f"{name}.py").write_text(
+        "import numpy as np\nfrom veristem.datasets import PointSet\n"
+        "def run(acquisition):\n    return PointSet(np.empty((0, 3)))\n",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(folder)
+    code, out, err = cli("reconstruct", "acquisition.h5", "--method", f"{name}:run", "-o", "none.csv")
+    assert (code, out) == (0, "0 particles: none.csv\n")
+    assert "does not say that the specimen is empty" in err
+    assert "veristem view acquisition.h5" in err
+
+
 def test_an_executable_gets_a_table_to_write(done, refused, folder):
     """Any program that reads the one file and writes the other, here with three columns alone."""
     mine = folder / "mine"

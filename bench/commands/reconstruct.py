@@ -42,6 +42,11 @@ def reconstruct(
             raise
         raise InputError(f"method {method}: {_first_line(told(error))}; --debug shows where") from None
     typer.echo(f"{found.size_text()}: {out}")
+    if not len(found.places_nm):
+        say(
+            "nothing found, which does not say that the specimen is empty: what is there may lie below the noise, or"
+            f" the views may not match (shifted, turned, another angle); `veristem view {acquisition}` shows them"
+        )
 
 
 def _first_line(text: str) -> str:
