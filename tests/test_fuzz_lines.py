@@ -20,7 +20,7 @@ import pytest
 
 from veristem.datasets import CurveSet, DislocationNetwork, InputError
 from veristem.datasets.dispersion import ParticleDispersion
-from veristem.datasets.formats import read_network, read_particles, read_points, write_particles, write_points
+from veristem.datasets.formats import read_network, read_particles, read_points, write
 from veristem.datasets.formats.paradis import write_data
 from veristem.datasets.formats.vtp import read_vtp, write_vtp
 from veristem.datasets.reconstruction import PointSet
@@ -87,9 +87,9 @@ def seeds(tmp_path_factory) -> list[tuple[Path, Callable]]:
         "burgMag = 2.5e-10\nuseLabFrame = 1\nrotationMatrix = [\n1 0 0\n0 1 0\n0 0 1\n]\n"
     )
     _ca(folder / "junction.ca")
-    write_particles(folder / "spheres.csv", spheres)
-    write_particles(folder / "spheres.xyz", spheres)
-    write_points(folder / "points.csv", PointSet(spheres.centers_nm, np.tile(np.eye(3), (4, 1, 1))))
+    write(folder / "spheres.csv", spheres)
+    write(folder / "spheres.xyz", spheres)
+    write(folder / "points.csv", PointSet(spheres.centers_nm, np.tile(np.eye(3), (4, 1, 1))))
     return [
         (folder / "network.vtp", read_vtp), (folder / "text.vtp", read_vtp), (folder / "curves.vtp", read_vtp),
         (folder / "free.data", lambda path: read_network(path, 0.25)), (folder / "cell.data", read_network),
