@@ -127,7 +127,7 @@ def overlay_depth(scene: Scene) -> Figure:
         first, second = scene.truth.network.ends_nm()
         _truth_lines(ax, scene, first[:, [0, 2]], second[:, [0, 2]], "0.55")
     _shaded_lines(ax, [c[:, [0, 2]] for c in scene.curves.curves_nm], scene.shade)
-    for face in (0.0, thickness) if scene.knows_thickness else ():
+    for face in (top, bottom) if scene.knows_thickness else ():
         ax.axhline(face, color=style.FOIL, lw=0.8)
     reached = [c[:, 2] for c in scene.curves.curves_nm]
     low, high = min([top, *map(np.min, reached)]), max([bottom, *map(np.max, reached)])
