@@ -83,7 +83,7 @@ ANSWERS = (
     (1, "cldice", ("removed", "speckle", "spurious"), ()),
     (1, "topological_score", ("thick", "broken", "speckle", "spurious"), ()),
     (2, "epe_px", ("offset", "noise", "outliers"), ()),
-    (2, "given", ("removed",), ("offset", "noise", "rounded", "outliers")),
+    (2, "coverage", ("removed",), ("offset", "noise", "rounded", "outliers")),
     (2, "bad3", ("outliers", "removed", "noise"), ()),
 )
 

@@ -67,11 +67,16 @@ def cases():
 def test_an_invisible_screw_vanishes_to_the_noise(name, hkl):
     """g·b = 0: a hundredth of the noise of a pixel at a usual dose, and marked so; g·b != 0 stands out of it.
 
+    Where the foil is thin beside the extinction distance, as of light hexagonal metals, contrast is weak
+    whatever g·b is: there it has to be a thousand times that of the hidden line.
+
     For an infinite medium, isotropic, where a straight screw moves atoms along b alone.
     """
     material = load_material(name)
     g, hidden, seen = screws(material, hkl)
     assert len(seen) > 0
+    weak = material.structure == "hcp" and material.extinction_nm[" ".join(map(str, hkl))] > THICKNESS
+    left = 0.0  # of contrast, of the hidden line
     for burgers, shows in [*((b, False) for b in hidden[:1]), *((b, True) for b in seen[:1])]:
         line = DislocationNetwork.from_polyline(np.array([[0.0, 0, 0], burgers]), burgers)
         assert visibility(line, g)[2].all() == shows
@@ -79,7 +84,11 @@ def test_an_invisible_screw_vanishes_to_the_noise(name, hkl):
         background = np.median(view)
         noise = 1 / np.sqrt(DOSE * background)
         contrast = np.abs(view / background - 1).max()
-        assert contrast > 3 * noise if shows else contrast < 0.01 * noise
+        if not shows:
+            assert contrast < 0.01 * noise
+            left = contrast
+        else:
+            assert contrast > (1000 * left if weak and left else 3 * noise)
 
 
 @pytest.mark.parametrize("name", material_names())

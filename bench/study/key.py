@@ -20,7 +20,7 @@ _CODE = (".py", ".so", ".pyd", ".toml", ".json", ".yaml")
 _WEIGHTS = (".safetensors", ".npz", ".npy", ".onnx", ".pt", ".pth", ".h5")
 # all that a row is made by, whatever the method: tests/test_study_keys.py follows the imports of cell.py
 _ROW = ("datasets", "sim", "bench.limits", "bench.metrics", "bench.study", "bench.scoring", "bench.oracles")
-_CALLS = ("recon.methods", "recon.apart")  # how a method is called
+_CALLS = ("recon.methods", "recon.apart", "recon.messages")  # how a method is called
 
 
 def cell_key(

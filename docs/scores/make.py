@@ -144,7 +144,7 @@ def _lessons(answers: Sequence[Answers]) -> str:
         f"{at(masks, 'topological_score', 'removed')}, lines too thick as {at(masks, 'topological_score', 'thick')}. "
         "It was fitted on masks of lines 10 nm wide with gaps of 20 nm (`reports/published/topology-weights`).",
         f"EPE leaves out what has no disparity: with most lines gone {at(disparity, 'epe_px', 'removed')} px, "
-        f"over a share of {at(disparity, 'given', 'removed')}. The bad shares count what is missing.",
+        f"over a share of {at(disparity, 'coverage', 'removed')}. The bad shares count what is missing.",
     )
     return "".join(f"- {lesson}\n" for lesson in lessons) + "\n"
 
