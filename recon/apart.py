@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import fields
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, BinaryIO
 
@@ -155,8 +155,6 @@ def end_all() -> None:
 
 def _soon(answers: SimpleQueue, timeout_s: float | None) -> Any:
     """The answer, or "late"."""
-    from queue import Empty
-
     try:
         return answers.get(timeout=timeout_s)
     except Empty:

@@ -41,7 +41,7 @@ def packed(value: Any) -> bytes:
             arrays.append(np.asarray(one))
             return {"array": len(arrays) - 1}
         if isinstance(one, list | tuple):
-            return {type(one).__name__ if type(one) is list else "tuple": [plain(part) for part in one]}
+            return {"list" if isinstance(one, list) else "tuple": [plain(part) for part in one]}
         if isinstance(one, dict):
             return {"dict": [[str(key), plain(part)] for key, part in one.items()]}
         if type(one).__name__ in _TABLES:

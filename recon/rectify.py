@@ -44,8 +44,7 @@ def vertical_residual_px(left: np.ndarray, right: np.ndarray, epipolar=(1.0, 0.0
 
 
 def _picture(image: np.ndarray, step: int) -> np.ndarray:
-    """Eight-bit grey levels between the first and the last hundredth, binned."""
-
+    """Eight-bit grey levels between the first and the last half per cent of the pixels, binned."""
     rows, columns = (n // step * step for n in image.shape)
     small = (
         np.asarray(image, float)[:rows, :columns].reshape(rows // step, step, columns // step, step).mean(axis=(1, 3))

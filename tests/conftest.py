@@ -12,7 +12,7 @@ import numba
 import numpy as np
 import pytest
 
-from veristem.datasets import Acquisition, DislocationNetwork, LineTruth
+from veristem.datasets import Acquisition, DislocationNetwork, InputError, LineTruth
 
 SEED = 987654321
 SMALL = (
@@ -76,6 +76,22 @@ def cli(monkeypatch, capsys) -> Callable[..., Ended]:
         return Ended(int(end.value.code or 0), *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def refused_after() -> Callable[..., None]:
+    """Change an HDF5 file, and read it: one line that names the file and what is wrong in it."""
+    import h5py
+
+    def check(path: Path, change: Callable, read: Callable, message: str) -> None:
+        with h5py.File(path, "a") as file:
+            change(file)
+        with pytest.raises(InputError, match=message) as caught:
+            read(path)
+        assert str(caught.value).startswith(f"{path}: ")
+        assert "\n" not in str(caught.value)
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ def reconstruct(
     from veristem.datasets.text import told
     from veristem.recon import apart
 
+    name = f"method {method}" if method else "our own method"
     try:
         found = vs.reconstruct(acquisition, method, out=out, timeout_s=timeout_s, say=say)
     except InputError:
@@ -36,11 +37,11 @@ def reconstruct(
     except apart.MethodError as error:
         if "--debug" in sys.argv:
             typer.echo(error.trace, err=True)
-        raise InputError(f"method {method}: {_first_line(str(error))}; --debug shows where") from None
+        raise InputError(f"{name}: {_first_line(str(error))}; --debug shows where") from None
     except (Exception, SystemExit) as error:
         if "--debug" in sys.argv:
             raise
-        raise InputError(f"method {method}: {_first_line(told(error))}; --debug shows where") from None
+        raise InputError(f"{name}: {_first_line(told(error))}; --debug shows where") from None
     typer.echo(f"{found.size_text()}: {out}")
     if not len(found.places_nm):
         say(

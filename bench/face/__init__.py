@@ -229,19 +229,26 @@ def score(
     InputError
         When one side is of lines and the other of particles, or for a bad file or value.
     """
-    from veristem.bench.files.scores import score_sides
+    from veristem.bench import scoring
+    from veristem.bench.files.scores import score_pixels, sides
+    from veristem.bench.limits.lines import full_line_limits, line_limits
+    from veristem.datasets import Acquisition, InputError, LineTruth, formats
+    from veristem.datasets.shapes import check_positive
 
-    return score_sides(
-        truth,
-        reconstruction,
-        tolerance_nm=tolerance_nm,
-        acquisition=acquisition,
-        of=of,
-        view=view,
-        metrics=metrics,
-        full_limits=full_limits,
-        burgers_magnitude_nm=burgers_magnitude_nm,
-    )
+    if tolerance_nm is not None:
+        check_positive("`tolerance_nm`", tolerance_nm)
+    if of is not None:
+        return score_pixels(truth, reconstruction, of, view)
+    truth, found = sides(truth, reconstruction, burgers_magnitude_nm)
+    how: dict[str, Any] = {"tolerance_nm": tolerance_nm, "metrics": metrics}
+    if isinstance(truth, LineTruth):
+        how["limits"] = full_line_limits(truth) if full_limits else line_limits(truth)
+    elif full_limits:
+        raise InputError("full_limits: no truth.h5 of lines found, one allowed, which tells how it was imaged")
+    if acquisition is not None:
+        images = acquisition if isinstance(acquisition, Acquisition) else formats.read(acquisition, Acquisition)
+        how["directions_rad"] = images.directions_rad
+    return scoring.score(truth, found, **how)
 
 
 def study(

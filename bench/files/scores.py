@@ -1,8 +1,7 @@
-"""Two sides of a comparison, as files or as what they hold, and their scores."""
+"""Two sides of a comparison, as files or as what they hold, and the scores of their pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,8 @@ import numpy as np
 
 from veristem.bench import scoring
 from veristem.bench.files.simulation import read_truth_file
-from veristem.bench.limits.lines import full_line_limits, line_limits
-from veristem.datasets import Acquisition, CurveSet, InputError, LineTruth, formats
+from veristem.datasets import CurveSet, InputError, LineTruth, formats
 from veristem.datasets.kinds import KINDS
-from veristem.datasets.shapes import check_positive
 
 PLANAR = ("masks", "disparity")
 
@@ -27,39 +24,8 @@ def sides(truth, reconstruction, burgers_magnitude_nm: float | None = None) -> t
     return truth, reconstruction
 
 
-def score_sides(
-    truth,
-    reconstruction,
-    *,
-    tolerance_nm: float | None = None,
-    acquisition: str | Path | Acquisition | None = None,
-    of: str | None = None,
-    view: int = 0,
-    metrics: Sequence[str] = (),
-    full_limits: bool = False,
-    burgers_magnitude_nm: float | None = None,
-) -> dict[str, float | None]:
-    """Scores by name; parameters and errors as of `veristem.score`."""
-    if tolerance_nm is not None:
-        check_positive("`tolerance_nm`", tolerance_nm)
-    if of is not None:
-        return _planar(truth, reconstruction, of, view)
-    truth, found = sides(truth, reconstruction, burgers_magnitude_nm)
-    limits: dict[str, Any] = {}
-    if isinstance(truth, LineTruth):
-        limits = {"limits": full_line_limits(truth) if full_limits else line_limits(truth)}
-    elif full_limits:
-        raise InputError("full_limits: no truth.h5 of lines found, one allowed, which tells how it was imaged")
-    directions = None
-    if acquisition is not None:
-        images = acquisition if isinstance(acquisition, Acquisition) else formats.read(acquisition, Acquisition)
-        directions = images.directions_rad
-    how: dict[str, Any] = {"tolerance_nm": tolerance_nm, "directions_rad": directions, "metrics": metrics}
-    return scoring.score(truth, found, **how, **limits)
-
-
-def _planar(truth, reconstruction, of: str, view: int) -> dict[str, float | None]:
-    """Scores of the lines as pixels of a view, or of their disparity in the widest pair."""
+def score_pixels(truth, reconstruction, of: str, view: int) -> dict[str, float | None]:
+    """Scores of the lines as pixels of a view, or of their disparity in the widest pair; as of `veristem.score`."""
     from veristem.bench.metrics.disparity_pair import disparity_of, true_disparity
     from veristem.bench.metrics.mask_pair import mask_of, true_mask
 
