@@ -65,6 +65,8 @@ class Foil:
         What a user should know about how it was made.
     beams : int
         2 for two-beam cases, 3 to 9 for a systematic row about the direct beam.
+    diffuse : bool
+        Whether electrons that phonons take from the beams are counted where they land.
     """
 
     network: DislocationNetwork
@@ -82,6 +84,7 @@ class Foil:
     shifts_nm: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
     notes: tuple[str, ...] = ()
     beams: int = 2
+    diffuse: bool = False
     drawn_as_seen: ClassVar[bool] = False  # its images are drawn on the focus plane
     imaged: dict = field(default_factory=dict, repr=False)  # of detector regions already imaged
     _strains: dict = field(default_factory=dict, repr=False)

@@ -85,13 +85,31 @@ def bundles(regions: Sequence[Region], light: Illumination, shear_nm: Sequence[f
         Steps, between the faces of the foil, from one direction to the next, along g and across it. The one along g
         is finer: which rays show a line and where they show it go together, so that a coarse one shifts the line.
     """
-    g, thickness_nm, beams = np.asarray(light.g_xy_per_nm, float), light.thickness_nm, light.beams
     theta, sign, beam, share, member = _transfers(regions, light)
+    across = 2 * min(max(region.outer_rad for region in regions), light.convergence_rad)
+    return _binned(theta, sign, beam, share, member, light, across, shear_nm, _PER_FRINGE)
+
+
+def cone(light: Illumination, shear_nm: Sequence[float], per_fringe: float) -> list[Bundle]:
+    """All incidences of the cone, each once: weight (1, beams, k) is their share, that of the first beam alone.
+
+    ``per_fringe`` samples of s are taken for each thickness fringe. See `bundles`.
+    """
+    theta = Region((0.0, 0.0), light.convergence_rad).directions(light.convergence_rad, _GRID)
+    sign = _nearer(theta, light) if light.beams == 2 else np.ones(len(theta), int)
+    every, beam = np.ones((1, len(theta)), bool), np.zeros(len(theta), int)
+    return _binned(theta, sign, beam, 1 / len(theta), every, light, 2 * light.convergence_rad, shear_nm, per_fringe)
+
+
+def _binned(
+    theta, sign, beam, share: float, member, light: Illumination, across_rad: float, shear_nm, per_fringe: float
+) -> list[Bundle]:
+    """Bundles of incidences (N, 2), each of a ``share`` of the cone, that regions ``member`` (V, N) see by a beam."""
+    g, thickness_nm, beams = np.asarray(light.g_xy_per_nm, float), light.thickness_nm, light.beams
     if not len(theta):
         return []
     s = excitation(theta, sign, light)
-    spread = 2 * min(max(region.outer_rad for region in regions), light.convergence_rad) * np.hypot(*g)
-    s_step = min(1 / (_PER_FRINGE * thickness_nm), spread / _LEAST)
+    s_step = min(1 / (per_fringe * thickness_nm), across_rad * np.hypot(*g) / _LEAST)
     # along g the shear goes with s: a bundle is a run of whole steps of s, which a wide cone then sums evenly
     s_cell = np.rint(s / s_step).astype(int)
     run = max(1, int(shear_nm[0] / thickness_nm * np.hypot(*g) / s_step))
@@ -128,6 +146,12 @@ def excitation(theta, sign, light: Illumination) -> np.ndarray:
     """Excitation error of the reflection sign g at incidence theta [1/nm]: s_n for n = 1 and -1."""
     g = np.asarray(light.g_xy_per_nm, float)
     return sign * (light.s0_per_nm - theta @ g) - np.where(np.asarray(sign) < 0, light.wavelength_nm * (g @ g), 0.0)
+
+
+def _nearer(theta, light: Illumination) -> np.ndarray:
+    """1 or -1 (N,): which of the Bragg lines of g and -g lies nearer to each incidence (N, 2)."""
+    g = np.asarray(light.g_xy_per_nm, float)
+    return np.where(light.s0_per_nm - theta @ g >= -light.wavelength_nm * (g @ g) / 2, 1, -1)
 
 
 def _transfers(regions: Sequence[Region], light: Illumination):
@@ -177,9 +201,6 @@ def transfers(
     def in_cone(theta):
         return np.hypot(theta[:, 0], theta[:, 1]) <= light.convergence_rad
 
-    def nearer(theta):  # of the Bragg lines of g and -g
-        return np.where(light.s0_per_nm - theta @ g >= -(turn @ g) / 2, 1, -1)
-
     for n in (-1, 0, 1) if beams == 2 else row_orders(beams):
         incidence = points_rad - n * turn if by_detector else points_rad
         detector = points_rad if by_detector else points_rad + n * turn
@@ -187,10 +208,10 @@ def transfers(
         if beams > 2:
             sign, beam = np.ones(len(keep), int), n - row_orders(beams)[0]
         elif n == 0:
-            sign, beam = nearer(incidence), 0
+            sign, beam = _nearer(incidence, light), 0
         else:
             sign, beam = np.full(len(keep), n), 1
-            keep &= np.where(in_cone(detector), nearer(detector) == -n, nearer(incidence) == n)
+            keep &= np.where(in_cone(detector), _nearer(detector, light) == -n, _nearer(incidence, light) == n)
         yield incidence[keep], detector[keep], sign[keep], int(beam)
 
 
