@@ -1,4 +1,4 @@
-"""Crystals: cells, reflections, slip systems and what the electrons see of them.
+"""Crystals: cells, atoms, slip systems, and the extinction and absorption distances that follow.
 
 The numbers stand in ``materials/*.toml``, each with its source.
 """
@@ -15,23 +15,25 @@ from typing import NamedTuple
 import numpy as np
 
 from veristem.datasets.errors import InputError
+from veristem.datasets.structure import Atom, Site, couplings_per_nm, electron_speed
 
 # structure -> slip planes (hkl) and Burgers vectors [uvw], kinds of which all permutations and signs are taken
 _FAMILIES = {
     "fcc": [((1, 1, 1), (0.5, 0.5, 0))],
     "bcc": [((1, 1, 0), (0.5, 0.5, 0.5)), ((1, 1, 0), (1, 0, 0))],
+    "diamond": [((1, 1, 1), (0.5, 0.5, 0))],
+    "zincblende": [((1, 1, 1), (0.5, 0.5, 0))],
+    "rocksalt": [((1, 1, 0), (0.5, 0.5, 0))],
     "L1_0": [((1, 1, 1), (0.5, 0.5, 0)), ((1, 1, 1), (0.5, 0, 0.5))],
 }
+_HEXAGONAL = ("hcp", "wurtzite")
+STRUCTURES = (*_FAMILIES, *_HEXAGONAL)
+_FORBIDDEN = 1e-6  # of 1/xi, over that of 0 0 0: rounding of what is 0 by symmetry
 
 
 def electron_wavelength_nm(energy_keV: float) -> float:
     """Relativistic de Broglie wavelength [nm]."""
     return 1.2264259 / np.sqrt(1e3 * energy_keV * (1 + 0.97847538e-6 * 1e3 * energy_keV))
-
-
-def _velocity(energy_keV: float) -> float:
-    gamma = 1 + energy_keV / 510.99895
-    return np.sqrt(1 - gamma**-2)
 
 
 class Dissociation(NamedTuple):
@@ -57,22 +59,17 @@ class Material:
     Parameters
     ----------
     name, structure : str
-        Name, and fcc, bcc, L1_0, hcp or wurtzite.
+        Name, and the family of its slip systems: one of `STRUCTURES`.
     a_nm, c_nm : float
         Cell [nm]; c = a for cubic crystals.
     poisson_ratio : float
         Of the isotropic average.
     stiffness_gpa : (6, 6) float
         Elastic constants in the crystal frame, Voigt order [GPa].
-    extinction_nm : dict
-        Extinction distance xi_g [nm] at 200 keV of each reflection, keyed "h k l" (families by their positive sorted
-        indices).
-    absorption_ratio : float
-        xi_g / xi'_g at 200 keV.
+    sites : tuple of Site
+        All atoms of the cell.
     xi_0_abs_nm : float
         Mean absorption distance xi'_0 at 200 keV with all losses counted [nm].
-    xi_0_phonon_nm : float
-        The same for phonon scattering alone [nm], which leaves a bright-field disc whatever the losses do.
     fault_energy_mj_per_m2 : float or None
         Of the intrinsic stacking fault of an fcc crystal, of the antiphase boundary on {111} of an L1_0 one.
     zone_axis, g : (3,) float
@@ -87,10 +84,8 @@ class Material:
     c_nm: float
     poisson_ratio: float
     stiffness_gpa: np.ndarray
-    extinction_nm: dict[str, float]
-    absorption_ratio: float
+    sites: tuple[Site, ...]
     xi_0_abs_nm: float
-    xi_0_phonon_nm: float
     fault_energy_mj_per_m2: float | None
     zone_axis: tuple[float, float, float]
     g: tuple[float, float, float]
@@ -99,7 +94,7 @@ class Material:
     @property
     def is_hexagonal(self) -> bool:
         """Whether a and b are at 120 degrees."""
-        return self.structure in ("hcp", "wurtzite")
+        return self.structure in _HEXAGONAL
 
     @property
     def cell_nm(self) -> np.ndarray:
@@ -120,32 +115,49 @@ class Material:
         """Half the scattering angle of (hkl) [rad]."""
         return float(np.arcsin(electron_wavelength_nm(energy_keV) * np.linalg.norm(self.reciprocal_per_nm(hkl)) / 2))
 
+    def couplings_per_nm(self, hkl, energy_keV: float) -> tuple[complex, complex]:
+        """1/xi_g and 1/xi'_g [1/nm] of a reflection, phonons alone, with the phases of its structure factors.
+
+        Both 0 where symmetry forbids it. As `structure.couplings_per_nm`.
+        """
+        g = float(np.linalg.norm(self.reciprocal_per_nm(hkl)))
+        volume = float(np.linalg.det(self.cell_nm))
+        elastic, phonons = couplings_per_nm(self.sites, hkl, g, volume, energy_keV)
+        straight, _ = couplings_per_nm(self.sites, (0, 0, 0), 0.0, volume, energy_keV)
+        return (elastic, phonons) if abs(elastic) > _FORBIDDEN * abs(straight) else (0j, 0j)
+
+    def phonon_free_path_nm(self, energy_keV: float) -> float:
+        """Mean free path between phonons [nm]: xi'_0 of phonons over 2 pi."""
+        _, phonons = self.couplings_per_nm((0, 0, 0), energy_keV)
+        return 1 / (2 * np.pi * phonons.real)
+
     def extinction_distances_nm(self, hkl, energy_keV: float) -> tuple[float, float, float, float]:
         """xi_g, xi'_g, xi'_0 of all losses and of phonons alone [nm], of a reflection.
 
-        xi_g scales with the electron's velocity v, the absorption distances with v squared (tables at 200 and 300 keV
-        agree within rounding).
+        Computed from the atoms (`structure`), but for xi'_0 of all losses, which scales from 200 keV with the
+        electron's velocity squared. xi'_g is of phonons alone: losses of energy turn an electron by less than a
+        Bragg angle and hardly tell reflections apart. Without a centre of symmetry, it is that part which is in phase
+        with xi_g: negative where they are opposed.
 
         Raises
         ------
         InputError
-            When the reflection is not in the material's table.
+            For a reflection that the structure forbids.
         """
-        h, k, l = (abs(round(i)) for i in hkl)
-        if self.structure in ("fcc", "bcc"):
-            h, k, l = sorted((h, k, l), reverse=True)
-        elif self.structure == "L1_0":
-            h, k = max(h, k), min(h, k)
-        elif self.is_hexagonal:  # three-index; h, k and -(h + k) change places
-            k, h = sorted((h, k, abs(round(hkl[0]) + round(hkl[1]))))[:2]
-        key = f"{h} {k} {l}"
-        if key not in self.extinction_nm:
-            known = ", ".join(f"({k})" for k in self.extinction_nm)
-            raise InputError(f"g: ({h} {k} {l}) found, no extinction distance for {self.name}; known are {known}")
-        ratio = _velocity(energy_keV) / _velocity(200.0)
-        xi = self.extinction_nm[key]
-        absorption = np.array([xi / self.absorption_ratio, self.xi_0_abs_nm, self.xi_0_phonon_nm]) * ratio**2
-        return (float(xi * ratio), *(float(x) for x in absorption))  # type: ignore[return-value]
+        elastic, phonons = self.couplings_per_nm(hkl, energy_keV)
+        if elastic == 0:
+            found = f"({' '.join(str(round(i)) for i in hkl)})"
+            raise InputError(f"g: {found} found, which the structure of {self.name} forbids; {self._allowed(hkl)}")
+        in_phase = (phonons / elastic).real * abs(elastic)
+        xi_0_abs = self.xi_0_abs_nm * (electron_speed(energy_keV) / electron_speed(200.0)) ** 2
+        return 1 / abs(elastic), 1 / in_phase, xi_0_abs, 2 * np.pi * self.phonon_free_path_nm(energy_keV)
+
+    def _allowed(self, hkl) -> str:
+        """Which multiple of a forbidden reflection is none, in words."""
+        for n in range(2, 7):
+            if self.couplings_per_nm(n * np.asarray(hkl), 200.0)[0]:
+                return f"({' '.join(str(n * round(i)) for i in hkl)}) is allowed"
+        return "another one allowed"
 
     def chosen_slip_systems(self, plane=None, burgers=None) -> list[tuple[np.ndarray, np.ndarray]]:
         """The slip systems with a plane (hkl), a Burgers vector [uvw], or both; all if neither is given.
@@ -203,7 +215,7 @@ class Material:
                     if abs(np.dot(n, b)) < 1e-9:
                         pairs.append((n, b))
         else:
-            raise InputError(f"structure: {self.structure} found, fcc, bcc, L1_0, hcp or wurtzite allowed")
+            raise InputError(f"structure: {self.structure} found, {', '.join(STRUCTURES)} allowed")
         normals = [self.reciprocal_per_nm(n) for n, _ in pairs]
         return [(n / np.linalg.norm(n), self.direction_nm(b)) for n, (_, b) in zip(normals, pairs, strict=True)]
 
@@ -285,23 +297,32 @@ def load_material(name: str) -> Material:
         raise InputError(f"material: {name!r} found, allowed are {', '.join(material_names())}")
     text = resources.files("veristem.datasets").joinpath("materials", f"{name}.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text)
-    stiffness = np.zeros((6, 6))
-    for key, value in table["elastic_gpa"].items():
-        i, j = int(key[1]) - 1, int(key[2]) - 1
-        stiffness[i, j] = stiffness[j, i] = value
+    sites = tuple(
+        Site(
+            tuple(xyz), tuple(Atom(element, share, kind["b_angstrom2"]) for element, share in kind["elements"].items())
+        )
+        for kind in table["sites"]
+        for xyz in kind["at"]
+    )
     return Material(
         name=name,
         structure=table["structure"],
         a_nm=table["a_nm"],
         c_nm=table.get("c_nm", table["a_nm"]),
         poisson_ratio=table["poisson_ratio"],
-        stiffness_gpa=stiffness,
-        extinction_nm=table["extinction_nm"],
-        absorption_ratio=table["absorption_ratio"],
+        stiffness_gpa=_stiffness(table["elastic_gpa"]),
+        sites=sites,
         xi_0_abs_nm=table["xi_0_abs_nm"],
-        xi_0_phonon_nm=table["xi_0_phonon_nm"],
         fault_energy_mj_per_m2=table.get("fault_energy_mj_per_m2"),
         zone_axis=tuple(table["zone_axis"]),
         g=tuple(table["g"]),
         source=table["source"],
     )
+
+
+def _stiffness(elastic_gpa: dict[str, float]) -> np.ndarray:
+    stiffness = np.zeros((6, 6))
+    for key, value in elastic_gpa.items():
+        i, j = int(key[1]) - 1, int(key[2]) - 1
+        stiffness[i, j] = stiffness[j, i] = value
+    return stiffness
