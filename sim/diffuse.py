@@ -25,13 +25,12 @@ _SHEAR_NM = (6.0, 10.0)  # between the faces from one direction to the next, alo
 _PER_FRINGE = 0.8  # samples of s: the fringes of a whole cone are many
 _COARSE_RAD = 4e-3  # from one direction to the next where a pattern is sampled
 _LEAST = 1e-4  # of the strongest pattern, below which others do not count
-_SAMPLES = 32  # incidences of a bundle, over which the share that lands in a region is averaged
 
 
 class Taken(NamedTuple):
     """What phonons take from the parts of the cone.
 
-    theta_rad: some incidences (N, 2) of each part. share (B, rows, columns): of the cone's electrons that each part
+    theta_rad: the incidences (N, 2) of each part. share (B, rows, columns): of the cone's electrons that each part
     loses to phonons and the detector could count, on ``pixels`` of the image at once, from ``rim`` of these before
     the field.
     """
@@ -42,10 +41,20 @@ class Taken(NamedTuple):
     rim: int
 
     def landing(self, spread: Spread, regions: Sequence[Region]) -> np.ndarray:
-        """Share (V, B) of what each part loses that lands in regions about one centre."""
-        found = spread.arriving(np.concatenate(self.theta_rad), regions)
-        stops = np.cumsum([len(theta) for theta in self.theta_rad])[:-1]
-        return np.stack([part.mean(axis=1) for part in np.split(found, stops, axis=1)], axis=1)
+        """Share (V, B) of what each part loses that lands in regions about one centre.
+
+        It changes slowly with the incidence, so that it is sampled on a square over the cone.
+        """
+        from scipy.interpolate import RectBivariateSpline
+
+        far = max(float(np.abs(theta).max()) for theta in self.theta_rad)
+        axis = np.linspace(-far, far, max(8, int(2 * far / _COARSE_RAD)))
+        grid = spread.arriving(np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2), regions)
+        found = []
+        for one in grid:
+            there = RectBivariateSpline(axis, axis, one.reshape(len(axis), -1))
+            found.append([there(theta[:, 1], theta[:, 0], grid=False).mean() for theta in self.theta_rad])
+        return np.array(found)
 
     def images(self, weights: np.ndarray, shape: tuple[int, int], rim: int, moved_px=(0.0, 0.0)) -> np.ndarray:
         """Sums of the parts with ``weights`` (V, B) on ``shape`` pixels that begin ``rim`` before the field.
@@ -73,7 +82,7 @@ class Taken(NamedTuple):
         coarse = [np.linspace(at[0], at[-1], max(8, int(np.ptp(at) / _COARSE_RAD))) for at in (y, x)]
         places = np.stack(np.meshgrid(coarse[1], coarse[0]), axis=-1)
         density = np.array([
-            np.mean([spread.density(np.hypot(*np.moveaxis(places - one, -1, 0))) for one in theta], axis=0)
+            np.mean([spread.density(np.hypot(*np.moveaxis(places - one, -1, 0))) for one in _spaced(theta)], axis=0)
             for theta in self.theta_rad
         ])  # fmt: skip
         part, size, made = np.linalg.svd(density.reshape(len(density), -1), full_matrices=False)
@@ -97,9 +106,15 @@ def taken(rays, microscope: Microscope, light: Illumination) -> Taken:
             shares.append(landed.image())
         else:
             shares.append(np.tensordot(weight, lost, 1) * kept)
-        theta = np.concatenate(part.rays[0][0])
-        thetas.append(theta[:: max(1, len(theta) // _SAMPLES)])
+        thetas.append(np.concatenate(part.rays[0][0]))
     return Taken(tuple(thetas), np.array(shares, np.float32), pixels, coarse.rim)
+
+
+def _spaced(theta: np.ndarray) -> np.ndarray:
+    """The means of what 16 squares about a part of the cone hold of it: that many rays stand for all."""
+    at = np.floor(3.999 * (theta - theta.min(axis=0)) / np.ptp(theta, axis=0)).astype(int) @ [4, 1]
+    _, at = np.unique(at, return_inverse=True)
+    return (np.column_stack([np.bincount(at, theta[:, k]) for k in (0, 1)]).T / np.bincount(at)).T
 
 
 @lru_cache(maxsize=8)
