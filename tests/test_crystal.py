@@ -6,24 +6,6 @@ import pytest
 from veristem.datasets import InputError, load_material
 from veristem.datasets.crystal import electron_wavelength_nm, material_names
 
-AT_300_KEV = [  # material, g, xi [nm], from the same table as the values at 200 keV
-    ("gamma-TiAl", (0, 0, 2), 74.6),
-    ("gamma-TiAl", (2, 0, 0), 76.2),
-    ("gamma-TiAl", (1, 1, 1), 63.0),
-    ("gamma-TiAl", (2, 2, 0), 114.9),
-    ("Al", (1, 1, 1), 82.2),
-    ("Al", (0, 0, 2), 99.7),
-    ("Al", (2, 2, 0), 166.7),
-    ("Cu", (1, 1, 1), 43.4),
-    ("Cu", (2, 0, 0), 49.7),
-    ("Cu", (2, 2, 0), 76.2),
-    ("Ni", (1, 1, 1), 38.9),
-    ("Ni", (2, 0, 0), 45.1),
-    ("Ni", (2, 2, 0), 71.0),
-    ("GaN", (0, 0, 2), 58.7),
-    ("GaN", (1, 1, 0), 75.0),
-]
-
 
 def test_all_materials_ship():
     """By name, in the order of the alphabet."""
@@ -61,30 +43,21 @@ def test_a_material_hangs_together(name):
     assert 20 < xi < 150
     assert 5 < xi_abs / xi < 220  # phonons alone take little from Be
     assert 100 < xi_0 < xi_0_phonon
-    numbers = {"cell", "elastic_gpa", "poisson_ratio", "extinction_nm", "absorption_ratio", "xi_0_abs_nm"}
+    numbers = {"cell", "b_angstrom2", "elastic_gpa", "poisson_ratio", "xi_0_abs_nm"}
     assert set(m.source) >= numbers
-
-
-@pytest.mark.parametrize(("name", "g", "xi"), AT_300_KEV)
-def test_extinction_distance_scales_with_the_velocity(name, g, xi):
-    """A table at 300 keV that was not used agrees within 1 %."""
-    assert load_material(name).extinction_distances_nm(g, 300)[0] == pytest.approx(xi, rel=0.01)
-
-
-def test_absorption_scales_with_the_velocity_squared():
-    """xi / xi' of gamma-TiAl 002 and GaN 0002 at 300 keV, given to two digits."""
-    for name, ratio in (("gamma-TiAl", 0.050), ("GaN", 0.054)):
-        xi, xi_abs, *_ = load_material(name).extinction_distances_nm((0, 0, 2), 300)
-        assert xi / xi_abs == pytest.approx(ratio, abs=0.001)
 
 
 def test_equivalent_reflections():
     """Signs and order do not matter within a family, and families of a hexagonal or tetragonal crystal stay apart."""
     ni, gan, tial = load_material("Ni"), load_material("GaN"), load_material("gamma-TiAl")
-    assert ni.extinction_distances_nm((0, -2, 0), 200) == ni.extinction_distances_nm((2, 0, 0), 200)
-    assert gan.extinction_distances_nm((1, -2, 0), 200) == gan.extinction_distances_nm((1, 1, 0), 200)
-    with pytest.raises(InputError, match=r"\(1 0 0\) found, .* for GaN; known are \(0 0 2\), \(1 1 0\)"):
-        gan.extinction_distances_nm((1, -1, 0), 200)
+    for material, one, other in (
+        (ni, (0, -2, 0), (2, 0, 0)),
+        (gan, (1, -2, 0), (1, 1, 0)),
+        (gan, (1, 0, -1), (0, -1, 1)),
+        (tial, (0, -2, 1), (2, 0, 1)),
+    ):
+        found = [material.extinction_distances_nm(hkl, 200) for hkl in (one, other)]
+        np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
     assert tial.extinction_distances_nm((0, 2, 0), 200) != tial.extinction_distances_nm((0, 0, 2), 200)
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from veristem.datasets import load_material
+from extinction_tables import AT_300_KEV, INDEPENDENT, PHONONS, SHIPPED, WEICKENMEIER_KOHL
+from veristem.datasets import InputError, load_material
 from veristem.datasets.crystal import material_names
-from veristem.datasets.scattering_factors import elastic_factor
+from veristem.datasets.scattering_factors import elastic_factor, elements, room_temperature_b
 from veristem.datasets.structure import Atom, Site, diffuse_integral, phonon_density
 
 
@@ -62,3 +63,91 @@ def test_diffuse_integral_over_a_plain_grid(s):
     kernel = np.exp(-b * s**2) - np.exp(-b * (first**2 + second**2))
     by_hand = (area * elastic_factor("Cu", first) * elastic_factor("Cu", second) * kernel).sum()
     assert diffuse_integral((Atom("Cu", 1.0, b),), s) == pytest.approx(by_hand, rel=1e-3)
+
+
+def rows(tables: dict, *also) -> list[tuple]:
+    """(material, reflection, distance, ...) of a table."""
+    return [(name, hkl, xi, *also) for name, table in tables.items() for hkl, xi in table.items()]
+
+
+@pytest.mark.parametrize(("name", "hkl", "xi", "energy"), rows(WEICKENMEIER_KOHL, 200.0) + rows(AT_300_KEV, 300.0))
+def test_distances_of_weickenmeier_and_kohl(name, hkl, xi, energy):
+    """Within 5 %; 12 % where tables disagree among themselves: 220 of copper and nickel, and 11-20 of GaN."""
+    doubtful = (name, hkl) in {("Cu", (2, 2, 0)), ("Ni", (2, 2, 0)), ("GaN", (1, 1, 0))}
+    found = load_material(name).extinction_distances_nm(hkl, energy)[0]
+    assert found == pytest.approx(xi, rel=0.12 if doubtful else 0.05)
+
+
+@pytest.mark.parametrize(("name", "hkl", "xi"), rows(SHIPPED) + rows(INDEPENDENT))
+def test_distances_of_other_code_with_the_same_factors(name, hkl, xi):
+    """Within half a per cent, to the twelfth order, superlattice reflections of gamma-TiAl included."""
+    assert load_material(name).extinction_distances_nm(hkl, 200.0)[0] == pytest.approx(xi, rel=5e-3)
+
+
+@pytest.mark.parametrize("name", PHONONS)
+def test_phonons_of_other_code(name):
+    """xi'_0 of phonons within 3 %, the digits of the tables that shipped."""
+    assert load_material(name).extinction_distances_nm(load_material(name).g, 200.0)[3] == pytest.approx(
+        PHONONS[name], rel=0.03
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "hkl", "ratio"),
+    [
+        ("Cu", (1, 1, 1), 0.047),
+        ("Cu", (2, 0, 0), 0.052),
+        ("Cu", (2, 2, 0), 0.065),
+        ("Cu", (2, 2, 2), 0.076),
+        ("Al", (2, 0, 0), 0.023),
+        ("Ni", (2, 2, 0), 0.051),
+        ("Ta", (2, 1, 1), 0.119),
+        ("Ti", (1, 1, 0), 0.038),
+        ("Be", (0, 0, 2), 0.0046),
+    ],
+)
+def test_each_order_is_absorbed_by_itself(name, hkl, ratio):
+    """xi / xi' of phonons alone, no core loss, by other code: of copper 0.047 for 111 and 0.076 for 222."""
+    xi, xi_abs, *_ = load_material(name).extinction_distances_nm(hkl, 200.0)
+    assert xi / xi_abs == pytest.approx(ratio, rel=0.025)
+
+
+@pytest.mark.parametrize(
+    ("name", "hkl", "hint"),
+    [
+        ("Cu", (0, 0, 1), r"\(0 0 2\) is allowed"),
+        ("Mg", (0, 0, 3), r"\(0 0 6\) is allowed"),
+        ("Si", (0, 0, 2), r"\(0 0 4\) is allowed"),
+        ("W", (1, 1, 1), r"\(2 2 2\) is allowed"),
+    ],
+)
+def test_a_forbidden_reflection_is_told(name, hkl, hint):
+    """Symmetry leaves nothing of it: no distance, and which order of the row there is."""
+    with pytest.raises(InputError, match=rf"found, which the structure of {name} forbids; {hint}"):
+        load_material(name).extinction_distances_nm(hkl, 200.0)
+
+
+def test_distances_scale_with_the_velocity():
+    """xi with v, absorption with v squared: both are first-order, and vibrations know nothing of the energy."""
+    cantor, speed = load_material("CoCrFeMnNi"), {e: np.sqrt(1 - (1 + e / 510.99895) ** -2) for e in (80.0, 300.0)}
+    low, high = (np.array(cantor.extinction_distances_nm((0, 0, 2), e)) for e in speed)
+    ratio = speed[300.0] / speed[80.0]
+    np.testing.assert_allclose(high / low, [ratio, ratio**2, ratio**2, ratio**2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("element", elements())
+def test_scattering_factors_of_all_elements(element):
+    """They fall from a finite value, and far out are those of the bare nucleus: Z e² over s squared (Mott & Bethe)."""
+    f = elastic_factor(element, np.geomspace(0.01, 20, 60))
+    assert 0.3 < elastic_factor(element, 0.0) < 21
+    assert np.all(np.diff(f) < 0)
+    z = elements().index(element) + 1
+    assert f[-1] * 20**2 / (0.0239337 * z) == pytest.approx(1, abs=0.1)
+
+
+def test_what_is_not_known_of_an_element():
+    """No factor beyond lawrencium, and no B where no elemental crystal was measured."""
+    with pytest.raises(InputError, match="element 'Rf' found, those from H to Lr allowed"):
+        elastic_factor("Rf", 0.5)
+    assert room_temperature_b("Mn") is None
+    assert room_temperature_b("Cu") == pytest.approx(0.55, abs=0.01)

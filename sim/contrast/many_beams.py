@@ -1,7 +1,8 @@
 """A systematic row of 2 to 9 beams with absorption, in the column approximation along the ray.
 
 dphi_n/dz = [2 pi i (s_n + n beta) - pi/xi0'] phi_n + i pi sum_m (1/xi_(n-m) + i/xi'_(n-m)) phi_m
-(Howie & Whelan, Proc. R. Soc. A 263 (1961) 217.) Each slice is a Strang step as in `howie_whelan`: half of the phases
+(Howie & Whelan, Proc. R. Soc. A 263 (1961) 217.) Without a centre of symmetry 1/xi_n and 1/xi'_n are complex, and those
+of -n their conjugates. Each slice is a Strang step as in `howie_whelan`: half of the phases
 of beta, the perfect crystal exactly, the other half.
 
 A fault or an exit within a slice splits the crystal's step there; parts of a step come from its eigenvectors.
@@ -21,18 +22,20 @@ from veristem.datasets.errors import InputError
 from veristem.sim.contrast.faults import Fault, pack_events, pixel_exit
 
 _LANES = 64
+_REAL = 1e-6  # of a structure factor: an imaginary part below it is rounding
 
 
 class Row(NamedTuple):
-    """A systematic row ..., -g, 0, g, 2g, ... of a crystal with a centre of symmetry.
+    """A systematic row ..., -g, 0, g, 2g, ... of a crystal.
 
     Parameters
     ----------
     orders : tuple of int
         The beams n: 2 to 9 consecutive orders with 0 among them.
-    xi_g, xi_g_abs : tuple of float
-        Extinction and absorption distances of 1g, 2g, 3g, ... [nm], as many as orders lie apart; infinite for none,
-        xi_g negative where the structure factor has the other sign.
+    xi_g, xi_g_abs : tuple of float or complex
+        Extinction and absorption distances of 1g, 2g, 3g, ... [nm], as many as orders lie apart; infinite for none.
+        Negative where the structure factor has the other sign; complex where it is, for the crystal has no centre of
+        symmetry in the row: 1/xi_n then has the phase of F_n.
     xi_0_abs : float
         Mean absorption distance [nm].
     g_per_nm, wavelength_nm : float
@@ -40,34 +43,41 @@ class Row(NamedTuple):
     """
 
     orders: tuple[int, ...]
-    xi_g: tuple[float, ...]
-    xi_g_abs: tuple[float, ...]
+    xi_g: tuple[complex, ...]
+    xi_g_abs: tuple[complex, ...]
     xi_0_abs: float
     g_per_nm: float
     wavelength_nm: float
 
     @classmethod
     def of_material(cls, material: Material, hkl, energy_keV: float, orders: Sequence[int]) -> Row:
-        """The row of a material, all of whose structure factors along it have one sign.
+        """The row of a material: each order has its own distances, and none where the structure forbids it.
 
-        Mean absorption counts all losses; xi/xi' is that of the first order throughout.
+        Mean absorption counts all losses, that of the orders phonons alone. The origin is where the first order's
+        structure factor is above 0.
 
         Raises
         ------
         InputError
-            When orders lie farther apart than the material has extinction distances for.
+            When the structure forbids the first order.
         """
         _check_orders(orders)
         hkl = np.asarray(hkl)
-        distances = [
-            material.extinction_distances_nm(n * hkl, energy_keV) for n in range(1, max(orders) - min(orders) + 1)
-        ]
-        xi_g, xi_g_abs, xi_0_abs, _ = zip(*distances, strict=True)
+        _, _, xi_0_abs, _ = material.extinction_distances_nm(hkl, energy_keV)
+        span = max(orders) - min(orders)
+        couplings = np.array([material.couplings_per_nm(n * hkl, energy_keV) for n in range(1, span + 1)])
+        first = couplings[0, 0] / abs(couplings[0, 0])
+        couplings = couplings * np.conj(first) ** np.arange(1, span + 1)[:, None]
+        if np.all(np.abs(couplings.imag) <= _REAL * np.abs(couplings[:, :1])):
+            couplings = couplings.real
+        with np.errstate(divide="ignore", invalid="ignore"):
+            distances = np.where(couplings == 0, np.inf, 1 / couplings)
         g = float(np.linalg.norm(material.reciprocal_per_nm(hkl)))
-        return cls(tuple(orders), xi_g, xi_g_abs, xi_0_abs[0], g, float(electron_wavelength_nm(energy_keV)))
+        xi_g, xi_g_abs = (tuple(column.tolist()) for column in distances.T)
+        return cls(tuple(orders), xi_g, xi_g_abs, xi_0_abs, g, float(electron_wavelength_nm(energy_keV)))
 
     def generator(self, dz_nm: float, s) -> np.ndarray:
-        """(k, beams, beams) complex symmetric: its exponential is a perfect slice, less mean absorption.
+        """(k, beams, beams) complex: its exponential is a perfect slice, less mean absorption.
 
         Raises
         ------
@@ -80,15 +90,16 @@ class Row(NamedTuple):
         if min(len(self.xi_g), len(self.xi_g_abs)) < span:
             known = min(len(self.xi_g), len(self.xi_g_abs))
             raise InputError(f"row: extinction distances to order {known} found, {span} needed by {self.orders}")
-        for name, ok in (("xi_g", np.all(self.xi_g)), ("xi_g_abs", _positive(self.xi_g_abs))):
-            if not ok or np.isnan([*self.xi_g, *self.xi_g_abs]).any():
-                raise InputError(f"row: {name} {getattr(self, name)} found, distances above 0 nm allowed")
+        for name in ("xi_g", "xi_g_abs"):
+            if not np.all(values := getattr(self, name)) or np.isnan(values).any():
+                raise InputError(f"row: {name} {values} found, distances that are not 0 allowed")
         if not _positive(self.xi_0_abs, self.g_per_nm, self.wavelength_nm):
             raise InputError(f"row: {self[3:]} found for xi_0_abs, g and wavelength, numbers above 0 allowed")
-        q = np.zeros(span + 1, complex)
-        q[1:] = 1 / np.array(self.xi_g[:span]) + 1j / np.array(self.xi_g_abs[:span])
+        elastic, phonons = (1 / np.array(x[:span]) for x in (self.xi_g, self.xi_g_abs))
+        behind = np.conj(elastic) + 1j * np.conj(phonons)
+        q = np.concatenate([[0], elastic + 1j * phonons, behind[::-1]])  # of -n at the place -n
         error = n * np.reshape(s, (-1, 1)) - n * (n - 1) * self.wavelength_nm * self.g_per_nm**2 / 2
-        return 1j * np.pi * dz_nm * (q[np.abs(n[:, None] - n)] + 2 * error[:, :, None] * np.eye(len(n)))
+        return 1j * np.pi * dz_nm * (q[n[:, None] - n] + 2 * error[:, :, None] * np.eye(len(n)))
 
 
 def _check_orders(orders: Sequence[int]) -> None:
