@@ -123,8 +123,10 @@ class Dislocations(Table):
         description="turn of the crystal in the foil about g: away from the zone axis, whose other reflections would "
         "take from the row",
     )
-    beams: Annotated[int, Field(ge=2, le=9)] = Field(
-        default=2, description="2: two-beam cases; 3 to 9: a systematic row of so many, about the direct beam"
+    beams: Annotated[int, Field(ge=2, le=9)] | None = Field(
+        default=None,
+        description="a systematic row of so many about the direct beam, 3 to 9, or two-beam cases, 2, which are four to "
+        "seven times as fast and show lines too faint; if not given, a row of 7 for cones below 20 mrad, else of 5",
     )
     diffuse: bool = Field(
         default=True,

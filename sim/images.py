@@ -24,7 +24,7 @@ _LEVEL = Tilt()
 
 
 def region_image(
-    foil, region: Region, microscope: Microscope, pixel_nm: float, shape: tuple[int, int], beams: int = 2
+    foil, region: Region, microscope: Microscope, pixel_nm: float, shape: tuple[int, int], beams: int | None = None
 ) -> np.ndarray:
     """Share of the cone's electrons that reaches a detector region from each pixel, (rows, columns) float64.
 
@@ -48,7 +48,7 @@ def foil_images(
     microscope: Microscope,
     pixel_nm: float,
     shape: tuple[int, int],
-    beams: int = 2,
+    beams: int | None = None,
     rim: int = 0,
     tilt: Tilt = _LEVEL,
     steepest_rad: float = 0.0,
@@ -70,8 +70,8 @@ def foil_images(
         Scan step [nm].
     shape : (int, int)
         Rows and columns of the field.
-    beams : int
-        2 for two-beam cases, 3 to 9 for a systematic row about the direct beam.
+    beams : int, optional
+        2 for two-beam cases, 3 to 9 for a systematic row about the direct beam; those of the foil if not given.
     rim : int
         Pixels beyond the field on each side. What aberrations bring from farther off is wrong.
     tilt : Tilt
@@ -94,7 +94,8 @@ def foil_images(
     if key in foil.imaged:  # dose, dwell and detector pairs share the images of a region
         return foil.imaged[key]
     alpha = 1e-3 * microscope.convergence_mrad
-    light = foil.illumination(microscope, tilt)._replace(beams=beams)
+    light = foil.illumination(microscope, tilt)
+    light = light._replace(beams=beams or light.beams)
     if pixelated is None:
         parts = bundles(regions, light)
     else:
@@ -102,7 +103,7 @@ def foil_images(
         parts = pattern.seen_by(regions, pixelated)
         alpha = pattern.steepest_rad
     steepest_rad = max(steepest_rad, alpha + abs(tilt.angle_rad))
-    rays = FoilRays(foil, microscope, pixel_nm, shape, beams, steepest_rad, rim, tilt)
+    rays = FoilRays(foil, microscope, pixel_nm, shape, light.beams, steepest_rad, rim, tilt)
     share = np.zeros((len(regions), *rays.whole))
     turned = np.zeros((len(regions), 2, *rays.whole))  # shares times the tangents of their directions
     aberrated = (
@@ -263,7 +264,7 @@ class FoilRays:
         phonons = self.foil.extinction(self.energy_keV, 1.0).xi_0_abs
         beams = _intensities(part, beta, step, crystal._replace(xi_0_abs=phonons), exits, faults)
         depth = step * (len(beta) if exits is None else exits)
-        return 1 - sum(beams), paths.layer * np.exp(-2 * np.pi * depth * (1 / crystal.xi_0_abs - 1 / phonons))
+        return 1 - np.sum(beams, axis=0), paths.layer * np.exp(-2 * np.pi * depth * (1 / crystal.xi_0_abs - 1 / phonons))
 
     def intensities(self, part: Bundle) -> np.ndarray:
         """(beams, k, rows, columns) float32: intensities of the beams of a bundle behind the foil."""

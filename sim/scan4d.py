@@ -74,7 +74,7 @@ class Patterns:
         matrix, self._diffuse = self.pattern.matrix, np.zeros((0, *self.shape))
         if specimen is not None:
             self.foil = FoilRays(
-                specimen, microscope, scan.pixel_nm, scan.shape, specimen.beams, self.pattern.steepest_rad
+                specimen, microscope, scan.pixel_nm, scan.shape, light.beams, self.pattern.steepest_rad
             )
             if specimen.diffuse:
                 lost = taken(self.foil, microscope, light)
