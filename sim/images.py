@@ -264,7 +264,9 @@ class FoilRays:
         phonons = self.foil.extinction(self.energy_keV, 1.0).xi_0_abs
         beams = _intensities(part, beta, step, crystal._replace(xi_0_abs=phonons), exits, faults)
         depth = step * (len(beta) if exits is None else exits)
-        return 1 - np.sum(beams, axis=0), paths.layer * np.exp(-2 * np.pi * depth * (1 / crystal.xi_0_abs - 1 / phonons))
+        return 1 - np.sum(beams, axis=0), paths.layer * np.exp(
+            -2 * np.pi * depth * (1 / crystal.xi_0_abs - 1 / phonons)
+        )
 
     def intensities(self, part: Bundle) -> np.ndarray:
         """(beams, k, rows, columns) float32: intensities of the beams of a bundle behind the foil."""
@@ -304,7 +306,7 @@ def _intensities(part: Bundle, beta, dz_nm: float, crystal: Extinction | Row, ex
     """Intensities (beams, k, ...) of the beams of some rays."""
     if isinstance(crystal, Extinction):
         return two_beam(beta, dz_nm, part.s, crystal, exit_slices=exits, faults=faults)
-    return systematic_row(beta, dz_nm, part.s, crystal, exit_slices=exits, faults=faults)
+    return systematic_row(beta, dz_nm, part.s, crystal, exit_slices=exits, faults=faults, back=part.back)
 
 
 def _single(part: Bundle, *rays) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
