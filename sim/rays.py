@@ -104,7 +104,8 @@ def cone(light: Illumination, shear_nm: Sequence[float], per_fringe: float) -> l
     theta = Region((0.0, 0.0), light.convergence_rad).directions(light.convergence_rad, _GRID)
     sign = _nearer(theta, light) if light.beams == 2 else np.ones(len(theta), int)
     every, beam = np.ones((1, len(theta)), bool), np.zeros(len(theta), int)
-    return _binned(theta, sign, beam, 1 / len(theta), every, light, 2 * light.convergence_rad, shear_nm, per_fringe)
+    across = 2 * light.convergence_rad
+    return _binned(theta, theta, sign, beam, 1 / len(theta), every, light, across, shear_nm, per_fringe)
 
 
 def _binned(

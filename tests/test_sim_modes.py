@@ -9,7 +9,7 @@ import pytest
 
 from scripts import script
 from validation.images import columns
-from veristem.datasets import DislocationNetwork, InputError, load_material
+from veristem.datasets import DislocationNetwork, load_material
 from veristem.datasets.crystal import electron_wavelength_nm
 from veristem.datasets.geometry import Region
 from veristem.datasets.recipe import Microscope
@@ -155,9 +155,3 @@ def test_a_row_of_beams(beams):
         np.testing.assert_allclose(region_image(made, disc, loss, PIXEL, SHAPE, beams), level, atol=1e-4)
     everything = region_image(made, Region((0.0, 0.0), 1.0), loss, PIXEL, SHAPE, beams)
     np.testing.assert_allclose(everything, levels.sum(), atol=1e-4)
-
-
-def test_a_row_without_extinction_distances_is_an_input_error():
-    """Higher orders than the table of the material are told, not guessed."""
-    with pytest.raises(InputError, match="no extinction distance"):
-        region_image(foil(), BRIGHT, PARALLEL, PIXEL, SHAPE, 9)

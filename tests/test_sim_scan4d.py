@@ -36,8 +36,6 @@ def drawn(mean: float, frames: int = 8, **changes) -> np.ndarray:
     given = {
         "patterns": np.full(shape, mean, np.float32),
         "doses": np.ones(frames),
-        "background": np.zeros(shape[1:]),
-        "lost": np.zeros(frames),
         "shifts": np.zeros((frames, 2)),
         "seeds": np.arange(frames).astype(np.uint64),
         "limit": 2**16 - 1,
@@ -66,7 +64,7 @@ def test_no_electrons_no_counts_and_frames_do_not_share_a_stream():
 
 
 def test_a_moved_pattern_keeps_its_electrons_and_moves_by_that():
-    """Fractions of pixels included; the smooth background moves with it."""
+    """Fractions of pixels included."""
     one = np.zeros((1, 128, 128), np.float32)
     one[0, 60, 40] = 3e4
     counts = drawn(0.0, 1, patterns=one, shifts=np.array([[2.25, -3.5]]))[0].astype(float)
@@ -84,7 +82,7 @@ def test_counts_do_not_depend_on_how_the_scan_is_divided(scan, tmp_path, options
 
 def test_electrons_of_the_vacuum_fill_the_cone(recipe_4d):
     """All electrons on the detector, evenly over the disc; discs of beams overlap in the crystal and none are made."""
-    recipe = recipe_4d(microscope__detector__background=0.0)
+    recipe = recipe_4d(specimen__diffuse=False)
     vacuum = Patterns(recipe, None)
     slab = vacuum.slab(slice(0, 1))
     pattern = vacuum.expected(slab, 0, slice(0, 1))[0]
@@ -100,18 +98,25 @@ def test_electrons_of_the_vacuum_fill_the_cone(recipe_4d):
     assert behind[:, away > 0.0255].sum() > 0.01 * behind.sum()  # discs of g and -g beyond that of the direct beam
 
 
-def test_background_brings_back_a_share_of_what_is_lost(recipe_4d):
-    """The part of its kernel that falls on the detector, times the share lost to all beams."""
-    dark, bright = (recipe_4d(microscope__detector__background=share) for share in (0.0, 0.5))
-    specimen = make_specimen(dark, streams(0)[0])
-    sums = []
-    for recipe in (dark, bright):
-        patterns = Patterns(recipe, specimen)
-        slab = patterns.slab(slice(0, 1))
-        sums.append(patterns.expected(slab, 0, slice(0, 16)).sum(axis=(1, 2)))
-        lost = slab.lost[0]
-    on_detector = bright.microscope.detector.background_share().sum()
-    np.testing.assert_allclose(sums[1] - sums[0], patterns.dose * 0.5 * lost * on_detector, rtol=1e-4)
+def test_phonons_bring_back_a_share_of_what_they_take(recipe_4d):
+    """Pixel by pixel what lands there of all rays, and in sums of pixels what an image without 4D data has."""
+    recipe = recipe_4d()
+    specimen = make_specimen(recipe, streams(0)[0])
+    bright = Patterns(recipe, specimen)
+    specimen.diffuse = False
+    dark = Patterns(recipe, specimen)
+    rows = slice(4, 5)
+    more = [p.expected(p.slab(rows), 4, slice(0, 16)) / p.dose for p in (bright, dark)]
+    more = more[0] - more[1]
+    assert more.min() > -1e-9
+    regions = recipe.microscope.detector.regions(recipe.kikuchi_azimuth_rad)
+    inside = regions[0].contains(recipe.microscope.detector.directions_rad())
+    seen = {}
+    for specimen.diffuse in (True, False):
+        specimen.imaged.clear()
+        seen[specimen.diffuse] = specimen.images(regions, recipe.microscope, recipe.scan.pixel_nm, recipe.scan.shape)
+    share = seen[True][0].share - seen[False][0].share
+    np.testing.assert_allclose(more[:, inside].sum(axis=1), share[4, :16], rtol=5e-3)
 
 
 @pytest.mark.parametrize(("bits", "dtype"), [(1, "uint8"), (6, "uint8"), (12, "uint16"), (24, "uint32")])

@@ -14,12 +14,12 @@ import numpy as np
 
 from veristem.datasets.geometry import Region
 
-_TAIL_RAD = 0.3  # beyond, electrons are turned by one nucleus, and the density falls as the fourth power of the angle
+_TAIL_RAD = 0.3  # beyond, the density falls as a power of the angle
 _STEPS = 2000
 _STEP_RAD = 5e-4  # of the angle
 _STEP_PER_RAD = 0.8  # of its conjugate: what changes over 4 mrad is held
 _BEND_RAD = 0.02  # nodes lie evenly below, by their logarithm beyond
-_NODES = 40  # of a quadrature, for each such step
+_PANEL, _NODES = 0.5, 16  # of a quadrature: such steps, and nodes in each
 _AROUND = 48  # azimuths, or a multiple: divisible by the sectors of all usual detectors
 _APART_RAD = 4e-3  # they are, up to the radius beyond which the density is smooth
 _SMOOTH_RAD = 0.25
@@ -53,15 +53,17 @@ class Spread:
         near = angle < _TAIL_RAD + _STEP_RAD
         angle, found = angle[near], found[near]
         self._density = CubicSpline(angle, found)
-        self._tail = float(self._density(_TAIL_RAD)) * _TAIL_RAD**4
+        self._last = float(self._density(_TAIL_RAD))
+        self._power = -_TAIL_RAD * float(self._density(_TAIL_RAD, 1)) / self._last  # 4 of a bare nucleus
         over_ring = CubicSpline(angle, 2 * np.pi * angle * found).integrate(0, _TAIL_RAD)
-        self._total = float(over_ring) + np.pi * self._tail / _TAIL_RAD**2
+        self._total = float(over_ring) + 2 * np.pi * _TAIL_RAD**2 * self._last / (self._power - 2)
 
     def density(self, angle_rad) -> np.ndarray:
         """Probability per solid angle (...) [1/sr] of being turned by angles (...) [rad]; over the plane it is 1."""
         angle = np.asarray(angle_rad, float)
         near = self._density(np.minimum(angle, _TAIL_RAD))
-        return np.where(angle < _TAIL_RAD, near, self._tail / np.maximum(angle, _TAIL_RAD) ** 4) / self._total
+        far = self._last * (_TAIL_RAD / np.maximum(angle, _TAIL_RAD)) ** self._power
+        return np.where(angle < _TAIL_RAD, near, far) / self._total
 
     def arriving(self, theta_rad: np.ndarray, regions: Sequence[Region]) -> np.ndarray:
         """Share (V, K) of what is taken from incidences ``theta_rad`` (K, 2) that lands in each of some regions.
@@ -72,15 +74,14 @@ class Spread:
         radii = np.unique([0.0, *(r for region in regions for r in (region.inner_rad, region.outer_rad))])
         around = _AROUND * int(np.ceil(2 * np.pi * min(radii[-1], _SMOOTH_RAD) / _APART_RAD / _AROUND))
         azimuth = regions[0].start_rad + (np.arange(around) + 0.5) * 2 * np.pi / around
-        nodes, weights = [], []
-        for low, high in zip(np.arcsinh(radii[:-1] / _BEND_RAD), np.arcsinh(radii[1:] / _BEND_RAD)):
-            count = max(8, int(np.ceil(_NODES * (high - low))))
-            u, w = np.polynomial.legendre.leggauss(count)
-            u = low + (high - low) * (u + 1) / 2
-            r = _BEND_RAD * np.sinh(u)
-            nodes.append(r)
-            weights.append(w * (high - low) / 2 * _BEND_RAD * np.cosh(u) * r * 2 * np.pi / around)
-        r, weight = np.concatenate(nodes), np.concatenate(weights)
+        u = np.unique(
+            np.concatenate([np.arcsinh(radii / _BEND_RAD), np.arange(0, np.arcsinh(radii[-1] / _BEND_RAD), _PANEL)])
+        )
+        low, half = u[:-1, None], np.diff(u)[:, None] / 2
+        node, share = np.polynomial.legendre.leggauss(_NODES)
+        u = low + half * (node + 1)
+        r = (_BEND_RAD * np.sinh(u)).ravel()
+        weight = (half * share * _BEND_RAD * np.cosh(u)).ravel() * r * 2 * np.pi / around
         at = regions[0].center_rad + r[:, None, None] * np.stack([np.cos(azimuth), np.sin(azimuth)], axis=-1)
         inside = np.array([region.contains(at) for region in regions]) * weight[:, None]
         used = inside.any(axis=0)
