@@ -280,10 +280,10 @@ def test_output_that_cannot_be_written(check, simulated, small, tmp_path):
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        (["--pair-angle-deg", "0", "--pixel-nm", "1"], "pair_angle_deg: 0.0 found"),
+        (["--pair-angle-deg", "0", "--pixel-nm", "1"], "--pair-angle-deg: 0.0 found"),
         (["--pair-angle-deg", "8", "--pixel-nm", "-1"], "--pixel-nm: -1.0 found"),
         (["--pair-angle-deg", "8", "--pixel-nm", "nan"], "--pixel-nm: nan found"),
-        (["--pair-angle-deg", "nan", "--pixel-nm", "1"], "pair_angle_deg: nan found"),
+        (["--pair-angle-deg", "nan", "--pixel-nm", "1"], "--pair-angle-deg: nan found"),
         (["--pair-angle-deg", "8"], "left.png: pixel size not found; give --pixel-nm"),
         (["--pair-angle-deg", "eight", "--pixel-nm", "1"], "--pair-angle-deg"),
     ],
@@ -301,7 +301,7 @@ def test_network_without_a_unit(check, data_file, simulated):
     """ParaDiS lengths mean nothing without |b|, in either direction."""
     check(["convert", data_file, "out.vtp"], "net.data: no unit of length found", "--burgers-magnitude-nm")
     check(["convert", simulated / "truth.vtp", "out.data"], "--burgers-magnitude-nm")
-    check(["convert", data_file, "out.vtp", "--burgers-magnitude-nm", "-1"], "burgers_magnitude_nm: -1.0 found")
+    check(["convert", data_file, "out.vtp", "--burgers-magnitude-nm", "-1"], "--burgers-magnitude-nm: -1.0 found")
 
 
 def test_errors_in_a_process_of_its_own(tmp_path):

@@ -244,7 +244,7 @@ def score(
     if isinstance(truth, LineTruth):
         how["limits"] = full_line_limits(truth) if full_limits else line_limits(truth)
     elif full_limits:
-        raise InputError("full_limits: no truth.h5 of lines found, one allowed, which tells how it was imaged")
+        raise InputError("`full_limits`: no truth.h5 of lines found, one allowed, which tells how it was imaged")
     if acquisition is not None:
         images = acquisition if isinstance(acquisition, Acquisition) else formats.read(acquisition, Acquisition)
         how["directions_rad"] = images.directions_rad
