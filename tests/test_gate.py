@@ -201,6 +201,10 @@ def test_tables_fit_the_width(cli, folder, monkeypatch, width):
     assert {"metric", "baseline", "now", "allowed", "verdict"} <= set(head)
     assert ("chance" in head) == (width == 150)
     rows = [dict(zip(head, map(str.strip, line.strip("│").split("│")))) for line in table if line[0] == "│"]
+    more = [row for row in rows if not row["verdict"]]  # of the longest names
+    assert all(set(row.values()) == {row["metric"], ""} for row in more)
+    assert len(more) < 3
+    rows = [row for row in rows if row["verdict"]]
     assert {row["verdict"] for row in rows} == {"worse", "same"}
     assert all(float(row["now"]) and row["allowed"][0].isdigit() for row in rows)
     assert [row["metric"] for row in rows if row["verdict"] == "worse"] == ["chamfer_nm ↓"]
