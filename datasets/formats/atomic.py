@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from tempfile import TemporaryFile
 from uuid import uuid4
 from zlib import crc32
 
@@ -43,8 +44,7 @@ def together() -> Iterator[None]:
     try:
         yield
         for _, path in waiting:
-            if path.is_dir():
-                raise _refused(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+            check_place(path)
         for temporary, path in waiting:
             try:
                 os.replace(temporary, path)
@@ -55,6 +55,24 @@ def together() -> Iterator[None]:
         for temporary, _ in waiting:
             with suppress(OSError):
                 temporary.unlink()
+
+
+def check_place(path: str | Path) -> None:
+    """See that a file can be written, before long work begins.
+
+    Raises
+    ------
+    InputError
+        When its folder is missing or locked, or it is one itself.
+    """
+    path = Path(path)
+    try:
+        with TemporaryFile(dir=path.parent):
+            pass
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except OSError as error:
+        raise _refused(path, error) from None
 
 
 def _refused(path: Path, error: OSError) -> InputError:
