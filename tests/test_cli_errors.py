@@ -222,7 +222,7 @@ def test_set(check, value, parts):
         (["dream"], ["dream", "--help"]),
         (["list", "recipes", "--colour"], ["--colour"]),
         (["convert", "one.data"], ["convert: one file found, IN… OUT allowed"]),
-        (["convert", "a.png", "b.png", "out.h5"], ["--pair-angle-deg and --pixel-nm"]),
+        (["convert", "a.png", "b.png", "out.h5"], ["--pair-angle-deg", "--pixel-nm"]),
         (["convert", "a.txt", "out.vtp"], [".txt to .vtp found, allowed are"]),
     ],
 )

@@ -39,7 +39,7 @@ def convert_files(
         from veristem.recon.rectify import registration_warning
 
         if pair_angle_deg is None:
-            raise InputError("convert: a stereo pair needs `pair_angle_deg`")
+            raise InputError("convert: a stereo pair needs `pair_angle_deg` and, unless the images say it, `pixel_nm`")
         pair = read_pair(sources[0], sources[1], pixel_nm, pair_angle_deg, say)
         if warning := registration_warning(pair):
             say(warning)
