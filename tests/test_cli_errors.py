@@ -265,6 +265,15 @@ def test_tolerance(check, simulated, tmp_path, tolerance):
     check(["score", simulated / "truth.h5", "curves.vtp", "--tolerance-nm", tolerance], "tolerance")
 
 
+def test_options_are_named_as_they_are_typed(check, simulated, tmp_path):
+    """Python's names of parameters are those of the command line with dashes."""
+    write_vtp(tmp_path / "curves.vtp", CurveSet(()))
+    asked = ["score", simulated / "truth.h5", "curves.vtp", "--of"]
+    check([*asked, "masks", "--view", 7], "error: --view: 7 found, 0 to 1 allowed")
+    check([*asked, "mask"], "error: --of: 'mask' found, allowed are masks, disparity")
+    check(["score", simulated / "truth.vtp", "curves.vtp", "--full-limits"], "error: --full-limits: no truth.h5 of")
+
+
 def test_output_that_cannot_be_written(check, simulated, small, tmp_path):
     """A file where the folder should be, or a folder where the file should be, is told and left alone."""
     (tmp_path / "taken").write_text("mine\n", encoding="utf-8")
