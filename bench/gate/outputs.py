@@ -14,11 +14,21 @@ from veristem.bench.gate.verdict import Finding, Verdict
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.text import printable
 
-_HEAD = ("method", "metric", "baseline", "now", "change", "allowed", "chance", "worse / better", "verdict")
+_HEAD: tuple[str, ...] = (
+    "method",
+    "metric",
+    "baseline",
+    "now",
+    "change",
+    "allowed",
+    "chance",
+    "worse / better",
+    "verdict",
+)
 _STYLE = {"worse": "bold red", "better": "green", "same": ""}
 _CHIEF = ("f_score", "recall", "precision", "depth_rmse_nm", "depth_bias_nm", "lateral_rmse_nm", "apls")
 _WIDTH = 150  # of a log, which has no width of its own
-_SPARED = (  # columns left out, one set after the other, until a table fits
+_SPARED: tuple[set[str], ...] = (  # columns left out, one set after the other, until a table fits
     {"chance", "worse / better"},
     {"chance", "worse / better", "change"},
     {"chance", "worse / better", "change", "method"},  # a table a method
@@ -67,7 +77,7 @@ def print_table(verdict: Verdict, costs: Sequence[Cost], over: Sequence[str]) ->
         console = Console(highlight=False, width=_WIDTH)
     findings = _worst_first(verdict)
     rows = [dict(zip(_HEAD, map(printable, _row(finding)))) for finding in findings]
-    spared = next((names for names in (set(), *_SPARED) if _width(rows, names) <= console.width), _SPARED[-1])
+    spared = next((names for names in (set[str](), *_SPARED) if _width(rows, names) <= console.width), _SPARED[-1])
     shown = [name for name in _HEAD if name not in spared]
     console.print(printable(f"{verdict.study}: {caption(verdict)}"), markup=False)
     for method in dict.fromkeys(row["method"] for row in rows) if "method" in spared else ("",):
