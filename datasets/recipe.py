@@ -22,7 +22,7 @@ from veristem.datasets.specimens import Dislocations, Finite, Positive, Specimen
 _LARGEST_SEED = 2**63 - 1  # what tables and files hold
 _MOST_STEPS = 10_000  # of an axis: each of its conditions is imaged anew
 _MOST_ROWS = 1_000_000  # of a study: days of work, and what one table holds
-_DENSEST_PER_M2, _LONGEST_NM = 1e16, 1e6  # of lines: those of cold-worked metals, and work of hours in one field
+_DENSEST_PER_M2, LONGEST_NM = 1e16, 1e6  # of lines: those of cold-worked metals, and work of hours in one field
 _MOST_TEXT, _LONGEST_LINE = 1 << 18, 1 << 12  # of a file: the parser's work grows as the square of a key's length
 _LARGEST_BYTES = 12e9  # of the strain of a foil or the views of a film, the largest array of a simulation
 
@@ -61,10 +61,10 @@ class Recipe(Table):
         network = getattr(self.specimen, "network", None)
         if density := getattr(network, "density_per_m2", None):
             length = 1e-18 * density * size[0] * size[1] * self.specimen.thickness_nm
-            if density > _DENSEST_PER_M2 or length > _LONGEST_NM:
+            if density > _DENSEST_PER_M2 or length > LONGEST_NM:
                 raise ValueError(
                     f"specimen.network.density_per_m2 = {density:g} found, {length:.3g} nm of line in this field, "
-                    f"{_DENSEST_PER_M2:g} (cold-worked metal) and {_LONGEST_NM:g} nm allowed; lower it or the field"
+                    f"{_DENSEST_PER_M2:g} (cold-worked metal) and {LONGEST_NM:g} nm allowed; lower it or the field"
                 )
         views = len(self.microscope.detector.regions(0.0)) * len(self.stage.angles_deg)
         what, volumes = "its views", 16 * views  # expected and counted electrons

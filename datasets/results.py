@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Literal
+
+from veristem.datasets.recipe import recipe_paths
+from veristem.datasets.text import printable
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,40 @@ def metrics_in(table_schema) -> dict[str, Metric]:
     """What the scores of an Arrow schema mean, by column."""
     told = {field.name: (field.metadata or {}).get(_METRIC) for field in table_schema}
     return {name: _metric(json.loads(text)) for name, text in told.items() if text}
+
+
+def with_axes(table):
+    """An Arrow table of results with a column for each recipe path in ``conditions``, behind that one.
+
+    Numbers are float64, true and false bool, all else text, tables and lists as JSON; null in rows without that path.
+    """
+    column = table["conditions"].to_pylist()
+    given = {text: json.loads(text) for text in set(column)}
+    paths = [path for path in dict.fromkeys(path for text in column for path in given[text]) if is_axis(path)]
+    for place, path in enumerate(paths, table.schema.get_field_index("conditions") + 1):
+        table = table.add_column(place, path, _axis([given[text].get(path) for text in column]))
+    return table
+
+
+def is_axis(name: str) -> bool:
+    """Whether a column is one that `with_axes` adds."""
+    return "." in name and name in recipe_paths()
+
+
+def _axis(values: list):
+    import pyarrow as pa
+
+    known = [value for value in values if value is not None]
+    if known and all(isinstance(value, bool) for value in known):
+        return pa.array(values, pa.bool_())
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
+        with suppress(OverflowError):  # a whole number of more digits than any other has
+            return pa.array([None if value is None else float(value) for value in values], pa.float64())
+
+    def text(value) -> str | None:
+        return None if value is None else printable(value if isinstance(value, str) else json.dumps(value))
+
+    return pa.array(map(text, values), pa.string())
 
 
 def as_frame(table):

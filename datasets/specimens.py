@@ -62,7 +62,9 @@ class FromFile(Table):
     """A foil cut from the network in a file."""
 
     file: str = Field(description="file of a network, see docs/files.md")
-    burgers_magnitude_nm: Positive | None = Field(default=None, description="unit of length of a .data file [nm]")
+    burgers_magnitude_nm: Annotated[float, Field(ge=0.1, le=1)] | None = Field(
+        default=None, description="unit of length of a .data file [nm]"
+    )
     place: Literal["densest", "random"] | Triple = Field(
         default="densest",
         description="where the foil is cut: where it holds most line, anywhere by the seed, or its centre in the "

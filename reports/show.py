@@ -20,7 +20,7 @@ from veristem.datasets import (
     ParticleTruth,
     PointSet,
 )
-from veristem.datasets.formats.atomic import atomic_path
+from veristem.datasets.formats.atomic import atomic_path, together
 from veristem.reports import scenes, style
 from veristem.reports.particles import radii_or_default
 
@@ -75,10 +75,11 @@ def view(
                 legend = [("visible with this g", style.VISIBLE)] * bool(item.visible.any())
                 legend += [("invisible", style.INVISIBLE)] * bool((~item.visible).any())
         scenes.add_foil(plotter, high - low, low)
-        if html is not None:
-            _write(html, _page(scenes.packed(plotter), legend).encode())
-        if png is not None:
-            _write(png, scenes.picture(plotter, legend=legend))
+        with together():
+            if html is not None:
+                _write(html, _page(scenes.packed(plotter), legend).encode())
+            if png is not None:
+                _write(png, scenes.picture(plotter, legend=legend))
         if png is None and html is None:
             _open(plotter, legend)
     finally:

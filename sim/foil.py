@@ -8,11 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from veristem.datasets.crystal import Material, electron_wavelength_nm
-from veristem.datasets.geometry import Region, Tilt
+from veristem.datasets.crystal import Material, electron_wavelength_nm, load_material
+from veristem.datasets.geometry import Region, Tilt, specimen_from_crystal
 from veristem.datasets.microscope import Microscope
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.recipe import Recipe
+from veristem.datasets.specimens import Dislocations
 from veristem.datasets.truth import LineTruth
 from veristem.sim.contrast import Fault
 from veristem.sim.contrast.howie_whelan import Extinction
@@ -31,6 +32,16 @@ SLICE_NM = 2.0  # thickest slice
 _FAULT_NM = 1.0  # with faults between partials, which are as sharp as a slice
 _NARROW_MRAD, _NARROW_BEAMS, _WIDE_BEAMS = 20.0, 7, 5  # beams that cones need: reports/published/beams
 _PER_BEAT = 0.1  # thickest slice over the depth 1/s in which the beams get out of step
+
+
+def orientation(recipe: Recipe) -> np.ndarray:
+    """Rotation (3, 3) from crystal Cartesian to specimen coordinates, tilted to the recipe's excitation error."""
+    table = recipe.specimen
+    assert isinstance(table, Dislocations)
+    material = load_material(table.material)
+    tilt = material.bragg_angle_rad(table.g, recipe.microscope.energy_keV) + np.radians(table.tilt_off_bragg_deg)
+    zone, g = material.direction_nm(table.beam_axis), material.reciprocal_per_nm(table.g)
+    return specimen_from_crystal(zone, g, np.radians(table.g_azimuth_deg), tilt)
 
 
 @dataclass

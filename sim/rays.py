@@ -10,6 +10,7 @@ import numba
 import numpy as np
 
 from veristem.datasets.geometry import Region, directions_of
+from veristem.sim.elasticity.octaves import check_memory
 from veristem.sim.elasticity.voxels import Strain
 
 _GRID = 400  # points across a region or a cone when its directions are binned, as in Region.fraction
@@ -325,6 +326,7 @@ class Scratch:
         """An array of float32 that holds anything; the next one of that name lies in its place."""
         size = int(np.prod(shape))
         if name not in self._held or self._held[name].size < size:
+            check_memory(4.5 * size, f"{size:.3g} slices of rays")
             self._held[name] = np.empty(size + size // 8, np.float32)
         return self._held[name][:size].reshape(shape)
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from veristem.datasets.crystal import load_material
 from veristem.datasets.errors import InputError
-from veristem.datasets.geometry import specimen_from_crystal
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Dislocations, FromFile, Generated
+from veristem.sim.effort import check_lines, check_room
 from veristem.sim.film import Film, make_film
-from veristem.sim.foil import SLICE_NM, Foil
+from veristem.sim.foil import SLICE_NM, Foil, orientation
 from veristem.sim.grains import Grains, make_grains
 from veristem.sim.networks import load_generator
 from veristem.sim.networks.foil import cut_below, cut_foil, place_note, place_of, sparse_note
@@ -23,16 +23,6 @@ Specimen = Foil | Film
 
 _SIDE_NM = 150.0  # lines of a bulk network are kept this far beyond the field
 _VARIANTS = [np.roll(np.eye(3), turn, axis=0) for turn in range(3)]  # c along z, x, y of the cube
-
-
-def orientation(recipe: Recipe) -> np.ndarray:
-    """Rotation (3, 3) from crystal Cartesian to specimen coordinates, tilted to the recipe's excitation error."""
-    table = recipe.specimen
-    assert isinstance(table, Dislocations)
-    material = load_material(table.material)
-    tilt = material.bragg_angle_rad(table.g, recipe.microscope.energy_keV) + np.radians(table.tilt_off_bragg_deg)
-    zone, g = material.direction_nm(table.beam_axis), material.reciprocal_per_nm(table.g)
-    return specimen_from_crystal(zone, g, np.radians(table.g_azimuth_deg), tilt)
 
 
 def generated(
@@ -115,7 +105,7 @@ def make_specimen(recipe: Recipe, rng: np.random.Generator) -> Specimen:
     ------
     InputError
         For an unknown material, reflection, slip system or generator, a bad file, a foil that holds no line or is
-        thinner than a slice, or particles that do not fit.
+        thinner than a slice or larger than memory, or particles that do not fit.
     """
     return _MAKERS[recipe.specimen.kind](recipe, rng)
 
@@ -128,6 +118,7 @@ def make_foil(recipe: Recipe, rng: np.random.Generator) -> Foil:
         raise InputError(
             f"specimen.thickness_nm: {table.thickness_nm:g} found, at least a slice of {SLICE_NM:g} allowed"
         )
+    check_room(recipe)
     material = load_material(table.material)
     rotation = orientation(recipe)
     g = rotation @ material.reciprocal_per_nm(table.g)
@@ -146,6 +137,7 @@ def make_foil(recipe: Recipe, rng: np.random.Generator) -> Foil:
         place = place_of(bulk, turn, size, table.network.place, rng)
         network = cut_foil(bulk, turn, size, side + beyond_nm(recipe), place)
         notes.append(place_note(bulk, network, size, table.network.place, place))
+        check_lines(recipe, network)
     else:
         beyond = beyond_nm(recipe)
         if beyond and (shape.uneven or grains is not None):

@@ -121,6 +121,16 @@ def simulated(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def two_doses(tmp_path_factory):
+    """Folder and table of the study of tests/studies.py; not to be changed."""
+    from studies import RECIPE, STUDY
+    from veristem.bench.study.runner import run_study
+
+    folder = tmp_path_factory.mktemp("study")
+    return folder, run_study(STUDY, RECIPE, folder)
+
+
+@pytest.fixture(scope="session")
 def cases() -> Path:
     """Folder of real files: VERISTEM_CASES, or ../shared/cases beside the repository."""
     folder = Path(os.environ.get("VERISTEM_CASES") or Path(__file__).parents[1] / "../shared/cases").resolve()

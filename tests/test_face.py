@@ -99,7 +99,7 @@ def test_faults(made, tmp_path):
     for call, told in (
         (lambda: vs.load(tmp_path / "a.foo"), "suffix '.foo' found"),
         (lambda: vs.reconstruct(folder / "run/acquisition.h5", out=tmp_path / "a.csv"), "'.csv' found, .vtp allowed"),
-        (lambda: vs.score(simulation.truth, np.zeros((2, 2)), of="masks", view=7), "view: 7 found, 0 to 1 allowed"),
+        (lambda: vs.score(simulation.truth, np.zeros((2, 2)), of="masks", view=7), "`view`: 7 found, 0 to 1 allowed"),
         (lambda: vs.score(simulation.truth, np.zeros((2, 2)), of="mask"), "'mask' found, allowed are masks, disparity"),
         (lambda: vs.score(simulation.truth, "a.vtp", tolerance_nm=0), "`tolerance_nm`: 0 found"),
         (lambda: vs.simulate("tial-4d"), "needs a folder"),

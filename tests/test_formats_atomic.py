@@ -9,7 +9,7 @@ import time
 import pytest
 
 from veristem.datasets import InputError
-from veristem.datasets.formats.atomic import atomic_path
+from veristem.datasets.formats.atomic import atomic_path, together
 
 FULL = """
 import resource, signal, sys
@@ -57,6 +57,36 @@ def test_what_stood_there_stays(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(InputError, match="choose a folder"), atomic_path(tmp_path / "no/x.txt"):
         pass
+
+
+def test_several_files_appear_together(tmp_path):
+    """A command stopped between two of its files left the new one beside the old ones."""
+    names = [tmp_path / name for name in ("a.h5", "b.h5")]
+    names[0].write_text("old")
+
+    def write(text: str, fails: bool = False) -> None:
+        with together():
+            for path in names:
+                with together(), atomic_path(path) as temporary:
+                    temporary.write_text(text)
+            assert names[0].read_text() == "old"
+            if fails:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write("new", fails=True)
+    assert list(tmp_path.iterdir()) == [names[0]]
+    names[1].mkdir()
+    with pytest.raises(InputError, match=r"b\.h5: Is a directory"):
+        write("new")
+    assert sorted(tmp_path.iterdir()) == names
+    names[1].rmdir()
+    write("new")
+    assert [path.read_text() for path in names] == ["new", "new"]
+    assert sorted(tmp_path.iterdir()) == names
+    with pytest.raises(ZeroDivisionError), atomic_path(names[0]) as temporary:  # alone again
+        temporary.write_text(f"{1 // 0}")
+    assert sorted(tmp_path.iterdir()) == names
 
 
 KILLED = """

@@ -73,6 +73,7 @@ def test_ends_that_meet_only_across_another_cell_are_pinned(tmp_path):
     [
         (("CA_FILE_VERSION 6", "CA_FILE_VERSION 3"), "line 1: CA_FILE_VERSION 3 found, 4, 5 or 6"),
         (("CA_FILE_VERSION", "ITEM: TIMESTEP"), "line 1: 'ITEM:' found"),
+        (("CA_FILE_VERSION", "PBCCA_FILE_VERSION"), "line 1: PBCCA_FILE_VERSION found, .* run Dislocation analysis"),
         (("DISLOCATIONS 3", "DISLOCATIONS 1000000000000"), "whole number from 0 .* of dislocation 4 of 1000000000000"),
         (("\n3\n0 0 0\n", "\n3000000000000\n0 0 0\n"), "point 4 of 3000000000000 of dislocation 1"),
         (("10 0 1", "10 inf 1"), "inf found, a finite number"),

@@ -254,7 +254,7 @@ def test_a_unit_that_is_no_burgers_vector_is_refused(tiny, metres):
     with pytest.raises(InputError, match=r"tiny\.ctrl, line 1: burgMag = .* in m, 1e-10 to 1e-9, allowed"):
         read_data(path)
     for call in (lambda: read_data(path.rename(path.with_name("b.data")), 286.0), lambda: write_data(path, None, 1e9)):  # type: ignore[arg-type]
-        with pytest.raises(InputError, match=r"burgers_magnitude_nm: .* 0\.1 to 1 nm, allowed"):
+        with pytest.raises(InputError, match=r"burgers_magnitude_nm`: .* 0\.1 to 1 nm, allowed"):
             call()
 
 

@@ -190,6 +190,26 @@ def test_outputs(cli, folder):
     assert "- failed: constant at scan.dwell_us = 900, seed 1" in text
 
 
+@pytest.mark.parametrize("width", [80, 100, 150])
+def test_tables_fit_the_width(cli, folder, monkeypatch, width):
+    """At 80 columns numbers were broken over several lines; now a metric stands on one, with what decides."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    path = change_baseline(folder, scaled("chamfer_nm", 0.9))
+    table = [line for line in cli("gate", folder, "--baseline", path).out.splitlines() if line[:1] in "┏┃┡│└"]
+    assert max(map(len, table)) <= width
+    head = [name.strip() for name in table[1].strip("┃").split("┃")]
+    assert {"metric", "baseline", "now", "allowed", "verdict"} <= set(head)
+    assert ("chance" in head) == (width == 150)
+    rows = [dict(zip(head, map(str.strip, line.strip("│").split("│")))) for line in table if line[0] == "│"]
+    more = [row for row in rows if not row["verdict"]]  # of the longest names
+    assert all(set(row.values()) == {row["metric"], ""} for row in more)
+    assert len(more) < 3
+    rows = [row for row in rows if row["verdict"]]
+    assert {row["verdict"] for row in rows} == {"worse", "same"}
+    assert all(float(row["now"]) and row["allowed"][0].isdigit() for row in rows)
+    assert [row["metric"] for row in rows if row["verdict"] == "worse"] == ["chamfer_nm ↓"]
+
+
 def change_facts(folder, **facts) -> None:
     """What a folder tells of its run."""
     path = folder / "study.json"

@@ -50,6 +50,7 @@ def gate(
     from veristem.bench.gate.outputs import as_object, print_table, write_junit, write_markdown
     from veristem.bench.gate.record import read_record, record_of, write_record
     from veristem.bench.gate.verdict import check_enough, check_same, compare
+    from veristem.datasets.formats.atomic import together
 
     if not 0 < false_alarm < 1:
         raise InputError(f"--false-alarm: {false_alarm:g} found, a chance between 0 and 1 allowed")
@@ -78,10 +79,11 @@ def gate(
     spent = costs(folder, reference)
     *times, memory = spent
     over = [line for cost in times for line in cost.over(time_ratio)] + memory.over(memory_ratio)
-    if junit:
-        write_junit(junit, verdict, spent, over)
-    if markdown:
-        write_markdown(markdown, verdict, spent, over)
+    with together():
+        if junit:
+            write_junit(junit, verdict, spent, over)
+        if markdown:
+            write_markdown(markdown, verdict, spent, over)
     if as_json:
         typer.echo(json.dumps(as_object(verdict, spent, over)))
     else:

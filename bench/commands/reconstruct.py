@@ -31,7 +31,7 @@ def reconstruct(
 
     name = f"method {method}" if method else "our own method"
     try:
-        found = vs.reconstruct(acquisition, method, out=out, timeout_s=timeout_s, say=say)
+        found = vs.reconstruct(acquisition, method, out=out, timeout_s=timeout_s, say=say, tell=say)
     except InputError:
         raise
     except apart.MethodError as error:

@@ -27,7 +27,7 @@ def simulate(
     import veristem as vs
     from veristem.reports.words import views_text
 
-    made = vs.simulate(recipe, out, values=values_of(sets), progress=_bar)
+    made = vs.simulate(recipe, out, values=values_of(sets), progress=_bar, tell=say)
     for note in made.notes:
         say(note)
     if made.acquisition is not None:

@@ -37,6 +37,10 @@ def __getattr__(name: str):
     raise AttributeError(f"module 'veristem' has no attribute {name!r}")
 
 
+def _silent(line: str) -> None:
+    pass
+
+
 def _plain(items: Iterable, total: int) -> Iterable:
     return items
 
@@ -97,6 +101,7 @@ def simulate(
     *,
     values: dict[str, Any] | None = None,
     progress: Progress = _plain,
+    tell: Callable[[str], Any] = _silent,
 ) -> Simulation:
     """Make a specimen and image it.
 
@@ -111,27 +116,36 @@ def simulate(
         Changes by dotted path into the recipe: ``{"scan.dwell_us": 100}``.
     progress : callable
         Wraps the loop over (tilts, or rows of a 4D scan, and their number).
+    tell : callable
+        Gets, before the work begins, a line on what will be done and about how long it takes.
 
     Raises
     ------
     InputError
-        For a key or value that is not allowed, a bad file, or a folder that cannot be written.
+        For a key or value that is not allowed, a bad file, a folder that cannot be written, or too little memory.
     """
     from veristem.bench.files.simulation import save_simulation, save_truth
+    from veristem.bench.forecast import simulation_text
     from veristem.bench.study.key import scan_key
     from veristem.bench.study.store import make_folder
     from veristem.datasets.errors import InputError
+    from veristem.sim.effort import check_room
+    from veristem.sim.scan4d import check_pixelated
     from veristem.sim.simulate import simulate_4d, simulate_recipe
 
     loaded = _recipe(recipe).with_values(values or {})
     folder = None if out is None else Path(out)
     if folder is not None:
         make_folder(folder)
+    check_room(loaded)
     if loaded.microscope.detector.kind == "pixelated":
         if folder is None:
             raise InputError("simulate: a pixelated detector found, which needs a folder for its 4D scan; give one")
+        check_pixelated(loaded)
+        tell(simulation_text(loaded))
         truth, specimen, paths = simulate_4d(loaded, folder, scan_key(loaded), progress)
         return Simulation(truth, None, tuple(specimen.notes), [*paths, *save_truth(folder, truth)])
+    tell(simulation_text(loaded))
     truth, acquisition, specimen = simulate_recipe(loaded, progress=progress)
     paths = [] if folder is None else save_simulation(folder, truth, acquisition)
     return Simulation(truth, acquisition, tuple(specimen.notes), paths)
@@ -144,6 +158,7 @@ def reconstruct(
     out: str | Path | None = None,
     timeout_s: float | None = None,
     say: Callable[[str], Any] = warnings.warn,
+    tell: Callable[[str], Any] = _silent,
 ) -> CurveSet | PointSet:
     """Curves or points in 3D from the images alone.
 
@@ -160,6 +175,8 @@ def reconstruct(
         Time after which the method is ended [s].
     say : callable
         Gets what a user should know about the images, one line a call.
+    tell : callable
+        Gets, before the work begins, a line on what will be done and about how long it takes.
 
     Raises
     ------
@@ -168,8 +185,10 @@ def reconstruct(
     MethodError
         When a method from outside fails, ends its process, or takes too long.
     """
+    from veristem.bench.forecast import reconstruction_text
     from veristem.datasets import Acquisition, formats
     from veristem.datasets.errors import InputError
+    from veristem.datasets.formats.atomic import check_place
     from veristem.datasets.kinds import KINDS
     from veristem.recon import apart
     from veristem.recon.methods import load_method
@@ -179,8 +198,11 @@ def reconstruct(
     kind = KINDS[images.kind]
     if out is not None and Path(out).suffix.lower() != kind.suffix:
         raise InputError(f"{out}: suffix {Path(out).suffix!r} found, {kind.suffix} allowed for {kind.found}")
+    if out is not None:
+        check_place(out)
     method = kind.method if method is None else method
     load_method(method)
+    tell(reconstruction_text(images, method))
     if warning := registration_warning(images):
         say(warning)
     found, _ = apart.reconstruct(method, images, timeout_s)
@@ -244,7 +266,7 @@ def score(
     if isinstance(truth, LineTruth):
         how["limits"] = full_line_limits(truth) if full_limits else line_limits(truth)
     elif full_limits:
-        raise InputError("full_limits: no truth.h5 of lines found, one allowed, which tells how it was imaged")
+        raise InputError("`full_limits`: no truth.h5 of lines found, one allowed, which tells how it was imaged")
     if acquisition is not None:
         images = acquisition if isinstance(acquisition, Acquisition) else formats.read(acquisition, Acquisition)
         how["directions_rad"] = images.directions_rad

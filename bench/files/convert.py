@@ -39,7 +39,7 @@ def convert_files(
         from veristem.recon.rectify import registration_warning
 
         if pair_angle_deg is None:
-            raise InputError("convert: a stereo pair needs --pair-angle-deg and --pixel-nm")
+            raise InputError("convert: a stereo pair needs `pair_angle_deg` and, unless the images say it, `pixel_nm`")
         pair = read_pair(sources[0], sources[1], pixel_nm, pair_angle_deg, say)
         if warning := registration_warning(pair):
             say(warning)
@@ -82,7 +82,7 @@ def convert_files(
             write_vtp(target, network)
         elif unit is None:
             raise InputError(
-                f"{target}: a .data file has lengths in units of |b|; give --burgers-magnitude-nm or --material"
+                f"{target}: a .data file has lengths in units of |b|; give `burgers_magnitude_nm` or `material`"
             )
         else:
             edge = write_data(target, network, unit)

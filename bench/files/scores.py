@@ -30,13 +30,13 @@ def score_pixels(truth, reconstruction, of: str, view: int) -> dict[str, float |
     from veristem.bench.metrics.mask_pair import mask_of, true_mask
 
     if of not in PLANAR:
-        raise InputError(f"of: {of!r} found, allowed are {', '.join(PLANAR)}")
+        raise InputError(f"`of`: {of!r} found, allowed are {', '.join(PLANAR)}")
     if isinstance(truth, str | Path):
         truth = read_truth_file(Path(truth))
     if not isinstance(truth, LineTruth):
-        raise InputError(f"of {of}: no truth.h5 of lines found, one allowed, which tells where lines show")
+        raise InputError(f"`of` {of}: no truth.h5 of lines found, one allowed, which tells where lines show")
     if not 0 <= view < len(truth.expected):
-        raise InputError(f"view: {view} found, 0 to {len(truth.expected) - 1} allowed")
+        raise InputError(f"`view`: {view} found, 0 to {len(truth.expected) - 1} allowed")
     found = reconstruction
     if isinstance(found, str | Path):
         found = formats.read(found, CurveSet) if Path(found).suffix.lower() == ".vtp" else _image(Path(found), of)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from veristem.datasets import formats
 from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.formats.atomic import together
 from veristem.datasets.kinds import KINDS, TRUTHS, kind_of
 from veristem.datasets.reconstruction import Reconstruction
 from veristem.datasets.truth import Truth
@@ -15,27 +16,19 @@ LAST_WRITTEN = tuple(f"truth{kind.suffix}" for kind in KINDS.values())
 
 def save_simulation(folder: Path, truth: Truth, acquisition: Acquisition) -> list[Path]:
     """Write acquisition.h5, truth.h5 and, for people, truth.vtp or truth.csv into an existing folder: all or none."""
-    paths = [folder / "acquisition.h5", *_truth_paths(folder, truth)]
-    new = [path for path in paths if not path.exists()]
-    try:
-        formats.write(paths[0], acquisition)
-        return [paths[0], *save_truth(folder, truth)]
-    except BaseException:
-        for path in new:  # an acquisition without its truth would look whole
-            path.unlink(missing_ok=True)
-        raise
+    path = folder / "acquisition.h5"
+    with together():  # an acquisition without its truth would look whole
+        formats.write(path, acquisition)
+        return [path, *save_truth(folder, truth)]
 
 
 def save_truth(folder: Path, truth: Truth) -> list[Path]:
     """Write truth.h5 and, for people, truth.vtp or truth.csv into an existing folder."""
-    paths = _truth_paths(folder, truth)
-    for path in paths:
-        formats.write(path, truth)
+    paths = [folder / "truth.h5", folder / f"truth{kind_of(truth).suffix}"]
+    with together():
+        for path in paths:
+            formats.write(path, truth)
     return paths
-
-
-def _truth_paths(folder: Path, truth: Truth) -> list[Path]:
-    return [folder / "truth.h5", folder / f"truth{kind_of(truth).suffix}"]
 
 
 def save_reconstruction(folder: Path, found: Reconstruction) -> Path:

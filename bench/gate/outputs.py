@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,25 @@ from veristem.bench.gate.verdict import Finding, Verdict
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.text import printable
 
-_HEAD = ("method", "metric", "baseline", "now", "change", "allowed", "chance", "worse / better", "verdict")
+_HEAD: tuple[str, ...] = (
+    "method",
+    "metric",
+    "baseline",
+    "now",
+    "change",
+    "allowed",
+    "chance",
+    "worse / better",
+    "verdict",
+)
 _STYLE = {"worse": "bold red", "better": "green", "same": ""}
 _CHIEF = ("f_score", "recall", "precision", "depth_rmse_nm", "depth_bias_nm", "lateral_rmse_nm", "apls")
 _WIDTH = 150  # of a log, which has no width of its own
+_SPARED: tuple[set[str], ...] = (  # columns left out, one set after the other, until a table fits
+    {"chance", "worse / better"},
+    {"chance", "worse / better", "change"},
+    {"chance", "worse / better", "change", "method"},  # a table a method
+)
 
 
 def conclusion(verdict: Verdict, over: Sequence[str] = ()) -> str:
@@ -51,18 +67,27 @@ def visible(verdict: Verdict) -> list[str]:
 
 
 def print_table(verdict: Verdict, costs: Sequence[Cost], over: Sequence[str]) -> None:
-    """Table, costs, problems and conclusion on stdout."""
+    """Table, costs, problems and conclusion on stdout; columns that do not fit stand in the other outputs."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     console = Console(highlight=False)
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console = Console(highlight=False, width=_WIDTH)
-    table = Table(*_HEAD, title=escape(printable(f"{verdict.study}: {caption(verdict)}")), title_justify="left")
-    for finding in _worst_first(verdict):
-        table.add_row(*(escape(printable(cell)) for cell in _row(finding)), style=_STYLE[finding.verdict])
-    console.print(table)
+    findings = _worst_first(verdict)
+    rows = [dict(zip(_HEAD, map(printable, _row(finding)))) for finding in findings]
+    spared = next((names for names in (set[str](), *_SPARED) if _width(rows, names) <= console.width), _SPARED[-1])
+    shown = [name for name in _HEAD if name not in spared]
+    console.print(printable(f"{verdict.study}: {caption(verdict)}"), markup=False)
+    for method in dict.fromkeys(row["method"] for row in rows) if "method" in spared else ("",):
+        table = Table(title=escape(method), title_justify="left", title_style="bold")
+        for name in shown:  # a name too long for the width is broken, a number never
+            table.add_column(name, no_wrap=name != "metric", overflow="fold")
+        for row, finding in zip(rows, findings):
+            if method in ("", row["method"]):
+                table.add_row(*(escape(row[name]) for name in shown), style=_STYLE[finding.verdict])
+        console.print(table)
     for line in [*map(str, costs), *visible(verdict), *verdict.problems, conclusion(verdict, over)]:
         console.print(printable(line), markup=False, soft_wrap=True)
 
@@ -124,6 +149,14 @@ def as_object(verdict: Verdict, costs: Sequence[Cost], over: Sequence[str]) -> d
         "problems": [*verdict.problems, *over],
         "costs": [asdict(cost) for cost in costs],
     }
+
+
+def _width(rows: Sequence[dict[str, str]], spared: Collection[str]) -> int:
+    """Characters that a table of these rows takes without the columns to be spared."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, (name, *(row[name] for row in rows)))) for name in _HEAD if name not in spared]
+    return sum(widths) + 3 * len(widths) + 1
 
 
 def _worst_first(verdict: Verdict) -> list[Finding]:

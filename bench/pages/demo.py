@@ -19,7 +19,7 @@ from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.crystal import load_material
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats import read_particles
-from veristem.datasets.formats.atomic import atomic_path
+from veristem.datasets.formats.atomic import atomic_path, together
 from veristem.datasets.kinds import KINDS
 from veristem.datasets.recipe import Recipe, Study, load_recipe, load_study
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
@@ -108,7 +108,7 @@ def run_demo(
         For a network, particles, material or value that is not allowed, or a folder that cannot be written.
     """
     if particles is not None and (network is not None or material is not None):
-        raise InputError("--particles: found with --network or --material, one specimen of your own allowed")
+        raise InputError("`particles`: found with `network` or `material`, one specimen of your own allowed")
     make_folder(folder)
     shown = []
     if particles is None:
@@ -182,17 +182,18 @@ def _chain(folder: Path, truth: Truth, acquisition: Acquisition, tolerance_nm: f
     """Files, reconstruction and scores of one specimen."""
     for note in notes:
         say(note)
-    paths = save_simulation(folder, truth, acquisition)
     say(f"specimen: {about}")
     counts = acquisition.views.mean()
-    say(f"images:   {len(acquisition.views)} views, {counts:.0f} electrons counted a pixel: {paths[0]}")
+    say(f"images:   {len(acquisition.views)} views, {counts:.0f} electrons counted a pixel")
     method = KINDS[acquisition.kind].method
     found = run_method(method, acquisition)
-    save_reconstruction(folder, found)
     scene = make_scene(acquisition, found, truth, method, tolerance_nm)
-    with atomic_path(folder / "scores.json") as partial:
-        partial.write_text(json.dumps(scene.scores, indent=2) + "\n", encoding="utf-8")
+    with together():
+        paths = [*save_simulation(folder, truth, acquisition), save_reconstruction(folder, found)]
+        with atomic_path(folder / "scores.json") as partial:
+            partial.write_text(json.dumps(scene.scores, indent=2) + "\n", encoding="utf-8")
     say(f"result:   {sentence(scene)}")
+    say(f"files:    {', '.join(path.name for path in paths)}, scores.json in {folder}")
     return scene, run_facts(truth, notes)
 
 

@@ -18,6 +18,7 @@ from veristem.bench.study.store import read_table
 from veristem.datasets import formats
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
+from veristem.datasets.formats.atomic import together
 from veristem.datasets.kinds import KINDS, Kind, check_same_kind, kind_of
 from veristem.datasets.reconstruction import Reconstruction
 from veristem.datasets.truth import Truth
@@ -132,9 +133,10 @@ def write_folder_page(
     commands, saved = ({}, set()) if table is None else study_commands(folder, table)
     if "full text" not in facts.get("Recipe", {}):
         commands = {} if saved else commands  # there is no text to save
-    _write(page, title, scenes, table, facts, sentences, command, commands=commands, saved_recipes=saved)
-    if formats:
-        write_files(page.parent / "figures", formats, scenes, table)
+    with together():
+        _write(page, title, scenes, table, facts, sentences, command, commands=commands, saved_recipes=saved)
+        if formats:
+            write_files(page.parent / "figures", formats, scenes, table)
     return page
 
 

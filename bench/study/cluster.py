@@ -46,7 +46,7 @@ def connect(workers: int, scheduler: str | None) -> Iterator[tuple]:
         except Exception as error:  # each kind of address fails in its own way
             text = (str(error).splitlines() or ["no answer"])[0]
             raise InputError(
-                f"--scheduler {scheduler}: no answer ({text}); `dask scheduler` starts one and prints its address"
+                f"`scheduler` {scheduler}: no answer ({text}); `dask scheduler` starts one and prints its address"
             ) from None
         with client:
             count = len(client.scheduler_info(n_workers=-1)["workers"])
@@ -70,7 +70,7 @@ def connect(workers: int, scheduler: str | None) -> Iterator[tuple]:
                 silence_logs=logging.CRITICAL,
             )  # fmt: skip
         except RuntimeError as error:
-            raise InputError(f"--workers {workers}: they did not start ({error}); --workers 1 needs none") from None
+            raise InputError(f"`workers` {workers}: they did not start ({error}); `workers` 1 needs none") from None
     try:
         with Client(cluster, set_as_default=False) as client:
             yield client, workers

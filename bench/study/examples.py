@@ -10,6 +10,7 @@ from pathlib import Path
 from veristem.bench.files.simulation import LAST_WRITTEN, save_reconstruction, save_simulation
 from veristem.bench.oracles import handed_in
 from veristem.bench.study.store import make_folder
+from veristem.datasets.formats.atomic import together
 from veristem.datasets.recipe import Recipe
 from veristem.recon.apart import reconstruct
 from veristem.reports.studies import best_and_worst
@@ -55,10 +56,14 @@ def save_examples(table, recipe: Recipe, folder: Path, timeout_s: float | None =
         truth, acquisition, _ = simulate_recipe(
             recipe.with_values({**json.loads(row["conditions"]), "recipe.seed": row["seed"]})
         )
+        found = None
         try:
             method, stages = handed_in(row["method"], truth, acquisition)
-            save_reconstruction(files, reconstruct(method, acquisition, timeout_s, **stages)[0])
+            found, _ = reconstruct(method, acquisition, timeout_s, **stages)
         except (Exception, SystemExit) as error:  # it may need what only the workers have
             notes.append(f"no 3D of cell {row['cell']} on the page: {row['method']} fails here ({error})")
-        save_simulation(files, truth, acquisition)
+        with together():
+            if found is not None:
+                save_reconstruction(files, found)
+            save_simulation(files, truth, acquisition)
     return notes

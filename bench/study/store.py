@@ -14,7 +14,7 @@ from typing import Any
 from veristem.bench.metrics import metrics as all_metrics
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
-from veristem.datasets.results import Metric, as_frame, metrics_in, schema
+from veristem.datasets.results import Metric, as_frame, is_axis, metrics_in, schema, with_axes
 from veristem.datasets.text import printable
 
 
@@ -126,6 +126,7 @@ class Store:
         for name in labels[0] if labels else ():
             at = table.schema.get_field_index(name)
             table = table.set_column(at, table.field(at), pa.array([label[name] for label in mine], pa.string()))
+        table = with_axes(table)
         with atomic_path(self.table_path) as partial:
             pq.write_table(table, partial)
         return as_frame(table)
@@ -156,7 +157,7 @@ def read_table(folder: str | Path):
     if table is None:
         raise InputError(f"{path}: not a readable parquet table; run its `veristem study` again, which rebuilds it")
     _check_rows(path, table)
-    return as_frame(table)
+    return as_frame(with_axes(table))
 
 
 def _check_rows(path: Path, table) -> None:
@@ -177,7 +178,10 @@ def _check_rows(path: Path, table) -> None:
 
 
 def _read(path: Path, metrics: Sequence[Metric]):
-    """The table in a file, with the columns of some metrics and of those that it tells itself; None when damaged."""
+    """The table in a file, with the columns of some metrics and of those that it tells itself; None when damaged.
+
+    Without those of its axes, which ``conditions`` tells.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -186,6 +190,7 @@ def _read(path: Path, metrics: Sequence[Metric]):
             table = file.read(use_threads=False)
     except (pa.ArrowException, OSError, EOFError):
         return None
+    table = table.drop_columns([name for name in table.schema.names if is_axis(name)])
     wanted = schema(metrics)
     for field in wanted:  # a version that had fewer numbers: they are null in its rows
         if field.name not in table.schema.names and field.type == pa.float64():

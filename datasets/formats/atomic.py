@@ -1,14 +1,17 @@
-"""Files are written beside their place and then renamed: nobody ever sees half a file."""
+"""Files are written beside their place and then renamed: nobody ever sees half a file, or half of several."""
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
+from tempfile import TemporaryFile
 from uuid import uuid4
 from zlib import crc32
 
@@ -17,6 +20,64 @@ from veristem.datasets.errors import InputError
 _HOST = f"{crc32(platform.node().encode()):08x}"  # folders are shared between machines, numbers of processes are not
 _OURS = re.compile(r"\.veristem-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}(\..{1,19})?")
 _ABANDONED_S = 86400.0  # nobody writes one file for so long without touching it
+
+
+_waiting: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("waiting", default=None)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Files that `atomic_path` makes within the block get their names one right after the other when it ends well.
+
+    Until then what stood there stays, whether the block fails or the process is killed.
+
+    Raises
+    ------
+    InputError
+        When one of them cannot have its name, before any has.
+    """
+    if _waiting.get() is not None:  # with those of the block around
+        yield
+        return
+    waiting: list[tuple[Path, Path]] = []
+    token = _waiting.set(waiting)
+    try:
+        yield
+        for _, path in waiting:
+            check_place(path)
+        for temporary, path in waiting:
+            try:
+                os.replace(temporary, path)
+            except OSError as error:
+                raise _refused(path, error) from None
+    finally:
+        _waiting.reset(token)
+        for temporary, _ in waiting:
+            with suppress(OSError):
+                temporary.unlink()
+
+
+def check_place(path: str | Path) -> None:
+    """See that a file can be written, before long work begins.
+
+    Raises
+    ------
+    InputError
+        When its folder is missing or locked, or it is one itself.
+    """
+    path = Path(path)
+    try:
+        with TemporaryFile(dir=path.parent):
+            pass
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except OSError as error:
+        raise _refused(path, error) from None
+
+
+def _refused(path: Path, error: OSError) -> InputError:
+    reason = os.strerror(error.errno) if error.errno else str(error).splitlines()[0]
+    return InputError(f"{path}: {reason}; choose a folder that exists, can be written and has space")
 
 
 @contextmanager
@@ -35,17 +96,21 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise InputError(f"{path}: no name of a file found; a file in a folder that exists allowed")
     suffix = path.suffix if len(path.suffix) <= 20 else ""
     temporary = path.with_name(f".veristem-{_HOST}-{os.getpid()}-{uuid4().hex[:8]}{suffix}")
+    waiting = _waiting.get()
     try:
         temporary.touch()  # so that a missing or locked folder shows here, whatever library writes next
         _sweep(path.parent)
         yield temporary
-        os.replace(temporary, path)
+        if waiting is None:
+            os.replace(temporary, path)
+        else:
+            waiting.append((temporary, path))
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error).splitlines()[0]
-        raise InputError(f"{path}: {reason}; choose a folder that exists, can be written and has space") from None
+        raise _refused(path, error) from None
     finally:
-        with suppress(OSError):
-            temporary.unlink()
+        if waiting is None or (temporary, path) not in waiting:
+            with suppress(OSError):
+                temporary.unlink()
 
 
 def _sweep(folder: Path) -> None:

@@ -51,7 +51,7 @@ def read_pair(
         that is not positive.
     """
     if not 0 < pair_angle_deg < 180:
-        raise InputError(f"pair_angle_deg: {pair_angle_deg} found, more than 0 and less than 180 allowed")
+        raise InputError(f"`pair_angle_deg`: {pair_angle_deg} found, more than 0 and less than 180 allowed")
     if pixel_nm is not None:
         check_positive("`pixel_nm`", pixel_nm)
     paths = [Path(left), Path(right)]

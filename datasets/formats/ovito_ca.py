@@ -89,6 +89,9 @@ def read_ca(path: str | Path) -> DislocationNetwork:
         elif key == "DISLOCATION_JUNCTIONS":
             ring = _junctions(lines, len(found or ()))
             break  # only meshes come after
+    while (line := lines.next_or_none()) is not None:
+        if line.startswith("CA_FILE_VERSION "):
+            raise lines.error("a second frame found, one allowed; export a single frame from OVITO")
     if found is None:
         raise lines.error("no section DISLOCATIONS found, one allowed; export it from OVITO with the dislocation lines")
     if len(ring) != 2 * len(found):
@@ -161,6 +164,11 @@ def _rotation(lines: Lines, cluster: _Cluster) -> np.ndarray:
 
 def _start(lines: Lines) -> int:
     key, _, rest = lines.next("CA_FILE_VERSION").partition(" ")
+    if key == "PBCCA_FILE_VERSION":
+        raise lines.error(
+            f"{key} found, of which no description is known and which OVITO does not open either; CA_FILE_VERSION "
+            "4 to 6 allowed: run Dislocation analysis on the atoms in OVITO and export a Crystal Analysis file"
+        )
     if key != "CA_FILE_VERSION":
         raise lines.error(f"{key[:40]!r} found, CA_FILE_VERSION allowed; export a Crystal Analysis file from OVITO")
     version = lines.whole(rest, "version")

@@ -175,7 +175,7 @@ def read_data(path: str | Path, burgers_magnitude_nm: float | None = None) -> Di
 def _check_unit(unit_nm: float) -> None:
     if not _SHORTEST_NM <= unit_nm <= _LONGEST_NM:
         raise InputError(
-            f"burgers_magnitude_nm: {unit_nm} found, the length of a Burgers vector, {_SHORTEST_NM:g} to "
+            f"`burgers_magnitude_nm`: {unit_nm} found, the length of a Burgers vector, {_SHORTEST_NM:g} to "
             f"{_LONGEST_NM:g} nm, allowed"
         )
 

@@ -13,7 +13,7 @@ import numpy as np
 from veristem.sim.elasticity.segment import _add_segment
 
 _CORE_NM = 0.3
-_DIVIDED_NM = 6.0  # distance from a line of the voxels that are divided
+DIVIDED_NM = 6.0  # distance from a line of the voxels that are divided
 _DEEP, _ACROSS = 4, 2  # samples of a part along z, and along x and y where it is close to a core
 
 
@@ -88,7 +88,7 @@ def sharpen(voxels, index, blocks, origin, step, lines):
                     x = origin[2] + step[2] * (k + 0.5)
                     added[:] = 0
                     for m in range(len(near)):
-                        if _distance2(x, y, z, near[m]) < _DIVIDED_NM**2:
+                        if _distance2(x, y, z, near[m]) < DIVIDED_NM**2:
                             index[i, j, k] = 0
                             break
                         _add_difference(x, y, z, step[1], step[2], 1, step[0], near[m], lines, scratch, added)

@@ -235,8 +235,8 @@ def check_memory(needed: float, grid: str) -> None:
     available = psutil.virtual_memory().available
     if needed > available:
         raise InputError(
-            f"{grid}: {needed / 1e9:.1f} GB of memory needed, {available / 1e9:.1f} GB available; choose a smaller "
-            "field or larger voxels"
+            f"{grid}: {needed / 1e9:.1f} GB of memory needed, {available / 1e9:.1f} GB available; lower "
+            "specimen.field_nm with scan.shape, or specimen.thickness_nm"
         ) from MemoryError(grid)  # of the machine: a study tries again
 
 

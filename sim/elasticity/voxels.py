@@ -17,7 +17,7 @@ import numpy as np
 from veristem.datasets.network import DislocationNetwork
 from veristem.sim.elasticity.cores import Lines, divide, sharpen
 from veristem.sim.elasticity.faces import FaceLoads, Relaxation
-from veristem.sim.elasticity.octaves import add_interpolated, check_memory, interpolation, same
+from veristem.sim.elasticity.octaves import add_interpolated, bytes_needed, check_memory, interpolation, levels, same
 from veristem.sim.elasticity.segment import kernel_constants, pack_segments
 from veristem.sim.elasticity.spectral import isotropic_stiffness, projected_distortion
 
@@ -83,7 +83,7 @@ def voxel_distortion(
     step, shape = np.asarray(step_zyx_nm, float), tuple(int(n) for n in shape_zyx)
     corner = np.array([0.0, *corner_yx_nm])
     size = " x ".join(str(n) for n in shape[::-1])
-    check_memory(_BYTES * float(np.prod(np.array(shape, float))), f"image with {size} voxels")
+    check_memory(bytes_of_voxels(shape), f"image with {size} voxels")
     smooth, low = _smooth(network, g_per_nm, corner, step, shape, poisson_ratio, relaxed)
     voxels = np.zeros((3, *shape), np.float32)
     axes = tuple(_places(c, n, h, at) for c, n, h, at in zip(corner[1:], shape[1:], step[1:], low))
@@ -98,7 +98,8 @@ def voxel_distortion(
     sharpen(voxels, index, blocks, corner, step, lines)
     places = np.argwhere(index == 0)
     index[tuple(places.T)] = np.arange(len(places))
-    f = int(np.ceil(step[1:].max() / _PART_NM - 1e-9))
+    f = parts_across(step[1:].max())
+    check_memory(12.0 * len(places) * (f + 1) ** 2, f"strain near lines, in {len(places)} voxels")
     parts = np.empty((len(places), 3, f + 1, f + 1), np.float32)
     (y0, wy), (x0, wx) = (_places(c, n * f + 1, h / f, at) for c, n, h, at in zip(corner[1:], shape[1:], step[1:], low))
     for beyond in (False, True):
@@ -111,15 +112,38 @@ def _places(corner: float, count: int, step: float, low: float) -> tuple[np.ndar
     return interpolation(corner + (np.arange(count) + 0.5) * step, low, _STEP_NM)
 
 
+def parts_across(step_nm: float) -> int:
+    """Into how many parts a voxel near a line is divided along x and along y."""
+    return int(np.ceil(step_nm / _PART_NM - 1e-9))
+
+
+def bytes_of_strain(step_zyx_nm, shape_zyx) -> float:
+    """Memory that the strain of a foil with such voxels takes at once, without what is divided near lines."""
+    step, shape = np.asarray(step_zyx_nm, float), np.asarray(shape_zyx, float)
+    size, low, _ = _spectral_box(np.zeros(3), step, shape)
+    none = DislocationNetwork(np.zeros((0, 3)), np.zeros((0, 2), int), np.zeros((0, 3)))
+    finest, *_ = levels(none, low, size, np.full(3, _STEP_NM), _WIDE_NM)
+    return max(bytes_needed(finest, 3), bytes_of_voxels(shape))
+
+
+def bytes_of_voxels(shape_zyx) -> float:
+    """Memory that voxels and rays through them take."""
+    return _BYTES * float(np.prod(np.asarray(shape_zyx, float)))
+
+
+def _spectral_box(corner, step, shape) -> tuple[np.ndarray, np.ndarray, int]:
+    """Points (z, y, x) and corner [nm] of the spectral grid, and its points beyond each side on a face."""
+    size = np.ceil(step * shape / _STEP_NM).astype(int) + 2 * _EDGE
+    return size, corner - _EDGE * _STEP_NM, int(np.ceil(_MARGIN * step[0] * shape[0] / _STEP_NM))
+
+
 def _smooth(network, g_per_nm, corner, step, shape, poisson_ratio: float, relaxed: bool):
     """The field (3, nz, my, mx) with the wide core on the slices, coarser in x and y, and the corner (y, x) of that."""
     thickness = step[0] * shape[0]
     core = ((_WIDE_NM, 2.0), (np.sqrt(2) * _WIDE_NM, -1.0))
     spacing = np.full(3, _STEP_NM)
-    size = np.ceil(step * shape / _STEP_NM).astype(int) + 2 * _EDGE
-    low = corner - _EDGE * spacing
+    size, low, margin = _spectral_box(corner, step, shape)
     stiffness = isotropic_stiffness(poisson_ratio)
-    margin = int(np.ceil(_MARGIN * thickness / _STEP_NM))
     wide, beside = size[1:] + 2 * margin, low[1:] - margin * _STEP_NM
     faces = FaceLoads(beside, wide, _STEP_NM, thickness, poisson_ratio) if relaxed else None
     bulk = projected_distortion(network, [g_per_nm], low, size, spacing, stiffness, core, faces)[0]

@@ -15,6 +15,7 @@ from veristem.datasets.network import DislocationNetwork
 _FAR_NM = 1.0e4  # how far a line that leaves the foil is continued
 _MOST_COPIES = 10**5  # of a periodic cell in a foil
 _MOST_POINTS = 10**7  # along all lines of a network
+_MOST_SEGMENTS, _MOST_LOOKED_AT = 10**6, 10**9  # of a periodic network in a foil: memory, and minutes
 _TRIES = 100  # of random places for a foil
 
 
@@ -167,9 +168,15 @@ def tiled(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
             f"network: a periodic cell of {' x '.join(f'{s:.3g}' for s in size)} nm found, of which {copies:.3g} would "
             f"be in the foil, at most {_MOST_COPIES} allowed; write it with a larger cell, or take a smaller field"
         )
-    keys, burgers = [], []
+    keys, burgers, held = [], [], 0
     zero = np.zeros(len(first), int)
-    for shift in itertools.product(*steps):
+    for done, shift in enumerate(itertools.product(*steps), 1):
+        if held > _MOST_SEGMENTS or done * len(first) > _MOST_LOOKED_AT:
+            raise InputError(
+                f"network: {len(first)} segments in a cell of {' x '.join(f'{s:.3g}' for s in size)} nm found, "
+                f"{copies} copies of which would be in the foil, at most {_MOST_SEGMENTS} segments allowed; take a "
+                "smaller field"
+            )
         offset = np.array(shift) * size
         top, bottom = np.maximum(first, second) + offset, np.minimum(first, second) + offset
         own = ((top >= low_nm) & (bottom <= high_nm)).all(axis=1)
@@ -177,6 +184,7 @@ def tiled(network: DislocationNetwork, low_nm, high_nm) -> DislocationNetwork:
         stop = np.column_stack([network.segments[:, 1], jump + np.array(shift)])
         keys.append(np.stack([start, stop], axis=1)[own])
         burgers.append(network.burgers_nm[own])
+        held += len(burgers[-1])
     nodes, index = np.unique(np.concatenate(keys).reshape(-1, 4), axis=0, return_inverse=True)
     return DislocationNetwork(
         network.nodes_nm[nodes[:, 0]] + nodes[:, 1:] * size,

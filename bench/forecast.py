@@ -1,0 +1,67 @@
+"""What a command is about to do, and about how long it takes, said before it begins."""
+
+from __future__ import annotations
+
+import os
+from time import thread_time
+
+import numba
+import numpy as np
+import psutil
+
+from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.detectors.pixelated import Detector as Pixelated
+from veristem.datasets.recipe import Recipe
+from veristem.sim import effort
+
+_REFERENCE_S = 0.027  # of the computation in `_pace`, on a core of the machine that times were measured on
+_PER_PIXEL_S = 5e-6  # of stereo-classical there, a pixel of each view
+
+
+def simulation_text(recipe: Recipe) -> str:
+    """The specimen and the images of a recipe, with their time where it can be told."""
+    table, scan, stage = recipe.specimen, recipe.scan, recipe.stage
+    detector = recipe.microscope.detector
+    rows, columns = scan.shape
+    what = "foil" if table.kind == "dislocations" else "film"
+    size = f"{table.field_nm[0]:.4g} x {table.field_nm[1]:.4g} x {table.thickness_nm:.4g} nm"
+    views = len(detector.regions(recipe.kikuchi_azimuth_rad)) * len(stage.angles_deg)
+    images = f"{views} view{'s' * (views != 1)} of {columns} x {rows} pixels"
+    if isinstance(detector, Pixelated):
+        images = f"4D scan of {columns} x {rows} pixels, {detector.shape[1]} x {detector.shape[0]} each"
+    text = f"simulating {recipe.recipe.name}, seed {recipe.recipe.seed}: {what} of {size}, {images}"
+    if (found := effort.core_seconds(recipe)) is None:
+        return text
+    core_s, or_more = found
+    more = " or, with many lines in the file, longer" if or_more else ""
+    return f"{text}; {about(core_s * _pace(numba.get_num_threads()))}{more}, besides what a first run compiles"
+
+
+def reconstruction_text(images: Acquisition, method: str) -> str:
+    """The method and its images, with its time where it can be told."""
+    views, rows, columns = images.views.shape
+    text = f"reconstructing with {method}: {views} view{'s' * (views != 1)} of {columns} x {rows} pixels"
+    if method != "stereo-classical":
+        return text
+    return f"{text}; {about(_PER_PIXEL_S * images.views.size * _pace(1))}"
+
+
+def _pace(threads: int) -> float:
+    """Seconds that so many threads take on this machine, as busy as it is, for a second of one core of the other."""
+    x = np.linspace(0, 100, 100_000)
+    start = thread_time()
+    for _ in range(10):
+        np.exp(1j * x)
+    busy = (psutil.getloadavg()[0] + threads) / (os.cpu_count() or 1)
+    return (thread_time() - start) / _REFERENCE_S / threads * max(1.0, busy)
+
+
+def about(seconds: float) -> str:
+    """A time with one digit: "about 20 s", "about 3 min"."""
+    if seconds < 2:
+        return "about a second"
+    for unit, size, least in (("h", 3600, 5400), ("min", 60, 90), ("s", 1, 0)):
+        if seconds >= least:
+            value = float(f"{seconds / size:.1g}")
+            return f"about {value:g} {unit}" if value < 1e4 else f"about {value:.0e} {unit}"
+    raise AssertionError

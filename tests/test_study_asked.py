@@ -1,0 +1,117 @@
+"""What a study asks for: axes, methods and their parameters, and which of it is another row."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from studies import RECIPE, STUDY
+from veristem.bench.study.key import cell_key
+from veristem.bench.study.runner import batches, list_cells, run_study
+from veristem.datasets import InputError
+from veristem.datasets.recipe import Recipe, Study
+
+
+def test_the_key_holds_what_a_row_depends_on(tmp_path):
+    """Another value, seed, method, tolerance or network file is another cell; the same is the same."""
+    file = tmp_path / "net.data"
+    file.write_text("one", encoding="utf-8")
+    from_file = RECIPE.with_values({"specimen.network": {"file": str(file)}})
+    keys = [
+        cell_key(RECIPE, "constant", 10.0),
+        cell_key(RECIPE, "failing", 10.0),
+        cell_key(RECIPE, "constant", 11.0),
+        cell_key(RECIPE.with_values({"recipe.seed": 6}), "constant", 10.0),
+        cell_key(RECIPE.with_values({"scan.dwell_us": 10}), "constant", 10.0),
+        cell_key(from_file, "constant", 10.0),
+    ]
+    file.write_text("two", encoding="utf-8")
+    keys.append(cell_key(from_file, "constant", 10.0))
+    (tmp_path / "net.ctrl").write_text("burgMag = 2.5e-10\n", encoding="utf-8")
+    keys.append(cell_key(from_file, "constant", 10.0))
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == cell_key(Recipe.from_table(RECIPE.model_dump(mode="json"), ""), "constant", 10.0)
+
+
+def test_axes_from_a_range():
+    """Ends included, evenly spaced in value or in ratio; axes multiply."""
+    axes = {
+        "scan.dwell_us": {"from": 1, "to": 100, "steps": 3, "scale": "log"},
+        "microscope.energy_keV": {"from": 100, "to": 300, "steps": 3},
+    }
+    cells = Study.model_validate({"name": "s", "recipe": "r", "axes": axes}).cells()
+    assert len(cells) == 9
+    np.testing.assert_allclose([c["scan.dwell_us"] for c in cells[::3]], [1, 10, 100])
+    np.testing.assert_allclose([c["microscope.energy_keV"] for c in cells[:3]], [100, 200, 300])
+
+
+def test_parameters_of_methods(tmp_path):
+    """Behind the name, each set its own row; an unknown one is told before anything is run."""
+    study = STUDY.changed({"methods": ["stereo-classical", "stereo-classical depth_margin_nm=1"], "seeds": 1})
+    table = run_study(study, RECIPE, tmp_path)
+    assert list(table["method"]) == study.methods * 2
+    assert table["cell"].nunique() == 4
+    with pytest.raises(InputError, match=r"unexpected keyword argument 'depth'; allowed are depth_margin_nm, "):
+        run_study(STUDY.changed({"methods": ["stereo-classical depth=1"]}), RECIPE, tmp_path)
+
+
+def test_zipped_axes():
+    """They change together and count as one axis of the product."""
+    axes = {"scan.dwell_us": [1, 2], "microscope.energy_keV": [80, 200, 300], "microscope.current_nA": [3, 4]}
+    cells = Study.model_validate(
+        {"name": "s", "recipe": "r", "axes": axes, "zip": ["scan.dwell_us", "microscope.current_nA"]}
+    ).cells()
+    found = [tuple(cell[path] for path in axes) for cell in cells]
+    assert found == [(a, e, a + 2) for a in (1, 2) for e in (80, 200, 300)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"axes": {"scan.dwel_us": [1]}}, "axes: scan.dwel_us: no such key in a recipe; the nearest is scan.dwell_us"),
+        ({"axes": {"scan.dwell_us": [1, -1]}}, "scan.dwell_us: -1 found, greater than 0"),
+        ({"axes": {"scan.dwell_us": []}}, "one or more values that differ allowed"),
+        ({"axes": {"scan.dwell_us": [1, 1.0]}}, "one or more values that differ allowed"),
+        ({"axes": {"recipe.seed": [1]}}, "a key of specimen, microscope or scan allowed"),
+        ({"axes": {"scan.dwell_us": [1, 2], "scan.pixel_nm": [1]}, "zip": ["scan.dwell_us", "scan.pixel_nm"]},
+         "2 of scan.dwell_us, 1 of scan.pixel_nm values found, equally many allowed"),
+        ({"zip": ["scan.pixel_nm"]}, "zip: scan.pixel_nm found, allowed are the axes scan.dwell_us"),
+        ({"methods": []}, "methods: "),
+        ({"methods": ["constant", "constant"]}, "each once allowed"),
+        ({"axes": {"scan.dwell_us": {"from": 1, "to": 0, "steps": 3, "scale": "log"}}}, "positive ends allowed"),
+        ({"unknown": 1}, "unknown"),
+        ({"axes": {"scan.dwell_us": [10, "10"]}}, "which are the same; different ones allowed"),
+        ({"axes": {"scan.pixel_nm": [4, 8], "scan.shape": [[24, 24], [12, 12]]}}, "must change together go into zip"),
+        ({"axes": {"scan.dwell_us": 5}}, "axes.scan.dwell_us: 5 found"),
+    ],
+)  # fmt: skip
+def test_a_study_that_makes_no_sense(tmp_path, change, message):
+    """One line, before anything is run."""
+    with pytest.raises(InputError, match=re.escape(message)):
+        run_study(STUDY.changed(change), RECIPE, tmp_path / "out")
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+@given(
+    workers=st.integers(1, 9),
+    doses=st.integers(1, 12),
+    radii=st.integers(1, 3),
+    seeds=st.integers(1, 3),
+    methods=st.integers(1, 2),
+)
+@settings(deadline=None, max_examples=30)
+def test_batches(workers, doses, radii, seeds, methods):
+    """Every cell once; one specimen and detector a batch; methods of a condition together; enough for every worker."""
+    axes = {"scan.dwell_us": list(range(1, doses + 1)), "microscope.detector.radius_mrad": list(range(1, radii + 1))}
+    study = STUDY.changed({"axes": axes, "seeds": seeds, "methods": ["constant", "failing"][:methods]})
+    cells = list_cells(study, RECIPE)
+    found = batches(cells, workers)
+    assert sorted(c.key for batch in found for c in batch) == sorted(c.key for c in cells)
+    assert all(len({c.recipe.images_key for c in batch}) == 1 for batch in found)
+    assert all(len({id(c.recipe) for c in batch}) * methods == len(batch) for batch in found)
+    conditions = len(cells) // methods
+    assert len(found) >= min(conditions, 8 * workers)
