@@ -157,7 +157,10 @@ def test_a_row_of_beams(beams):
     np.testing.assert_allclose(everything, levels.sum(), atol=1e-4)
 
 
-def test_a_row_without_extinction_distances_is_an_input_error():
-    """Higher orders than the table of the material are told, not guessed."""
-    with pytest.raises(InputError, match="no extinction distance"):
-        region_image(foil(), BRIGHT, PARALLEL, PIXEL, SHAPE, 9)
+def test_a_forbidden_reflection_is_an_input_error():
+    """What symmetry leaves nothing of makes no image, with two beams or a row."""
+    made = foil()
+    made.g_hkl = (0, 0, 1)
+    for beams in (2, 5):
+        with pytest.raises(InputError, match=r"g: \(0 0 1\) found, which the structure of .* forbids"):
+            region_image(made, BRIGHT, PARALLEL, PIXEL, SHAPE, beams)
