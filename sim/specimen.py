@@ -29,7 +29,7 @@ def orientation(recipe: Recipe) -> np.ndarray:
     """Rotation (3, 3) from crystal Cartesian to specimen coordinates, tilted to the recipe's excitation error."""
     table = recipe.specimen
     assert isinstance(table, Dislocations)
-    material = load_material(table.material)
+    material = load_material(table.material, table.crystal)
     tilt = material.bragg_angle_rad(table.g, recipe.microscope.energy_keV) + np.radians(table.tilt_off_bragg_deg)
     zone, g = material.direction_nm(table.zone_axis), material.reciprocal_per_nm(table.g)
     return specimen_from_crystal(zone, g, np.radians(table.g_azimuth_deg), tilt)
@@ -59,7 +59,7 @@ def generated(
     """
     wanted = table.network
     assert isinstance(wanted, Generated)
-    material, generate = load_material(table.material), load_generator(wanted.generator)
+    material, generate = load_material(table.material, table.crystal), load_generator(wanted.generator)
     normals, burgers = (np.array(v) for v in zip(*material.chosen_slip_systems(wanted.plane, wanted.burgers)))
     density = 1e-18 * wanted.density_per_m2
 
@@ -128,7 +128,7 @@ def make_foil(recipe: Recipe, rng: np.random.Generator) -> Foil:
         raise InputError(
             f"specimen.thickness_nm: {table.thickness_nm:g} found, at least a slice of {SLICE_NM:g} allowed"
         )
-    material = load_material(table.material)
+    material = load_material(table.material, table.crystal)
     rotation = orientation(recipe)
     g = rotation @ material.reciprocal_per_nm(table.g)
     shape = make_shape(table, g, rng.spawn(1)[0])
@@ -137,6 +137,8 @@ def make_foil(recipe: Recipe, rng: np.random.Generator) -> Foil:
     if table.regions is not None:
         grains = make_grains(table.regions, rotation, material, g, size, rng.spawn(1)[0])
     notes: list[str] = []
+    if table.crystal is not None:
+        notes += [f"{material.name}: {material.source[key]}" for key in ("b_angstrom2", "xi_0_abs_nm")]
     triangles, shifts = np.zeros((0, 3, 3)), np.zeros((0, 3))
     if isinstance(table.network, FromFile):
         bulk, notes = read_bulk(table.network.file, material, table.network.burgers_magnitude_nm)
