@@ -140,8 +140,8 @@ class Material:
 
         Computed from the atoms (`structure`), but for xi'_0 of all losses, which scales from 200 keV with the
         electron's velocity squared. xi'_g is of phonons alone: losses of energy turn an electron by less than a
-        Bragg angle and hardly tell reflections apart. Without a centre of symmetry, it is that part which is in phase
-        with xi_g: negative where they are opposed.
+        Bragg angle and hardly tell reflections apart. It is negative where it opposes xi_g, as in some weak or very
+        high orders; without a centre of symmetry, it is that part which is in phase with xi_g.
 
         Raises
         ------

@@ -25,7 +25,7 @@ _LANES = 64
 class Extinction(NamedTuple):
     """Extinction and absorption distances [nm]; without absorption the last two are infinite.
 
-    xi_g_abs is negative where the crystal absorbs in antiphase with xi_g, as some weak reflections of ordered crystals.
+    xi_g_abs is negative where the crystal absorbs in antiphase with xi_g, as some weak or very high reflections.
     """
 
     xi_g: float
