@@ -48,8 +48,8 @@ def read_material(path: str, crystal: Crystal | None) -> Material:
     """
     if crystal is None:
         raise InputError(
-            f"specimen.crystal: none found beside {path}; slip systems and elastic constants needed, such as "
-            "{ slip = 'fcc', elastic_gpa = { C11 = 168.4, C12 = 121.4, C44 = 75.4 } }"
+            f"{path}: slip systems and elastic constants not found; a recipe needs specimen.crystal beside the file, "
+            "such as { slip = 'fcc', elastic_gpa = { C11 = 168.4, C12 = 121.4, C44 = 75.4 } }"
         )
     structure = _read(path)
     cell = structure.cell
@@ -74,12 +74,12 @@ def read_material(path: str, crystal: Crystal | None) -> Material:
         g=_G[hexagonal],
         source={
             "cell": path,
-            "b_angstrom2": f"of {', '.join(assumed)} in elemental crystals, Peng et al., Acta Cryst. A52 (1996) 456"
+            "b_angstrom2": f"B of {', '.join(assumed)} is that of the element, Peng et al., Acta Cryst. A52 (1996) 456"
             if assumed
-            else path,
+            else "B is the file's",
             "elastic_gpa": "the recipe",
             "poisson_ratio": "Voigt-Reuss-Hill average of elastic_gpa",
-            "xi_0_abs_nm": "estimated from phonons and density, good to 20 %",
+            "xi_0_abs_nm": "mean absorption of all losses is estimated from phonons and density, good to 20 %",
         },
     )
     _check_slip(path, made)
