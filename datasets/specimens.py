@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Union
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from veristem.datasets.crystal import STRUCTURES
+from veristem.datasets.crystal import STRUCTURES, load_material
+from veristem.datasets.geometry import rotation_about
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -127,18 +128,37 @@ class Dislocations(Table):
     g: Reflection = (0, 0, 2)
     g_azimuth_deg: Finite = Field(default=90.0, description="direction of g in the image, from x towards y")
     tilt_off_bragg_deg: Finite = Field(default=0.14, description="towards positive excitation error")
-    beams: Annotated[int, Field(ge=2, le=9)] = Field(
-        default=2, description="2: two-beam cases; 3 to 9: a systematic row of so many, about the direct beam"
+    tilt_about_g_deg: Annotated[float, Field(ge=-45, le=45)] = Field(
+        default=8.0,
+        description="turn of the crystal in the foil about g: away from the zone axis, whose other reflections would "
+        "take from the row",
+    )
+    beams: Annotated[int, Field(ge=2, le=9)] | None = Field(
+        default=None,
+        description="a systematic row of so many about the direct beam, 3 to 9, or two-beam cases, 2, which are twice "
+        "as fast and show lines too faint; if not given, a row of 7 for cones below 20 mrad, else of 5",
+    )
+    diffuse: bool = Field(
+        default=True,
+        description="count electrons that phonons take from the beams where they land: a smooth background, which "
+        "lowers contrast",
     )
     relaxed_faces: bool = Field(default=True, description="both faces free of traction; else an infinite medium")
     network: Network = Generated()
     regions: Grains | None = Field(default=None, description="lamellae or grains; one crystal if not given")
 
+    @property
+    def beam_axis(self) -> np.ndarray:
+        """[uvw] (3,) float along the beam before the tilt to Bragg: the zone axis after the turn about g."""
+        material, zone = load_material(self.material, self.crystal), np.array(self.zone_axis, float)
+        turn = rotation_about(material.reciprocal_per_nm(self.g), -np.radians(self.tilt_about_g_deg))
+        return turn @ material.direction_nm(zone) @ np.linalg.inv(material.cell_nm)
+
     def nominal_crystal(self) -> dict:
         """What an acquisition tells of the crystal."""
         return {
             "material": self.material,
-            "zone_axis": np.array(self.zone_axis, float),
+            "zone_axis": self.beam_axis,
             "g": np.array(self.g, float),
             "g_azimuth_rad": np.radians(self.g_azimuth_deg),
             "tilt_off_bragg_rad": np.radians(self.tilt_off_bragg_deg),

@@ -63,7 +63,7 @@ def _poisson(mean, state):
 
 
 @numba.njit(cache=True, nogil=True)
-def draw_counts(patterns, doses, background, lost, shifts, seeds, limit, counts):
+def draw_counts(patterns, doses, shifts, seeds, limit, counts):
     """Counts (F, rows, columns) of expected patterns.
 
     Parameters
@@ -72,10 +72,6 @@ def draw_counts(patterns, doses, background, lost, shifts, seeds, limit, counts)
         Share of the electrons on each pixel.
     doses : (F,) float64
         Electrons that would be counted of a whole frame.
-    background : (rows, columns) float64
-        Share of the lost electrons that falls on each pixel.
-    lost : (F,) float64
-        Share of the electrons lost to the beams.
     shifts : (F, 2) float64
         How far each pattern lies from its place, x and y [pixels]; linear between pixels, which keeps all electrons
         and moves their mean by just that.
@@ -89,14 +85,14 @@ def draw_counts(patterns, doses, background, lost, shifts, seeds, limit, counts)
     frames, rows, columns = counts.shape
     for f in range(frames):
         state = seeds[f]
-        pattern, dose, smooth = patterns[f], doses[f], lost[f]
+        pattern, dose = patterns[f], doses[f]
         whole_x, whole_y = int(np.floor(shifts[f, 0])), int(np.floor(shifts[f, 1]))
         x, y = shifts[f, 0] - whole_x, shifts[f, 1] - whole_y
         still = shifts[f, 0] == 0 and shifts[f, 1] == 0
         for j in range(rows):
             for i in range(columns):
                 if still:
-                    mean = pattern[j, i] + smooth * background[j, i]
+                    mean = float(pattern[j, i])
                 else:
                     mean = 0.0
                     for v in range(2):
@@ -104,6 +100,6 @@ def draw_counts(patterns, doses, background, lost, shifts, seeds, limit, counts)
                             weight = (y if v else 1 - y) * (x if u else 1 - x)
                             jj, ii = j - whole_y - v, i - whole_x - u
                             if weight > 0 and 0 <= jj < rows and 0 <= ii < columns:
-                                mean += weight * (pattern[jj, ii] + smooth * background[jj, ii])
+                                mean += weight * pattern[jj, ii]
                 count, state = _poisson(dose * mean, state)
                 counts[f, j, i] = min(count, limit)

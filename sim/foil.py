@@ -29,6 +29,7 @@ from veristem.sim.visibility import visibility
 
 SLICE_NM = 2.0  # thickest slice
 _FAULT_NM = 1.0  # with faults between partials, which are as sharp as a slice
+_NARROW_MRAD, _NARROW_BEAMS, _WIDE_BEAMS = 20.0, 7, 5  # beams that cones need: reports/published/beams
 _PER_BEAT = 0.1  # thickest slice over the depth 1/s in which the beams get out of step
 
 
@@ -63,8 +64,10 @@ class Foil:
         Planar faults and the shift of the side to which each normal points, see `sheets.add_sheets`.
     notes : tuple of str
         What a user should know about how it was made.
-    beams : int
-        2 for two-beam cases, 3 to 9 for a systematic row about the direct beam.
+    beams : int or None
+        2 for two-beam cases, 3 to 9 for a systematic row about the direct beam; None for what the cone needs.
+    diffuse : bool
+        Whether electrons that phonons take from the beams are counted where they land.
     """
 
     network: DislocationNetwork
@@ -81,7 +84,8 @@ class Foil:
     triangles_nm: np.ndarray = field(default_factory=lambda: np.zeros((0, 3, 3)))
     shifts_nm: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
     notes: tuple[str, ...] = ()
-    beams: int = 2
+    beams: int | None = 2
+    diffuse: bool = False
     drawn_as_seen: ClassVar[bool] = False  # its images are drawn on the focus plane
     imaged: dict = field(default_factory=dict, repr=False)  # of detector regions already imaged
     _strains: dict = field(default_factory=dict, repr=False)
@@ -172,7 +176,7 @@ class Foil:
             electron_wavelength_nm(microscope.energy_keV),
             self.s0_per_nm,
             self.thickness_nm / np.cos(tilt.angle_rad) ** 2,
-            self.beams,
+            self.beams or (_NARROW_BEAMS if microscope.convergence_mrad < _NARROW_MRAD else _WIDE_BEAMS),
         )
 
     def images(
@@ -187,7 +191,7 @@ class Foil:
         steepest_rad: float = 0.0,
     ) -> list[Image]:
         """What detector regions about one centre see of the foil; parameters and errors as of `foil_images`."""
-        raster = (pixel_nm, shape, self.beams, rim)
+        raster = (pixel_nm, shape, None, rim)
         return foil_images(self, regions, microscope, *raster, tilt, steepest_rad, moved_nm)
 
     def truth(self, recipe: Recipe, expected, directions_rad, to_image=None, contrast_directions_rad=None) -> LineTruth:

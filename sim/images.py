@@ -12,6 +12,8 @@ from veristem.datasets.detectors.pixelated import Detector as Pixelated
 from veristem.datasets.geometry import Region, Tilt
 from veristem.datasets.microscope import Microscope
 from veristem.sim.contrast import Extinction, Fault, Row, systematic_row, two_beam
+from veristem.sim.contrast.diffuse import Spread
+from veristem.sim.diffuse import spread_of, taken
 from veristem.sim.elasticity.voxels import Strain
 from veristem.sim.optics import AberratedImage, Image
 from veristem.sim.pattern import pattern_of
@@ -22,7 +24,7 @@ _LEVEL = Tilt()
 
 
 def region_image(
-    foil, region: Region, microscope: Microscope, pixel_nm: float, shape: tuple[int, int], beams: int = 2
+    foil, region: Region, microscope: Microscope, pixel_nm: float, shape: tuple[int, int], beams: int | None = None
 ) -> np.ndarray:
     """Share of the cone's electrons that reaches a detector region from each pixel, (rows, columns) float64.
 
@@ -46,7 +48,7 @@ def foil_images(
     microscope: Microscope,
     pixel_nm: float,
     shape: tuple[int, int],
-    beams: int = 2,
+    beams: int | None = None,
     rim: int = 0,
     tilt: Tilt = _LEVEL,
     steepest_rad: float = 0.0,
@@ -68,8 +70,8 @@ def foil_images(
         Scan step [nm].
     shape : (int, int)
         Rows and columns of the field.
-    beams : int
-        2 for two-beam cases, 3 to 9 for a systematic row about the direct beam.
+    beams : int, optional
+        2 for two-beam cases, 3 to 9 for a systematic row about the direct beam; those of the foil if not given.
     rim : int
         Pixels beyond the field on each side. What aberrations bring from farther off is wrong.
     tilt : Tilt
@@ -86,24 +88,22 @@ def foil_images(
     """
     moved_nm = moved_nm or [(0.0, 0.0)] * len(regions)
     pixelated = microscope.detector if isinstance(microscope.detector, Pixelated) and regions[0].pixel_rad else None
-    optics = microscope.model_dump_json(
-        include={"energy_keV", "convergence_mrad", "loss_collected_fraction", "aberrations"}
-        | ({"detector"} if pixelated else set())
-    )
-    key = (tuple(regions), optics, pixel_nm, shape, beams, rim, tilt, tuple(moved_nm))
+    beam = {"energy_keV", "convergence_mrad", "loss_collected_fraction", "aberrations"}
+    optics = microscope.model_dump_json(include=beam)
+    key = (tuple(regions), pixelated, optics, pixel_nm, shape, beams, rim, tilt, tuple(moved_nm))
     if key in foil.imaged:  # dose, dwell and detector pairs share the images of a region
         return foil.imaged[key]
     alpha = 1e-3 * microscope.convergence_mrad
-    light = foil.illumination(microscope, tilt)._replace(beams=beams)
-    background = np.zeros(len(regions))
+    light = foil.illumination(microscope, tilt)
+    light = light._replace(beams=beams or light.beams)
     if pixelated is None:
         parts = bundles(regions, light)
     else:
         pattern = pattern_of(pixelated, light)
-        parts, background = pattern.seen_by(regions, pixelated)
+        parts = pattern.seen_by(regions, pixelated)
         alpha = pattern.steepest_rad
     steepest_rad = max(steepest_rad, alpha + abs(tilt.angle_rad))
-    rays = FoilRays(foil, microscope, pixel_nm, shape, beams, steepest_rad, rim, tilt)
+    rays = FoilRays(foil, microscope, pixel_nm, shape, light.beams, steepest_rad, rim, tilt)
     share = np.zeros((len(regions), *rays.whole))
     turned = np.zeros((len(regions), 2, *rays.whole))  # shares times the tangents of their directions
     aberrated = (
@@ -134,8 +134,14 @@ def foil_images(
     for v in range(len(regions)):
         directions = (np.arctan(tangent) for tangent in _tangents(share[v], turned[v], pixel_nm))
         found.append(Image(share[v] if aberrated is None else aberrated[v].image(), *directions))
-    if background.any():  # it comes from everywhere: no part in the directions
-        found = [image._replace(share=image.share + b * rays.lost()) for image, b in zip(found, background)]
+    if foil.diffuse:  # it comes from everywhere: no part in the directions
+        key_of = ("taken", optics, pixel_nm, shape, beams, rim, tilt, steepest_rad)
+        if key_of not in foil.imaged:
+            foil.imaged[key_of] = taken(rays, microscope, light)
+        lost = foil.imaged[key_of]
+        weights = lost.landing(rays.spread(), regions)
+        landed = lost.images(weights, rays.whole, rim, np.asarray(moved_nm) / pixel_nm)
+        found = [image._replace(share=image.share + more) for image, more in zip(found, landed)]
     foil.imaged[key] = found
     return found
 
@@ -169,8 +175,9 @@ class FoilRays:
         rim: int = 0,
         tilt: Tilt = _LEVEL,
     ):
-        depth = max(foil.focus_nm, foil.thickness_nm - foil.focus_nm)
-        self.margin = margin_pixels(steepest_rad, depth, pixel_nm)
+        self.deepest_nm = max(foil.focus_nm, foil.thickness_nm - foil.focus_nm)
+        self.steepest_rad, self.energy_keV = steepest_rad, microscope.energy_keV
+        self.margin = margin_pixels(steepest_rad, self.deepest_nm, pixel_nm)
         self.foil, self.pixel_nm, self.rim, self.tilt = foil, pixel_nm, rim, tilt
         self.whole = (shape[0] + 2 * rim, shape[1] + 2 * rim)
         self.strain, self.dz_nm = foil.strain(pixel_nm, shape, self.margin + rim)
@@ -223,16 +230,43 @@ class FoilRays:
             fine = (close, step, self.crystal, ends, near)
         return RayPaths(theta, layer, (beta, step, self.crystal, exits, faults), pixels, fine)
 
-    def lost(self) -> np.ndarray:
-        """(rows, columns) share of the electrons that mean absorption takes from all beams, defects left out."""
-        foil = self.foil
-        across = (np.zeros(2), self.pixel_nm, self.whole)
-        slices = foil.shape.exit_slices(*across, self.dz_nm, foil.focus_nm, self.rim)
-        depth = foil.thickness_nm if slices is None else self.dz_nm * slices
-        kept = foil.shape.transmitted(*across, foil.focus_nm, self.rim) * np.exp(
-            -2 * np.pi * depth / self.crystal.xi_0_abs
+    def binned(self, pixels: int) -> FoilRays:
+        """The same with so many pixels put together along x and y, and without finer rays near lines."""
+        found = copy(self)
+        found.pixel_nm, found._scratch = self.pixel_nm * pixels, Scratch()
+        found.rim = -(-self.rim // pixels)
+        found.margin = margin_pixels(self.steepest_rad, self.deepest_nm, found.pixel_nm)
+        inner = [-(-(n - 2 * self.rim) // pixels) for n in self.whole]
+        found.whole = (inner[0] + 2 * found.rim, inner[1] + 2 * found.rim)
+        found.rows = slice(0, found.whole[0])
+        before = pixels * (found.margin + found.rim) - self.margin - self.rim
+        _, slices, *sides = self.strain.voxels.shape
+        after = [pixels * (n + 2 * found.margin) - before - side for n, side in zip(found.whole, sides)]
+        voxels = np.empty((3, slices, *(n + 2 * found.margin for n in found.whole)), np.float32)
+        for new, old in zip(voxels, self.strain.voxels):
+            padded = np.pad(old, ((0, 0), (before, after[0]), (before, after[1])), mode="edge")
+            padded.reshape(slices, new.shape[1], pixels, new.shape[2], pixels).mean(axis=(2, 4), out=new)
+        found.strain = Strain(voxels, np.zeros((0, 3), int), np.zeros((0, 3, 1, 1), np.float32))
+        return found
+
+    def spread(self) -> Spread:
+        """Into which directions phonons turn the electrons that they take."""
+        depth = 2 * np.pi * self.foil.thickness_nm / self.foil.extinction(self.energy_keV, 1.0).xi_0_abs
+        return spread_of(self.foil.material.sites, self.energy_keV, depth)
+
+    def lost(self, part: Bundle) -> tuple[np.ndarray, np.ndarray | float]:
+        """What phonons take of each excitation error of a bundle (k, rows, columns), and what of it goes on (...).
+
+        The rest has lost so much energy that the detector does not count it, or is held by contamination.
+        """
+        paths = self.paths(part)
+        beta, step, crystal, exits, faults = paths.rays
+        phonons = self.foil.extinction(self.energy_keV, 1.0).xi_0_abs
+        beams = _intensities(part, beta, step, crystal._replace(xi_0_abs=phonons), exits, faults)
+        depth = step * (len(beta) if exits is None else exits)
+        return 1 - np.sum(beams, axis=0), paths.layer * np.exp(
+            -2 * np.pi * depth * (1 / crystal.xi_0_abs - 1 / phonons)
         )
-        return 1 - np.broadcast_to(kept, self.whole)[self.rows]
 
     def intensities(self, part: Bundle) -> np.ndarray:
         """(beams, k, rows, columns) float32: intensities of the beams of a bundle behind the foil."""
@@ -272,7 +306,7 @@ def _intensities(part: Bundle, beta, dz_nm: float, crystal: Extinction | Row, ex
     """Intensities (beams, k, ...) of the beams of some rays."""
     if isinstance(crystal, Extinction):
         return two_beam(beta, dz_nm, part.s, crystal, exit_slices=exits, faults=faults)
-    return systematic_row(beta, dz_nm, part.s, crystal, exit_slices=exits, faults=faults)
+    return systematic_row(beta, dz_nm, part.s, crystal, exit_slices=exits, faults=faults, back=part.back)
 
 
 def _single(part: Bundle, *rays) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:

@@ -29,13 +29,12 @@ class Pattern(NamedTuple):
 
     parts: the rays that share a shear and a reflection. first (parts + 1,): where the excitation errors of each begin
     in the list of all, N of them. matrix (pixels, beams N): share of the electrons of the cone that each pixel could
-    receive, of beam b of ray n in column b N + n. background (pixels,): share that it receives of what the beams lose.
+    receive, of beam b of ray n in column b N + n.
     """
 
     parts: list[Bundle]
     first: np.ndarray
     matrix: csr_array
-    background: np.ndarray
 
     @property
     def steepest_rad(self) -> float:
@@ -48,8 +47,8 @@ class Pattern(NamedTuple):
         _, beams, _ = self.parts[0].weight.shape
         return beams * int(self.first[-1])
 
-    def seen_by(self, regions: Sequence[Region], detector: Detector) -> tuple[list[Bundle], np.ndarray]:
-        """The rays with the shares that regions of whole pixels receive of them, and of the background (V,)."""
+    def seen_by(self, regions: Sequence[Region], detector: Detector) -> list[Bundle]:
+        """The rays with the shares that regions of whole pixels receive of them."""
         directions = detector.directions_rad()
         inside = np.array([region.contains(directions).ravel() for region in regions], float)
         shares = (inside @ self.matrix).reshape(len(regions), -1, self.first[-1])
@@ -58,7 +57,7 @@ class Pattern(NamedTuple):
             weight = shares[..., low:high]
             if (used := weight.any(axis=(0, 1))).any():
                 found.append(part._replace(s=part.s[used], weight=weight[..., used]))
-        return found, inside @ self.background
+        return found
 
 
 def pattern_of(detector: Detector, light: Illumination) -> Pattern:
@@ -117,4 +116,4 @@ def pattern_of(detector: Detector, light: Illumination) -> Pattern:
     matrix.sum_duplicates()
     empty = np.zeros((0, beams, 0))
     parts = [Bundle(rays[i], int(signs[i]), s_mean[first[i] : first[i + 1]], empty, ()) for i in range(len(rays))]
-    return Pattern(parts, first, matrix, detector.background * detector.background_share().ravel())
+    return Pattern(parts, first, matrix)

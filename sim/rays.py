@@ -23,7 +23,8 @@ class Bundle(NamedTuple):
     theta_rad (2,): their incidence. sign: 1 or -1, the reflection is sign g. s (k,): its excitation errors [1/nm].
     weight (V, beams, k): share of all electrons of the cone that each region could receive through each beam, the
     direct and the diffracted one or those of a row. rays: the incidences (N, 2) behind each number of weight, by
-    region, beam and k, all of the same share.
+    region, beam and k, all of the same share. back: whether theta_rad and s are those of directions on the detector,
+    which receive of each beam, instead of incidences.
     """
 
     theta_rad: np.ndarray
@@ -31,6 +32,7 @@ class Bundle(NamedTuple):
     s: np.ndarray
     weight: np.ndarray
     rays: tuple[tuple[tuple[np.ndarray, ...], ...], ...]
+    back: bool = False
 
 
 class Illumination(NamedTuple):
@@ -85,13 +87,35 @@ def bundles(regions: Sequence[Region], light: Illumination, shear_nm: Sequence[f
         Steps, between the faces of the foil, from one direction to the next, along g and across it. The one along g
         is finer: which rays show a line and where they show it go together, so that a coarse one shifts the line.
     """
+    incidence, detector, sign, beam, share, member = _transfers(regions, light)
+    across = 2 * min(max(region.outer_rad for region in regions), light.convergence_rad)
+    # beams of a row that reach one direction of a small region all come from one run, back from the detector
+    back = light.beams > 2 and _by_detector(regions, light)
+    along = detector if back else incidence
+    parts = _binned(along, incidence, sign, beam, share, member, light, across, shear_nm, _PER_FRINGE)
+    return [part._replace(back=back) for part in parts]
+
+
+def cone(light: Illumination, shear_nm: Sequence[float], per_fringe: float) -> list[Bundle]:
+    """All incidences of the cone, each once: weight (1, beams, k) is their share, that of the first beam alone.
+
+    ``per_fringe`` samples of s are taken for each thickness fringe. See `bundles`.
+    """
+    theta = Region((0.0, 0.0), light.convergence_rad).directions(light.convergence_rad, _GRID)
+    sign = _nearer(theta, light) if light.beams == 2 else np.ones(len(theta), int)
+    every, beam = np.ones((1, len(theta)), bool), np.zeros(len(theta), int)
+    return _binned(theta, sign, beam, 1 / len(theta), every, light, 2 * light.convergence_rad, shear_nm, per_fringe)
+
+
+def _binned(
+    theta, incidence, sign, beam, share: float, member, light: Illumination, across_rad: float, shear_nm, per_fringe
+) -> list[Bundle]:
+    """Bundles of rays along ``theta`` (N, 2), each of a ``share`` of the cone, that regions (V, N) see by a beam."""
     g, thickness_nm, beams = np.asarray(light.g_xy_per_nm, float), light.thickness_nm, light.beams
-    theta, sign, beam, share, member = _transfers(regions, light)
     if not len(theta):
         return []
     s = excitation(theta, sign, light)
-    spread = 2 * min(max(region.outer_rad for region in regions), light.convergence_rad) * np.hypot(*g)
-    s_step = min(1 / (_PER_FRINGE * thickness_nm), spread / _LEAST)
+    s_step = min(1 / (per_fringe * thickness_nm), across_rad * np.hypot(*g) / _LEAST)
     # along g the shear goes with s: a bundle is a run of whole steps of s, which a wide cone then sums evenly
     s_cell = np.rint(s / s_step).astype(int)
     run = max(1, int(shear_nm[0] / thickness_nm * np.hypot(*g) / s_step))
@@ -114,7 +138,7 @@ def bundles(regions: Sequence[Region], light: Illumination, shear_nm: Sequence[f
     single = []
     for of in member:
         order = np.flatnonzero(of)[np.argsort(place[of], kind="stable")]
-        single.append(np.split(theta[order], np.cumsum(np.bincount(place[of], minlength=size_of))[:-1]))
+        single.append(np.split(incidence[order], np.cumsum(np.bincount(place[of], minlength=size_of))[:-1]))
     parts = []
     for i, (start, stop) in enumerate(pairwise(np.append(first, len(cells)))):
         rays_of = tuple(
@@ -130,13 +154,23 @@ def excitation(theta, sign, light: Illumination) -> np.ndarray:
     return sign * (light.s0_per_nm - theta @ g) - np.where(np.asarray(sign) < 0, light.wavelength_nm * (g @ g), 0.0)
 
 
+def _nearer(theta, light: Illumination) -> np.ndarray:
+    """1 or -1 (N,): which of the Bragg lines of g and -g lies nearer to each incidence (N, 2)."""
+    g = np.asarray(light.g_xy_per_nm, float)
+    return np.where(light.s0_per_nm - theta @ g >= -light.wavelength_nm * (g @ g) / 2, 1, -1)
+
+
+def _by_detector(regions: Sequence[Region], light: Illumination) -> bool:
+    """Whether regions are smaller than the cone, so that they and not it are laid out in points."""
+    return max(region.outer_rad for region in regions) <= light.convergence_rad
+
+
 def _transfers(regions: Sequence[Region], light: Illumination):
-    """Incidence (N, 2), sign of the reflection (N,), index of the beam (N,), share of the cone, and regions (V, N)."""
+    """Incidence and detector (N, 2), sign of the reflection, index of the beam (N,), share of the cone, and (V, N)."""
     convergence_rad = light.convergence_rad
-    outer = max(region.outer_rad for region in regions)
-    by_detector = outer <= convergence_rad  # the smaller of regions and cone is laid out in points
-    if by_detector:
+    if by_detector := _by_detector(regions, light):
         points = directions_of(regions, np.inf, _GRID)
+        outer = max(region.outer_rad for region in regions)
         share = (2 * outer / _GRID) ** 2 / (np.pi * convergence_rad**2)
     else:
         points = Region((0.0, 0.0), convergence_rad).directions(convergence_rad, _GRID)
@@ -145,9 +179,9 @@ def _transfers(regions: Sequence[Region], light: Illumination):
     for incidence, detector, sign, beam in transfers(points, light, by_detector):
         member = np.array([region.contains(detector) for region in regions])
         keep = member.any(axis=0)
-        found.append((incidence[keep], sign[keep], np.full(keep.sum(), beam), member[:, keep].T))
-    theta, sign, beam, member = (np.concatenate(part) for part in zip(*found))
-    return theta, sign, beam, share, member.T
+        found.append((incidence[keep], detector[keep], sign[keep], np.full(keep.sum(), beam), member[:, keep].T))
+    incidence, detector, sign, beam, member = (np.concatenate(part) for part in zip(*found))
+    return incidence, detector, sign, beam, share, member.T
 
 
 def transfers(
@@ -169,7 +203,8 @@ def transfers(
     sign : (M,) int
         The reflection is sign g.
     beam : int
-        Index of the beam, as in `Bundle.weight`.
+        Index of the beam, as in `Bundle.weight`; with ``by_detector`` and a row that of the incidence, as seen from
+        the direction on the detector.
     """
     g, beams = np.asarray(light.g_xy_per_nm, float), light.beams
     turn = light.wavelength_nm * g
@@ -177,20 +212,20 @@ def transfers(
     def in_cone(theta):
         return np.hypot(theta[:, 0], theta[:, 1]) <= light.convergence_rad
 
-    def nearer(theta):  # of the Bragg lines of g and -g
-        return np.where(light.s0_per_nm - theta @ g >= -(turn @ g) / 2, 1, -1)
-
     for n in (-1, 0, 1) if beams == 2 else row_orders(beams):
-        incidence = points_rad - n * turn if by_detector else points_rad
+        if by_detector:
+            incidence = points_rad + n * turn if beams > 2 else points_rad - n * turn
+        else:
+            incidence = points_rad
         detector = points_rad if by_detector else points_rad + n * turn
         keep = in_cone(incidence)
         if beams > 2:
             sign, beam = np.ones(len(keep), int), n - row_orders(beams)[0]
         elif n == 0:
-            sign, beam = nearer(incidence), 0
+            sign, beam = _nearer(incidence, light), 0
         else:
             sign, beam = np.full(len(keep), n), 1
-            keep &= np.where(in_cone(detector), nearer(detector) == -n, nearer(incidence) == n)
+            keep &= np.where(in_cone(detector), _nearer(detector, light) == -n, _nearer(incidence, light) == n)
         yield incidence[keep], detector[keep], sign[keep], int(beam)
 
 

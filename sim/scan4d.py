@@ -17,6 +17,7 @@ from veristem.datasets.formats.zspy import ScanWriter, bytes_in
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Dislocations
 from veristem.sim.counts import draw_counts, sum_rays
+from veristem.sim.diffuse import taken
 from veristem.sim.film import Film
 from veristem.sim.images import FoilRays
 from veristem.sim.noise import electrons_per_pixel
@@ -31,11 +32,10 @@ _VACUUM = "vacuum.zspy"
 
 
 class Slab(NamedTuple):
-    """Some rows of a scan: intensities of all rays, (rays, rows, columns), and the share lost, (rows, columns)."""
+    """Some rows of a scan: intensities of all rays, and of the diffuse patterns, (rays, rows, columns)."""
 
     start: int
     rays: np.ndarray
-    lost: np.ndarray
 
 
 class Patterns:
@@ -55,6 +55,8 @@ class Patterns:
     """
 
     def __init__(self, recipe: Recipe, specimen: Specimen | None):
+        from scipy.sparse import csr_array, hstack
+
         microscope, scan, table = recipe.microscope, recipe.scan, recipe.specimen
         self.detector = check_pixelated(recipe)
         assert isinstance(table, Dislocations)
@@ -69,14 +71,17 @@ class Patterns:
         else:
             light = specimen.illumination(microscope)
         self.pattern: Pattern = pattern_of(self.detector, light)
-        matrix = self.pattern.matrix
-        self._matrix = matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
-        self._background = np.zeros(self.detector.shape)
+        matrix, self._diffuse = self.pattern.matrix, np.zeros((0, *self.shape))
         if specimen is not None:
-            self._background = self.pattern.background.reshape(self.detector.shape)
             self.foil = FoilRays(
-                specimen, microscope, scan.pixel_nm, scan.shape, specimen.beams, self.pattern.steepest_rad
+                specimen, microscope, scan.pixel_nm, scan.shape, light.beams, self.pattern.steepest_rad
             )
+            if specimen.diffuse:
+                lost = taken(self.foil, microscope, light)
+                patterns, weights = lost.patterns(self.foil.spread(), self.detector)
+                self._diffuse = lost.images(weights, self.shape, 0)
+                matrix = csr_array(hstack([matrix, csr_array(patterns.reshape(len(patterns), -1).T)]))
+        self._matrix = matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
 
     @property
     def slab_rows(self) -> int:
@@ -85,7 +90,7 @@ class Patterns:
 
     @property
     def _matrix_columns(self) -> int:
-        return self.pattern.columns
+        return self.pattern.columns + len(self._diffuse)
 
     def slab(self, rows: slice) -> Slab:
         """The intensities of all rays in some rows of the scan; those of a row are the same in any slab."""
@@ -94,15 +99,16 @@ class Patterns:
         rays = np.zeros((self._matrix_columns, *size), np.float32)
         if self.foil is None:
             rays[:count] = 1.0
-            return Slab(rows.start, rays, np.zeros(size))
+            return Slab(rows.start, rays)
         foil = self.foil.part(rows)
-        by_beam = rays.reshape(-1, count, *size)
+        by_beam = rays[: self.pattern.columns].reshape(-1, count, *size)
+        rays[self.pattern.columns :] = self._diffuse[:, rows]
         for part, low, high in zip(self.pattern.parts, self.pattern.first[:-1], self.pattern.first[1:]):
             by_beam[:, low:high] = foil.intensities(part)
-        return Slab(rows.start, rays, foil.lost())
+        return Slab(rows.start, rays)
 
     def shares(self, slab: Slab, row: int, columns: slice) -> np.ndarray:
-        """(columns, rows, columns) float32: share of the electrons on each pixel, without the background."""
+        """(columns, rows, columns) float32: share of the electrons on each pixel."""
         rays = np.ascontiguousarray(slab.rays[:, row - slab.start, columns])
         patterns = np.empty((rays.shape[1], self.detector.shape[0] * self.detector.shape[1]), np.float32)
         sum_rays(*self._matrix, rays, patterns)
@@ -110,8 +116,7 @@ class Patterns:
 
     def expected(self, slab: Slab, row: int, columns: slice) -> np.ndarray:
         """Expected counts (columns, rows, columns) float64, at their place without descan."""
-        smooth = slab.lost[row - slab.start, columns][:, None, None] * self._background
-        return self.dose * (self.shares(slab, row, columns) + smooth)
+        return self.dose * np.asarray(self.shares(slab, row, columns), float)
 
     def shifts_px(self, row: int, columns: slice) -> np.ndarray:
         """(columns, 2) how far the patterns lie from their place [pixels]."""
@@ -127,8 +132,6 @@ class Patterns:
         draw_counts(
             self.shares(slab, row, columns),
             self.dose * current[row, columns],
-            self._background,
-            np.ascontiguousarray(slab.lost[row - slab.start, columns]),
             self.shifts_px(row, columns),
             np.ascontiguousarray(seeds[row, columns]),
             limit,
@@ -310,7 +313,7 @@ def _calibration(recipe: Recipe, shape: tuple[int, int]) -> tuple[list[dict], di
         "electrons_per_frame": electrons_per_pixel(microscope.current_nA, recipe.scan.dwell_us),
         "dqe": microscope.response.dqe,
         "material": table.material,
-        "zone_axis": list(table.zone_axis),
+        "zone_axis": table.beam_axis.tolist(),
         "g": list(table.g),
         "g_azimuth_deg": table.g_azimuth_deg,
         "tilt_off_bragg_deg": table.tilt_off_bragg_deg,

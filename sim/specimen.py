@@ -31,7 +31,7 @@ def orientation(recipe: Recipe) -> np.ndarray:
     assert isinstance(table, Dislocations)
     material = load_material(table.material, table.crystal)
     tilt = material.bragg_angle_rad(table.g, recipe.microscope.energy_keV) + np.radians(table.tilt_off_bragg_deg)
-    zone, g = material.direction_nm(table.zone_axis), material.reciprocal_per_nm(table.g)
+    zone, g = material.direction_nm(table.beam_axis), material.reciprocal_per_nm(table.g)
     return specimen_from_crystal(zone, g, np.radians(table.g_azimuth_deg), tilt)
 
 
@@ -168,6 +168,7 @@ def make_foil(recipe: Recipe, rng: np.random.Generator) -> Foil:
         shape=shape,
         grains=grains,
         beams=table.beams,
+        diffuse=table.diffuse,
         triangles_nm=triangles,
         shifts_nm=shifts,
         focus_nm=table.thickness_nm / 2,

@@ -27,12 +27,6 @@ class Detector(virtual.Detector):
         description="how far the pattern moves along x from the first column of the scan to the last, and along y from "
         "the first row to the last",
     )
-    background: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.0, description="share of the electrons lost to all beams that come back as a smooth background"
-    )
-    background_mrad: Annotated[float, Field(gt=0, le=1000)] = Field(
-        default=30.0, description="radius that holds 29 % of this background, where its density has fallen to 35 %"
-    )
     vacuum_shape: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
         default=(16, 16), description="rows, columns of the scan of the same field without a specimen"
     )
@@ -61,16 +55,6 @@ class Detector(virtual.Detector):
         (left, top), (rows, columns) = self.corner_rad, self.shape
         x, y = left + (np.arange(columns) + 0.5) * self.pixel_rad, top + (np.arange(rows) + 0.5) * self.pixel_rad
         return np.stack(np.broadcast_arrays(x, y[:, None]), axis=-1)
-
-    def background_share(self) -> np.ndarray:
-        """(rows, columns) share of the background that falls on each pixel: Poisson's kernel of the plane.
-
-        The density w / 2 pi (theta² + w²)^(3/2) at ``background_mrad`` = w, as a stand-in for the smooth sum of phonon
-        scattering and losses; its integral over the plane is 1.
-        """
-        w = 1e-3 * self.background_mrad
-        square = (self.directions_rad() ** 2).sum(axis=-1)
-        return self.pixel_rad**2 * w / (2 * np.pi * (square + w**2) ** 1.5)
 
     def regions(self, kikuchi_azimuth_rad: float) -> list[Region]:
         """One region a view, of whole pixels.

@@ -133,8 +133,14 @@ def checked(beta, dz_nm: float, s) -> tuple[np.ndarray, np.ndarray]:
     return beta, s
 
 
-def systematic_row(beta, dz_nm: float, s, row: Row, *, exit_slices=None, faults: Sequence[Fault] = ()) -> np.ndarray:
+def systematic_row(
+    beta, dz_nm: float, s, row: Row, *, exit_slices=None, faults: Sequence[Fault] = (), back: bool = False
+) -> np.ndarray:
     """Intensities of all beams of a systematic row behind a foil, for unit incidence.
+
+    With ``back`` what the direct beam receives from unit incidence along each beam instead: the transposed product of
+    the slices, that is the wave run from the exit to the entrance (reciprocity). One run then tells of all incidences
+    that a direction on the detector receives.
 
     Parameters
     ----------
@@ -161,17 +167,28 @@ def systematic_row(beta, dz_nm: float, s, row: Row, *, exit_slices=None, faults:
         For values that are not finite, thicknesses or distances not above zero, and missing distances.
     """
     beta, s = checked(beta, dz_nm, s)
-    return propagate(beta, dz_nm, row.generator(dz_nm, s), row.orders, row.xi_0_abs, exit_slices, faults)
+    generator = row.generator(dz_nm, s)
+    if back:
+        generator = generator.swapaxes(1, 2)
+    return propagate(beta, dz_nm, generator, row.orders, row.xi_0_abs, exit_slices, faults, back)
 
 
 def propagate(
-    beta: np.ndarray, dz_nm: float, generator: np.ndarray, orders, xi_0_abs: float, exit_slices, faults
+    beta: np.ndarray, dz_nm: float, generator: np.ndarray, orders, xi_0_abs: float, exit_slices, faults, back=False
 ) -> np.ndarray:
-    """(beams, k, ...) intensities behind slices exp(``generator`` (k, beams, beams)) with strain, faults and exits."""
+    """(beams, k, ...) intensities behind slices exp(``generator`` (k, beams, beams)) with strain, faults and exits.
+
+    ``back`` runs from the exit to the entrance.
+    """
     dtype = beta.dtype if beta.dtype in (np.float32, np.float64) else np.dtype(float)
     shape, slices = beta.shape[1:], len(beta)
     depth = None if exit_slices is None else pixel_exit(exit_slices, shape, slices)
-    events = pack_events(faults, depth, shape, slices, _LANES)
+    met = depth
+    if back:
+        faults = [fault._replace(depth_slices=slices - fault.depth_slices) for fault in faults]
+        met = None if depth is None else slices - depth
+        beta = beta[::-1]
+    events = pack_events(faults, met, shape, slices, _LANES)
     generator = np.ascontiguousarray(generator)  # one layout, one compilation
     spectrum = (generator[:, 0].copy(), generator, generator)
     if len(events.lane):
@@ -184,7 +201,7 @@ def propagate(
     # whole vectors only: a pixel's rounding then does not depend on its place
     phase = np.pad(phase, ((0, 0), (0, -count % _LANES))).reshape(slices, -1, _LANES)
     out = np.empty((len(orders), len(steps), *phase.shape[1:]), dtype)
-    _propagate(phase, steps, spectrum, tuple(orders), events, out)
+    _propagate(phase, steps, spectrum, tuple(orders), events, back, out)
     passed = slices if depth is None else depth
     mean = np.exp(-2 * np.pi * dz_nm * passed / xi_0_abs).astype(dtype)
     return mean * out.reshape(*out.shape[:2], -1)[..., :count].reshape(*out.shape[:2], *shape)
@@ -216,15 +233,25 @@ def _gain(state, angle):
 
 
 @numba.njit(cache=True)
-def _meet(first, stop, k, phase, before, after, spectrum, events, out, left):
-    """One lane in a slice with faults or an exit: events ``first`` up to ``stop``."""
+def _meet(first, stop, k, phase, before, after, spectrum, events, start, out, left):
+    """One lane in a slice with faults or an exit: events ``first`` up to ``stop``.
+
+    ``start`` is the beam in which a wave that runs back begins at the exit, -1 for one that ends there.
+    """
     lane = events.lane[first]
     beams = before.shape[1]
     state = np.empty(beams, np.complex128)
     for n in range(beams):
         state[n] = complex(before[0, n, lane], before[1, n, lane])
-    done = 0.0
+    done, unused = 0.0, 0.0
     for e in range(first, stop):
+        if np.isnan(events.turns[e]) and start >= 0:  # only the strain beyond counts, half of it behind the crystal
+            state[:] = 0
+            state[start] = 1
+            done = events.fraction[e]
+            unused = 0.5 * done * phase[events.slice[e], lane]
+            _gain(state, 0.5 * phase[events.slice[e], lane] - unused)
+            continue
         if np.isnan(events.turns[e]):  # only the strain above the exit counts, half of it before the crystal
             _gain(state, 0.5 * (events.fraction[e] - 1) * phase[events.slice[e], lane])
         _advance(state, events.fraction[e] - done, k, spectrum)
@@ -236,6 +263,7 @@ def _meet(first, stop, k, phase, before, after, spectrum, events, out, left):
             return
         _gain(state, 2 * np.pi * events.turns[e])
     _advance(state, 1 - done, k, spectrum)
+    _gain(state, -unused)
     for n in range(beams):
         after[0, n, lane], after[1, n, lane] = state[n].real, state[n].imag
 
@@ -270,7 +298,7 @@ def _crystal(steps, k, psi, new, orders):
 
 
 @numba.njit(cache=True)
-def _block(phase, steps, spectrum, orders, events, first, stop, out):
+def _block(phase, steps, spectrum, orders, events, first, stop, back, out):
     """All slices and excitation errors of one block of lanes: ``phase`` (nz, lanes), ``out`` (beams, k, lanes)."""
     slices, beams, dtype = len(phase), len(orders), phase.dtype
     er, ei = np.empty((slices, _LANES), dtype), np.empty((slices, _LANES), dtype)
@@ -296,7 +324,7 @@ def _block(phase, steps, spectrum, orders, events, first, stop, out):
                 while last < stop and events.slice[last] == z and events.lane[last] == events.lane[event]:
                     last += 1
                 before, after = psi.reshape(shape), new.reshape(shape)
-                _meet(event, last, k, phase, before, after, spectrum, events, out, left)
+                _meet(event, last, k, phase, before, after, spectrum, events, -orders[0] if back else -1, out, left)
                 event = last
             psi, new = new, psi
         state = psi.reshape(shape)
@@ -307,8 +335,8 @@ def _block(phase, steps, spectrum, orders, events, first, stop, out):
 
 
 @numba.njit(cache=True, parallel=True)
-def _propagate(phase, steps, spectrum, orders, events, out):
+def _propagate(phase, steps, spectrum, orders, events, back, out):
     """``phase`` (nz, blocks, lanes), ``steps`` (k, 2, beams, beams), ``out`` (beams, k, blocks, lanes)."""
     for b in numba.prange(phase.shape[1]):
         first, stop = events.first[b], events.first[b + 1]
-        _block(phase[:, b], steps, spectrum, orders, events, first, stop, out[:, :, b])
+        _block(phase[:, b], steps, spectrum, orders, events, first, stop, back, out[:, :, b])
