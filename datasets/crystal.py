@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from itertools import permutations, product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from veristem.datasets.errors import InputError
 from veristem.datasets.structure import Atom, Site, couplings_per_nm, electron_speed
-
-if TYPE_CHECKING:
-    from veristem.datasets.specimens import Crystal
 
 # structure -> slip planes (hkl) and Burgers vectors [uvw], kinds of which all permutations and signs are taken
 _FAMILIES = {
@@ -286,8 +283,15 @@ def material_names() -> list[str]:
     return sorted((f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")), key=str.lower)
 
 
-def load_material(name: str, crystal: Crystal | None = None) -> Material:
+def load_material(name: str, crystal: Any = None) -> Material:
     """The material of that name, or that of a .cif file with what the file does not tell.
+
+    Parameters
+    ----------
+    name : str
+        One of `material_names`, or the path of a .cif file.
+    crystal : specimens.Crystal, optional
+        Of a .cif file: slip systems and elastic constants.
 
     Raises
     ------
