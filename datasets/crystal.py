@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from itertools import permutations, product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,7 @@ _FAMILIES = {
     "rocksalt": [((1, 1, 0), (0.5, 0.5, 0))],
     "L1_0": [((1, 1, 1), (0.5, 0.5, 0)), ((1, 1, 1), (0.5, 0, 0.5))],
 }
+CUBIC = ("fcc", "bcc", "diamond", "zincblende", "rocksalt")
 _HEXAGONAL = ("hcp", "wurtzite")
 STRUCTURES = (*_FAMILIES, *_HEXAGONAL)
 _FORBIDDEN = 1e-6  # of 1/xi, over that of 0 0 0: rounding of what is 0 by symmetry
@@ -136,8 +137,8 @@ class Material:
 
         Computed from the atoms (`structure`), but for xi'_0 of all losses, which scales from 200 keV with the
         electron's velocity squared. xi'_g is of phonons alone: losses of energy turn an electron by less than a
-        Bragg angle and hardly tell reflections apart. Without a centre of symmetry, it is that part which is in phase
-        with xi_g: negative where they are opposed.
+        Bragg angle and hardly tell reflections apart. It is negative where it opposes xi_g, as in some weak or very
+        high orders; without a centre of symmetry, it is that part which is in phase with xi_g.
 
         Raises
         ------
@@ -243,9 +244,7 @@ class Material:
     @property
     def shear_modulus_gpa(self) -> float:
         """Of the isotropic average (Voigt, Reuss, Hill) [GPa]."""
-        c, s = self.stiffness_gpa, np.linalg.inv(self.stiffness_gpa)
-        voigt, reuss = ((np.trace(m[:3, :3]) - m[0, 1] - m[0, 2] - m[1, 2], np.trace(m[3:, 3:])) for m in (c, s))
-        return float(((voigt[0] + 3 * voigt[1]) / 15 + 15 / (4 * reuss[0] + 3 * reuss[1])) / 2)
+        return isotropic_moduli(self.stiffness_gpa)[1]
 
     @property
     def shortest_burgers_nm(self) -> float:
@@ -284,17 +283,34 @@ def material_names() -> list[str]:
     return sorted((f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")), key=str.lower)
 
 
-@cache
-def load_material(name: str) -> Material:
-    """The material of that name.
+def load_material(name: str, crystal: Any = None) -> Material:
+    """The material of that name, or that of a .cif file with what the file does not tell.
+
+    Parameters
+    ----------
+    name : str
+        One of `material_names`, or the path of a .cif file.
+    crystal : specimens.Crystal, optional
+        Of a .cif file: slip systems and elastic constants.
 
     Raises
     ------
     InputError
-        For an unknown name, with the known ones.
+        For an unknown name, with the known ones, and for what is wrong with a file.
     """
+    if name.lower().endswith(".cif"):
+        from veristem.datasets.cif import read_material
+
+        return read_material(name, crystal)  # type: ignore[reportReturnType]  # pyright sees the class by two names
+    if crystal is not None:
+        raise InputError(f"specimen.crystal: found with material {name!r}, whose crystal is known; a .cif file allowed")
+    return _shipped(name)
+
+
+@cache
+def _shipped(name: str) -> Material:
     if name not in material_names():
-        raise InputError(f"material: {name!r} found, allowed are {', '.join(material_names())}")
+        raise InputError(f"material: {name[:60]!r} found, allowed are {', '.join(material_names())}, or a .cif file")
     text = resources.files("veristem.datasets").joinpath("materials", f"{name}.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text)
     sites = tuple(
@@ -321,8 +337,27 @@ def load_material(name: str) -> Material:
 
 
 def _stiffness(elastic_gpa: dict[str, float]) -> np.ndarray:
+    """(6, 6) of constants by name, C11 to C66."""
     stiffness = np.zeros((6, 6))
     for key, value in elastic_gpa.items():
         i, j = int(key[1]) - 1, int(key[2]) - 1
         stiffness[i, j] = stiffness[j, i] = value
     return stiffness
+
+
+def full_stiffness(elastic_gpa: dict[str, float], lattice: str) -> np.ndarray:
+    """(6, 6) [GPa] of the constants that a cubic, tetragonal or hexagonal lattice leaves independent."""
+    c = dict(elastic_gpa)
+    if lattice == "cubic":
+        c |= {"C33": c["C11"], "C13": c["C12"], "C66": c["C44"]}
+    elif lattice == "hexagonal":
+        c["C66"] = (c["C11"] - c["C12"]) / 2
+    return _stiffness(c | {"C22": c["C11"], "C23": c["C13"], "C55": c["C44"]})
+
+
+def isotropic_moduli(stiffness_gpa: np.ndarray) -> tuple[float, float]:
+    """Bulk and shear modulus [GPa] of the isotropic average (Voigt, Reuss, Hill) of elastic constants (6, 6)."""
+    c, s = stiffness_gpa, np.linalg.inv(stiffness_gpa)
+    voigt, reuss = ((np.trace(m[:3, :3]) - m[0, 1] - m[0, 2] - m[1, 2], np.trace(m[3:, 3:])) for m in (c, s))
+    bulk = (c[:3, :3].sum() / 9 + 1 / s[:3, :3].sum()) / 2
+    return float(bulk), float(((voigt[0] + 3 * voigt[1]) / 15 + 15 / (4 * reuss[0] + 3 * reuss[1])) / 2)

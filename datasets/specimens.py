@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Union
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from veristem.datasets.crystal import load_material
+from veristem.datasets.crystal import STRUCTURES, load_material
 from veristem.datasets.geometry import rotation_about
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -97,11 +97,21 @@ class Grains(Table):
     )
 
 
+class Crystal(Table):
+    """What a .cif file does not tell of a crystal."""
+
+    slip: Literal[STRUCTURES] = Field(description="family of the slip systems, in the axes of the file's cell")  # type: ignore[reportInvalidTypeForm]
+    elastic_gpa: dict[str, Finite] = Field(
+        description="elastic constants that the lattice leaves independent, such as C11, C12, C44 of a cubic one [GPa]"
+    )
+
+
 class Dislocations(Table):
     """Dislocation lines in a crystalline foil."""
 
     kind: Literal["dislocations"] = "dislocations"
-    material: str = Field(default="CoCrFeMnNi", description="see `veristem list materials`")
+    material: str = Field(default="CoCrFeMnNi", description="see `veristem list materials`; or a .cif file")
+    crystal: Crystal | None = Field(default=None, description="of a .cif file: what it does not tell")
     thickness_nm: Positive = Field(default=200.0, description="in the middle of the field")
     wedge_deg: Annotated[float, Field(gt=-45, lt=45)] = Field(
         default=0.0, description="angle between the faces; the foil thickens along x"
@@ -142,7 +152,7 @@ class Dislocations(Table):
     @property
     def beam_axis(self) -> np.ndarray:
         """[uvw] (3,) float along the beam before the tilt to Bragg: the zone axis after the turn about g."""
-        material, zone = load_material(self.material), np.array(self.zone_axis, float)
+        material, zone = load_material(self.material, self.crystal), np.array(self.zone_axis, float)
         turn = rotation_about(material.reciprocal_per_nm(self.g), -np.radians(self.tilt_about_g_deg))
         return turn @ material.direction_nm(zone) @ np.linalg.inv(material.cell_nm)
 

@@ -104,7 +104,7 @@ def _bare(recipe: Recipe) -> Foil:
     """The foil of a recipe without lines and whatever else is random in it."""
     table = recipe.specimen
     assert isinstance(table, Dislocations)
-    material = load_material(table.material)
+    material = load_material(table.material, table.crystal)
     g = orientation(recipe) @ material.reciprocal_per_nm(table.g)
     s = float(np.linalg.norm(g) * np.sin(np.radians(table.tilt_off_bragg_deg)))
     none = DislocationNetwork(np.zeros((0, 3)), np.zeros((0, 2), int), np.zeros((0, 3)))

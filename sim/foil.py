@@ -38,7 +38,7 @@ def orientation(recipe: Recipe) -> np.ndarray:
     """Rotation (3, 3) from crystal Cartesian to specimen coordinates, tilted to the recipe's excitation error."""
     table = recipe.specimen
     assert isinstance(table, Dislocations)
-    material = load_material(table.material)
+    material = load_material(table.material, table.crystal)
     tilt = material.bragg_angle_rad(table.g, recipe.microscope.energy_keV) + np.radians(table.tilt_off_bragg_deg)
     zone, g = material.direction_nm(table.beam_axis), material.reciprocal_per_nm(table.g)
     return specimen_from_crystal(zone, g, np.radians(table.g_azimuth_deg), tilt)

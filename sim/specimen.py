@@ -49,7 +49,7 @@ def generated(
     """
     wanted = table.network
     assert isinstance(wanted, Generated)
-    material, generate = load_material(table.material), load_generator(wanted.generator)
+    material, generate = load_material(table.material, table.crystal), load_generator(wanted.generator)
     normals, burgers = (np.array(v) for v in zip(*material.chosen_slip_systems(wanted.plane, wanted.burgers)))
     density = 1e-18 * wanted.density_per_m2
 
@@ -119,7 +119,7 @@ def make_foil(recipe: Recipe, rng: np.random.Generator) -> Foil:
             f"specimen.thickness_nm: {table.thickness_nm:g} found, at least a slice of {SLICE_NM:g} allowed"
         )
     check_room(recipe)
-    material = load_material(table.material)
+    material = load_material(table.material, table.crystal)
     rotation = orientation(recipe)
     g = rotation @ material.reciprocal_per_nm(table.g)
     shape = make_shape(table, g, rng.spawn(1)[0])
@@ -128,6 +128,8 @@ def make_foil(recipe: Recipe, rng: np.random.Generator) -> Foil:
     if table.regions is not None:
         grains = make_grains(table.regions, rotation, material, g, size, rng.spawn(1)[0])
     notes: list[str] = []
+    if table.crystal is not None:
+        notes += [f"{material.name}: {material.source[key]}" for key in ("b_angstrom2", "xi_0_abs_nm")]
     triangles, shifts = np.zeros((0, 3, 3)), np.zeros((0, 3))
     if isinstance(table.network, FromFile):
         bulk, notes = read_bulk(table.network.file, material, table.network.burgers_magnitude_nm)

@@ -196,7 +196,10 @@ def test_recipe_file(check, tmp_path, old, new, parts):
         ("specimen.network.generator=weave", ["generator", "weave", "glide"]),
         ("specimen.g=[1,1,1]", ["g: 35.26 deg from the zone axis found, 90 allowed"]),
         ("specimen.thickness_nm=0.5", ["specimen.thickness_nm: 0.5 found, at least a slice of 2 allowed"]),
-        ("specimen.g=[0,0,8]", ["g: (8 0 0) found, no extinction distance for CoCrFeMnNi; known are"]),
+        (
+            "specimen.g=[0,0,3]",
+            ["g: (0 0 3) found, which the structure of CoCrFeMnNi forbids; (0 0 6) is allowed"],
+        ),
         ("microscope.detector.pair_angle_deg=30", ["region at 261.8 mrad found, outside the cone of 91.0 mrad"]),
         ("microscope.detector.kind=eye", ["microscope.detector", "eye"]),
         ('specimen.network={"file": "none.data"}', ["none.data", "o such file"]),

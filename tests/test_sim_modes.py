@@ -11,6 +11,7 @@ from scripts import script
 from validation.images import columns
 from veristem.datasets import DislocationNetwork, load_material
 from veristem.datasets.crystal import electron_wavelength_nm
+from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import Region
 from veristem.datasets.recipe import Microscope
 from veristem.sim.contrast import Extinction, Row, systematic_row, two_beam
@@ -155,3 +156,12 @@ def test_a_row_of_beams(beams):
         np.testing.assert_allclose(region_image(made, disc, loss, PIXEL, SHAPE, beams), level, atol=1e-4)
     everything = region_image(made, Region((0.0, 0.0), 1.0), loss, PIXEL, SHAPE, beams)
     np.testing.assert_allclose(everything, levels.sum(), atol=1e-4)
+
+
+def test_a_forbidden_reflection_is_an_input_error():
+    """What symmetry leaves nothing of makes no image, with two beams or a row."""
+    made = foil()
+    made.g_hkl = (0, 0, 1)
+    for beams in (2, 5):
+        with pytest.raises(InputError, match=r"g: \(0 0 1\) found, which the structure of .* forbids"):
+            region_image(made, BRIGHT, PARALLEL, PIXEL, SHAPE, beams)

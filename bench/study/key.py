@@ -70,10 +70,12 @@ def scan_key(recipe: Recipe) -> str:
 
 
 def _specimen_files(recipe: Recipe) -> bytes:
-    source = recipe.specimen.network if isinstance(recipe.specimen, Dislocations) else recipe.specimen.dispersion
+    table = recipe.specimen
+    source = table.network if isinstance(table, Dislocations) else table.dispersion
+    found = _files(table.material) if isinstance(table, Dislocations) and table.crystal is not None else b""
     if isinstance(source, (FromFile, Centres)):
-        return _files(source.file) + _files(str(control_file(source.file) or ""))
-    return b""
+        found += _files(source.file) + _files(str(control_file(source.file) or ""))
+    return found
 
 
 def is_outside(method: str) -> bool:

@@ -23,7 +23,10 @@ _LANES = 64
 
 
 class Extinction(NamedTuple):
-    """Extinction and absorption distances [nm]; without absorption the last two are infinite."""
+    """Extinction and absorption distances [nm]; without absorption the last two are infinite.
+
+    xi_g_abs is negative where the crystal absorbs in antiphase with xi_g, as some weak or very high reflections.
+    """
 
     xi_g: float
     xi_g_abs: float = np.inf
@@ -31,7 +34,7 @@ class Extinction(NamedTuple):
 
     def check(self) -> None:
         """Raise an InputError unless all distances are above zero."""
-        if not all(x > 0 for x in self):
+        if not (self.xi_g > 0 and abs(self.xi_g_abs) > 0 and self.xi_0_abs > 0):
             raise InputError(f"extinction: {tuple(self)} found, distances above 0 nm allowed")
 
 
