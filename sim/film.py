@@ -20,7 +20,7 @@ from veristem.sim.contrast.mass_thickness import Rays, shade_image
 from veristem.sim.contrast.scattering import GOLD, ICE, arrival, elastic_per_nm, inelastic_per_nm
 from veristem.sim.dispersions import load_generator
 from veristem.sim.labels import overlaps
-from veristem.sim.optics import Image, beyond_nm, finest_rad
+from veristem.sim.optics import Image, finest_rad
 
 _STEP = 0.5  # of a pixel: farthest that neighbouring rays may be apart in the film
 _LEVEL = Tilt()
@@ -227,7 +227,7 @@ def make_film(recipe: Recipe, rng: np.random.Generator) -> Film:
         particles, notes = _placed(stored, box, table, slope)
     else:
         diameter = table.dispersion.diameter_nm * (1 + 3 * table.dispersion.spread)
-        rim = diameter + box[2] * np.tan(1e-3 * recipe.microscope.convergence_mrad) + beyond_nm(recipe)
+        rim = diameter + box[2] * np.tan(1e-3 * recipe.microscope.convergence_mrad) + recipe.beyond_nm
         larger = np.array([width + 2 * rim, height + 2 * rim, table.thickness_nm])
         centers, radii = load_generator(table.dispersion.generator)(table.dispersion, larger, slope, rng)
         particles = ParticleDispersion(centers - [rim, rim, 0.0], radii, box)
