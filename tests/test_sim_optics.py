@@ -194,7 +194,7 @@ def test_a_particle_shows_where_the_truth_projects_it(depth, aberrations):
 def particles(values: dict) -> Recipe:
     """A field of 76.8 nm seen by four quadrants."""
     return load_recipe("particles-small").with_values(
-        {"scan.shape": [192, 192], "specimen.field_nm": [76.8, 76.8], **values}
+        {"scan.shape": [192, 192], "specimen.field_nm": [76.8, 76.8], "specimen.rescattering": False, **values}
     )
 
 

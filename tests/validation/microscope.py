@@ -27,7 +27,7 @@ _MIDDLE = (38.0, 40.2)  # of the sphere, off the middle of a pixel
 
 
 def _recipe(**detector) -> Recipe:
-    values = {"scan.shape": [192, 192], "specimen.field_nm": [_SIDE, _SIDE]}
+    values = {"scan.shape": [192, 192], "specimen.field_nm": [_SIDE, _SIDE], "specimen.rescattering": False}
     return load_recipe("particles-small").with_values(
         values | {f"microscope.detector.{key}": value for key, value in detector.items()}
     )
