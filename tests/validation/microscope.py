@@ -149,7 +149,7 @@ def balance() -> Check:
     return Check(
         "26",
         "A corrected lens, balanced where the discs are",
-        "rms distance (nm) from their mean of the places on which the rays of a disc of 15 mrad, 4° off the axis, land; "
+        "rms distance from their mean of the places on which the rays of a disc of 15 mrad, 4° off the axis, land; "
         "C5 = 5 mm, C3 = −2 C5 θ₀², C1 = C5 θ₀⁴, residual C12, C21 and C23. Balanced on the axis instead: "
         f"{blur['on the axis']:.1f} nm",
         "gradient of the aberration function: C5 θ (θ² − θ₀²)²",
@@ -164,9 +164,8 @@ def _draw_balance(figure, lenses, ring):
     ax = figure.subplots()
     theta = np.linspace(0, 91, 400)
     for (name, lens), colour in zip(lenses.items(), METHODS):
-        ax.plot(
-            theta, lens.displacement_nm(1e-3 * np.stack([theta, 0 * theta], axis=-1))[:, 0], color=colour, label=name
-        )
+        off = lens.displacement_nm(1e-3 * np.stack([theta, 0 * theta], axis=-1))[:, 0]
+        ax.plot(theta, off, color=colour, label=name)
     ax.axvspan(ring - 15, ring + 15, color="0.9", zorder=0)
     ax.set(xlabel="angle (mrad), the disc in grey", ylabel="displacement (nm)", ylim=(-4, 16))
     ax.legend(title="balanced")
