@@ -78,7 +78,7 @@ class Film:
         deepest = max(self.focus_nm, float(self.particles.box_nm[2]) - self.focus_nm) / np.cos(tilt.angle_rad)
         step = min(_STEP * pixel_nm / deepest, finest_rad(aberrations, regions, cone, _STEP * pixel_nm))
         theta, shares, delta = rays_of(regions, cone, step, aberrations.displacement_nm)
-        coarse = _STEP * pixel_nm / deepest if self.rescattering else cone / 30  # else they are only summed
+        coarse = 2 * _STEP * pixel_nm / deepest if self.rescattering else cone / 30  # they blur, or are only summed
         whole, gained = _gains(energy, tuple(regions), cone, coarse, self._particle_depth(energy))
         kept = {
             GOLD: 0.0 if self.rescattering else gained[GOLD].sum() / shares.sum(),
