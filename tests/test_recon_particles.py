@@ -47,7 +47,7 @@ ABSORB = {"specimen.rescattering": False}
 
 @pytest.fixture(scope="module")
 def crowded() -> tuple[ParticleTruth, Acquisition]:
-    """A field of 205 nm at 20 mg/ml, with some overlap in every view; of particles that absorb, as the methods think."""
+    """A field of 205 nm at 20 mg/ml, some overlap in every view; particles that absorb, as the methods think."""
     truth, acquisition, _ = simulate_recipe(load_recipe("particles-small").with_values(ABSORB))
     assert isinstance(truth, ParticleTruth)
     return truth, acquisition
