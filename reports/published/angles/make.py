@@ -225,8 +225,8 @@ def write_study(folder: Path) -> Path:
             table.append(f"| {what} | {inner:g} | {angles} | {shares} | {np.mean([s.spread_nm for s in of]):.2g} |")
     true, nominal, peaks = first_peaks()
     at = {what: {s.inner_mrad: s for s in scales if s.what == what} for what in (CENTROID, CONTOUR, ABSORBED)}
-    true = [at[CENTROID][14.0].measured, at[CONTOUR][14.0].measured]
-    true += [angle + sign * error for angle, error in MULTISLICE_DEG.values() for sign in (-1, 1)]
+    seen = [at[CENTROID][14.0].measured, at[CONTOUR][14.0].measured]
+    seen += [angle + sign * error for angle, error in MULTISLICE_DEG.values() for sign in (-1, 1)]
     alike = [s.likeness for s in scales if s.what.startswith("lines")]
     text = _README.format(
         table="\n".join(table),
@@ -234,10 +234,10 @@ def write_study(folder: Path) -> Path:
         assumptions=assumptions(at),
         first=at[CENTROID][21.0].measured / at[CENTROID][0.0].measured,
         second=at[ABSORBED][21.0].measured / at[ABSORBED][0.0].measured,
-        low_scale=min(true) / THESIS_DEG,
-        high_scale=max(true) / THESIS_DEG,
-        low_mean=min(true) / at[CENTROID][14.0].mean,
-        high_mean=max(true) / at[CENTROID][14.0].mean,
+        low_scale=min(seen) / THESIS_DEG,
+        high_scale=max(seen) / THESIS_DEG,
+        low_mean=min(seen) / at[CENTROID][14.0].mean,
+        high_mean=max(seen) / at[CENTROID][14.0].mean,
         absorbed=at[ABSORBED][14.0].measured,
         measured=at[CENTROID][14.0].measured,
         contour=at[CONTOUR][14.0].measured,
