@@ -322,6 +322,22 @@ def around_one_centre(regions: Sequence[Region]) -> list[list[int]]:
     return list(found.values())
 
 
+def ring_rad(regions: Sequence[Region], convergence_rad: float) -> float:
+    """Radius of the ring about the optic axis on which some regions lie [rad]; 0 for a disc on the axis.
+
+    Of regions off the axis the distance of their centres, of rings and sectors about it the mean over what lies in the
+    cone; the mean over all regions.
+    """
+    radii = []
+    for region in regions:
+        radius = float(np.hypot(*region.center_rad))
+        if not radius and (region.inner_rad or region.width_rad < 2 * np.pi):
+            theta = region.directions(convergence_rad, 100)
+            radius = float(np.linalg.norm(theta, axis=1).mean()) if len(theta) else 0.0
+        radii.append(radius)
+    return float(np.mean(radii))
+
+
 def pair_angle_rad(first_rad, second_rad) -> float:
     """Angle between two ray directions (2,) [rad]."""
     a, b = (np.append(np.tan(np.asarray(t, float)), 1.0) for t in (first_rad, second_rad))

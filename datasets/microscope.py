@@ -9,10 +9,10 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from veristem.datasets.aberrations import Aberrations, AnyAberrations
 from veristem.datasets.detectors import DETECTORS, AnyDetector
-from veristem.datasets.specimens import Finite, Positive, Table
+from veristem.datasets.geometry import ring_rad
+from veristem.datasets.specimens import Finite, NotNegative, Positive, Table
 
 Angle = Annotated[float, Field(ge=-55, le=55)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Response(Table):
@@ -50,7 +50,7 @@ class Microscope(Table):
     )
     convergence_mrad: Annotated[float, Field(gt=0, le=300)] = 91.0
     aberrations: AnyAberrations = Field(
-        default=Aberrations(), description="none, uncorrected or corrected, or a table of coefficients"
+        default=Aberrations(), description="none, uncorrected, corrected or unbalanced, or a table of coefficients"
     )
     source_size_nm: NotNegative = Field(default=0.0, description="full width at half maximum of the source's image")
     loss_collected_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
@@ -58,6 +58,18 @@ class Microscope(Table):
     )
     detector: AnyDetector = DETECTORS["virtual"]()  # type: ignore[reportInvalidTypeForm]  # made at run time
     response: Response = Response()
+
+    @property
+    def balanced(self) -> Microscope:
+        """The microscope as its operator leaves it: a corrected lens is balanced where the detector looks.
+
+        What is imaged with it, not what stands in the recipe: another pair angle has another balance.
+        """
+        lens = self.aberrations
+        if lens.preset != "corrected" or lens.balanced_mrad is not None:
+            return self
+        ring = 1e3 * ring_rad(self.detector.regions(0.0), 1e-3 * self.convergence_mrad)
+        return self.model_copy(update={"aberrations": lens.model_copy(update={"balanced_mrad": ring})})
 
 
 class Scan(Table):

@@ -109,8 +109,26 @@ class Recipe(Table):
         """What the specimen depends on: a foil is tilted by the Bragg angle, a film reaches as far as the cone does."""
         is_foil, table = self.specimen.kind == "dislocations", self.specimen.model_dump(mode="json")
         beam = self.microscope.energy_keV if is_foil else self.microscope.convergence_mrad
-        reach = [self.stage.steepest_deg, self.microscope.aberrations.model_dump(), self.scan.registered]
-        return json.dumps([self.recipe.seed, beam, table, reach], sort_keys=True)
+        return json.dumps([self.recipe.seed, beam, table, self.stage.steepest_deg, self.beyond_nm], sort_keys=True)
+
+    @property
+    def beyond_nm(self) -> float:
+        """How far beyond the field views reach, through tilts and aberrations [nm].
+
+        0 where that is a twentieth of the field or less: a pair of small tilts shows the same specimen as one without.
+        """
+        microscope, field = self.microscope.balanced, max(self.specimen.field_nm)
+        steep = np.radians(self.stage.steepest_deg)
+        reach = (
+            field / 2 * (1 / np.cos(steep) - 1) + self.specimen.thickness_nm / 2 * np.tan(steep) + self.stage.shift_nm
+        )
+        alpha = 1e-3 * microscope.convergence_mrad
+        landings = [
+            microscope.aberrations.shift_nm(region, alpha)
+            for region in microscope.detector.regions(self.kikuchi_azimuth_rad)
+        ]
+        reach += max(float(np.abs(far - mean).max() if self.scan.registered else far.max()) for mean, far in landings)
+        return float(reach) if reach > field / 20 else 0.0
 
     @property
     def kikuchi_azimuth_rad(self) -> float:

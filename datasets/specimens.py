@@ -11,6 +11,7 @@ from veristem.datasets.crystal import STRUCTURES, load_material
 from veristem.datasets.geometry import rotation_about
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Triple = tuple[Finite, Finite, Finite]
 SpecimenKind = Literal["dislocations", "particles"]
@@ -241,9 +242,9 @@ class Particles(Table):
     field_nm: tuple[Positive, Positive] = (819.2, 819.2)
     dispersion: Dispersion = Spheres()  # type: ignore[reportInvalidTypeForm]  # made at run time
     rescattering: bool = Field(
-        default=False,
+        default=True,
         description="count electrons that gold scatters into another direction of the cone where they arrive, a blur "
-        "between directions, instead of as lower absorption; the contrast then comes from steeper rays than the mean",
+        "between directions, so that the contrast comes from steeper rays than the mean; else as lower absorption",
     )
 
     def nominal_crystal(self) -> dict:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 
@@ -21,6 +22,7 @@ _SPREAD = 0.35  # of the logarithm of the distance from one lamella to the next
 _BEYOND_NM = 250.0  # beyond the field that regions reach
 _GRID_NM = 8.0  # of the places that tell which regions are neighbours
 _MOST = 2000  # grains: each boundary is sought in every ray
+_PARTS = 4  # of a voxel across a boundary, along either axis
 _DEPTHS = 24  # at which a ray is asked for its region when boundaries are labelled
 
 
@@ -50,9 +52,13 @@ class Grains:
 
     def of(self, points_nm: np.ndarray) -> np.ndarray:
         """Number (...) of the region of each point (..., 3)."""
+        return np.asarray(self._tree.query(points_nm, workers=-1)[1])
+
+    @cached_property
+    def _tree(self):
         from scipy.spatial import KDTree
 
-        return np.asarray(KDTree(self.seeds_nm).query(points_nm, workers=-1)[1])
+        return KDTree(self.seeds_nm)
 
     @cached_property
     def neighbours(self) -> np.ndarray:
@@ -65,12 +71,34 @@ class Grains:
         return pairs[pairs[:, 0] != pairs[:, 1]]
 
     def add_to(self, voxels: np.ndarray, corner_xyz_nm, step_zyx_nm) -> None:
-        """Add the excitation errors to g·U (3, nz, ny, nx) [1/nm], in place."""
+        """Add the excitation errors to g·U (3, nz, ny, nx) [1/nm], in place: the mean over each voxel.
+
+        A voxel that a boundary cuts holds the share of both sides, so that edges are no stairs of pixels.
+        """
         corner, step = np.asarray(corner_xyz_nm, float), np.asarray(step_zyx_nm, float)
         x, y, z = (corner[a] + (np.arange(voxels.shape[3 - a]) + 0.5) * step[2 - a] for a in range(3))
         for k, depth in enumerate(z):  # a slice at a time, so that memory stays bounded
-            here = self.of(np.stack(np.broadcast_arrays(x, y[:, None], depth), axis=-1))
-            voxels[2, k] += self.s_per_nm[here]
+            points = np.stack(np.broadcast_arrays(x, y[:, None], depth), axis=-1)
+            _, near = self._tree.query(points, k=min(2, len(self.seeds_nm)), workers=-1)
+            here, other = np.moveaxis(np.asarray(near).reshape(*points.shape[:-1], -1)[..., [0, -1]], -1, 0)
+            s, beyond = self.s_per_nm[here], self.s_per_nm[other]
+            voxels[2, k] += s + (beyond - s) * self._beyond(points, here, other, step[::-1])
+
+    def _beyond(self, points_nm: np.ndarray, here: np.ndarray, other: np.ndarray, size_nm: np.ndarray) -> np.ndarray:
+        """Share (...) of the box of a size (3,) about each point that lies in the next region, with no third one near.
+
+        Exact along the axis that the boundary cuts most steeply, by the middles of four by four parts across it.
+        """
+        apart = self.seeds_nm[other] - self.seeds_nm[here]
+        length = np.maximum(np.linalg.norm(apart, axis=-1), 1e-9)  # 0 with one region alone
+        distance = (((self.seeds_nm[other] + self.seeds_nm[here]) / 2 - points_nm) * apart).sum(axis=-1) / length
+        extent = np.sort(np.abs(apart) * size_nm / length[..., None], axis=-1)  # of the box, along the normal
+        share = np.zeros(distance.shape)
+        cut = distance < extent.sum(axis=-1) / 2
+        (small, middle, large), left = extent[cut].T, distance[cut]
+        for u, v in product((np.arange(_PARTS) + 0.5) / _PARTS - 0.5, repeat=2):
+            share[cut] += np.clip(0.5 - (left - u * small - v * middle) / large, 0, 1)
+        return share / _PARTS**2
 
     def faults(
         self, theta_rad, sign: int, focus_nm: float, pixel_nm: float, shape, dz_nm: float, rim: int = 0

@@ -1,4 +1,4 @@
-"""The probe: where aberrations bring the rays of a region, and the size of the source."""
+"""The probe: where aberrations bring the rays of a region, and what the source and its energies blur."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from veristem.datasets.aberrations import Aberrations
+from veristem.datasets.aberrations import FWHM, Aberrations
 from veristem.datasets.geometry import Region, directions_of
-from veristem.datasets.recipe import Recipe
+from veristem.datasets.microscope import Microscope
 
 _ACROSS = 100  # rays across the blur of a region
-_FWHM = 2 * np.sqrt(2 * np.log(2))  # of a normal distribution, in standard deviations
 
 
 class Image(NamedTuple):
@@ -28,19 +27,6 @@ class Image(NamedTuple):
     contrast_rad: np.ndarray
 
 
-def aberration_shift_nm(
-    aberrations: Aberrations, region: Region, convergence_rad: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and largest displacement Delta (2,) [nm] of the rays that reach a region directly.
-
-    The mean moves the image of the region by its opposite; the rest blurs it.
-    """
-    delta = aberrations.displacement_nm(region.directions(convergence_rad))
-    if not len(delta):
-        return np.zeros(2), np.zeros(2)
-    return delta.mean(axis=0), np.abs(delta).max(axis=0)
-
-
 def finest_rad(aberrations: Aberrations, regions: Sequence[Region], convergence_rad: float, step_nm: float) -> float:
     """Angle between rays that land ``step_nm`` or a hundredth of the whole blur apart, whichever is larger [rad]."""
     if not aberrations.coefficients_nm():
@@ -52,25 +38,6 @@ def finest_rad(aberrations: Aberrations, regions: Sequence[Region], convergence_
                    for step in (np.array([turn, 0]), np.array([0, turn])))  # fmt: skip
     wanted = max(step_nm, float(np.ptp(delta, axis=0).max()) / _ACROSS) if len(delta) else step_nm
     return wanted / steepest if steepest else np.inf
-
-
-def beyond_nm(recipe: Recipe) -> float:
-    """How far beyond the field views reach, through tilts and aberrations [nm].
-
-    0 where that is a twentieth of the field or less: a pair of small tilts shows the same specimen as one without.
-    """
-    microscope, field = recipe.microscope, max(recipe.specimen.field_nm)
-    steep = np.radians(recipe.stage.steepest_deg)
-    reach = (
-        field / 2 * (1 / np.cos(steep) - 1) + recipe.specimen.thickness_nm / 2 * np.tan(steep) + recipe.stage.shift_nm
-    )
-    alpha = 1e-3 * microscope.convergence_mrad
-    landings = [
-        aberration_shift_nm(microscope.aberrations, region, alpha)
-        for region in microscope.detector.regions(recipe.kikuchi_azimuth_rad)
-    ]
-    reach += max(float(far.max() if not recipe.scan.registered else np.abs(far - mean).max()) for mean, far in landings)
-    return float(reach) if reach > field / 20 else 0.0
 
 
 class AberratedImage:
@@ -120,8 +87,28 @@ def _scatter(at, share, kernel):
                 kernel[(y - 1 + v) % rows, (x - 1 + u) % columns] += share * wy[v] * wx[u]
 
 
-def source_blurred(image: np.ndarray, source_size_nm: float, pixel_nm: float) -> np.ndarray:
-    """An image as a source of this size makes it: a normal distribution with that full width at half maximum."""
-    from scipy.ndimage import gaussian_filter
+def spread_nm2(microscope: Microscope, region: Region) -> np.ndarray:
+    """Covariance (2, 2) [nm²] of the places on which the electrons of one ray of a region land, aberrations apart.
 
-    return gaussian_filter(image, source_size_nm / _FWHM / pixel_nm, mode="nearest") if source_size_nm else image
+    The source has a size, the same along x and y. Each energy has a defocus f of its own, which moves a ray by f theta:
+    the mean of theta theta^T over the region, times the variance of f. A disc off the axis is blurred along its own
+    direction.
+    """
+    found = (microscope.source_size_nm / FWHM) ** 2 * np.eye(2)
+    if defocus := microscope.aberrations.defocus_spread_nm(microscope.energy_keV):
+        theta = region.directions(1e-3 * microscope.convergence_mrad, 100)
+        found += defocus**2 * theta.T @ theta / max(len(theta), 1)
+    return found
+
+
+def blurred(image: np.ndarray, covariance_nm2: np.ndarray, pixel_nm: float) -> np.ndarray:
+    """An image after a normal distribution of this covariance (2, 2); what leaves it on one side comes in on the other.
+
+    In Fourier space, where a blur of less than a pixel is as exact as a wide one.
+    """
+    if not np.any(covariance_nm2):
+        return image
+    ky, kx = np.fft.fftfreq(image.shape[0], pixel_nm)[:, None], np.fft.rfftfreq(image.shape[1], pixel_nm)
+    (xx, xy), (_, yy) = np.asarray(covariance_nm2, float)
+    kept = np.exp(-2 * np.pi**2 * (xx * kx**2 + 2 * xy * kx * ky + yy * ky**2))
+    return np.fft.irfft2(np.fft.rfft2(image) * kept, image.shape)

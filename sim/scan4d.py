@@ -154,7 +154,9 @@ def check_pixelated(recipe: Recipe) -> Detector:
         raise InputError(f"microscope.detector.kind: {detector.kind} found, pixelated allowed for a 4D scan")
     refused = {
         "specimen.kind = particles": recipe.specimen.kind == "particles",
-        "microscope.aberrations": bool(microscope.aberrations.coefficients_nm()),
+        "microscope.aberrations": bool(
+            microscope.aberrations.coefficients_nm() or microscope.aberrations.energy_spread_eV
+        ),
         "microscope.source_size_nm": bool(microscope.source_size_nm),
         "microscope.response.mode = integrating": response.mode == "integrating",
         "microscope.response.readout_electrons": bool(response.readout_electrons),

@@ -16,7 +16,6 @@ from veristem.sim.networks import load_generator
 from veristem.sim.networks.foil import cut_below, cut_foil, place_note, place_of, sparse_note
 from veristem.sim.networks.from_file import crystal_from, read_bulk
 from veristem.sim.networks.population import Faulted, Population
-from veristem.sim.optics import beyond_nm
 from veristem.sim.shape import Shape, make_shape
 
 Specimen = Foil | Film
@@ -137,11 +136,11 @@ def make_foil(recipe: Recipe, rng: np.random.Generator) -> Foil:
         notes += sparse_note(bulk, turn, size)
         side = min(_SIDE_NM, 0.3 * size[:2].max())
         place = place_of(bulk, turn, size, table.network.place, rng)
-        network = cut_foil(bulk, turn, size, side + beyond_nm(recipe), place)
+        network = cut_foil(bulk, turn, size, side + recipe.beyond_nm, place)
         notes.append(place_note(bulk, network, size, table.network.place, place))
         check_lines(recipe, network)
     else:
-        beyond = beyond_nm(recipe)
+        beyond = recipe.beyond_nm
         if beyond and (shape.uneven or grains is not None):
             beyond = 0.0
             notes.append("no lines beyond the field: an uneven foil and one of regions have them only within it")

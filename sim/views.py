@@ -10,13 +10,14 @@ import numpy as np
 from veristem.datasets.detectors.pixelated import Detector as Pixelated
 from veristem.datasets.geometry import Part, Region, Tilt, around_one_centre, disjoint, enclosing, inverse, mapped
 from veristem.datasets.recipe import Recipe
-from veristem.sim.optics import aberration_shift_nm, source_blurred
+from veristem.sim.optics import blurred, spread_nm2
 from veristem.sim.scan import displacement_nm, relative_current, sampled
 from veristem.sim.specimen import Specimen
 
 Progress = Callable[[Iterable, int], Iterable]
 _KEPT = 4  # most tilts whose images are kept for other doses and errors of the scan
 _SAME_PLACE = 0.1  # pixels that images may be moved apart and still share their electrons
+_TAILS = 4.0  # standard deviations that a blur reaches
 _RIM_STEP = 8  # pixels: rims are multiples of it, so that images serve errors of several sizes
 
 
@@ -54,13 +55,13 @@ def shared_parts(recipe: Recipe, regions: list[Region]) -> tuple[list[Region], n
     member : (V, P) bool
         Which parts make up each region; the identity without parts.
     """
-    microscope, scan = recipe.microscope, recipe.scan
+    microscope, scan = recipe.microscope.balanced, recipe.scan
     alpha = 1e-3 * microscope.convergence_mrad
     alone = [], np.eye(len(regions), dtype=bool)
     if not getattr(microscope.detector, "simultaneous", True):
         return alone
     if scan.registered and microscope.aberrations.coefficients_nm():
-        shifts = [aberration_shift_nm(microscope.aberrations, region, alpha)[0] for region in regions]
+        shifts = [microscope.aberrations.shift_nm(region, alpha)[0] for region in regions]
         if np.ptp(shifts, axis=0).max() > _SAME_PLACE * scan.pixel_nm:
             return alone
     if isinstance(microscope.detector, Pixelated):
@@ -89,7 +90,7 @@ def expected_views(
     progress : callable
         Wraps the loop over (tilts, number of tilts).
     """
-    microscope, scan, stage = recipe.microscope, recipe.scan, recipe.stage
+    microscope, scan, stage = recipe.microscope.balanced, recipe.scan, recipe.stage
     field = np.array(recipe.specimen.field_nm)
     alpha = 1e-3 * microscope.convergence_mrad
     stage_rng, scan_rng = rng.spawn(2)
@@ -104,7 +105,7 @@ def expected_views(
     shifts *= 0.0 if scan.registered else stage.shift_nm
     together = getattr(microscope.detector, "simultaneous", True)
     scans = iter(scan_rng.spawn(count * (1 if together else len(regions))))
-    shifts_of = [aberration_shift_nm(microscope.aberrations, region, alpha) for region in regions]
+    shifts_of = [microscope.aberrations.shift_nm(region, alpha) for region in regions]
     moved = [tuple(mean) if scan.registered else (0.0, 0.0) for mean, _ in shifts_of]
     y, x = ((np.arange(n) + 0.5) * scan.pixel_nm for n in scan.shape)
     raster = np.stack(np.broadcast_arrays(x, y[:, None]))
@@ -129,7 +130,8 @@ def expected_views(
             plans.append((n, tilt, tilt.to_image(field, turn, shift), places, current))
     rim = _rim([places for *_, places, _ in plans], field, scan.pixel_nm)
     spread = max(float(np.abs(far - mean).max() if scan.registered else far.max()) for mean, far in shifts_of)
-    blur = spread + 2 * microscope.source_size_nm
+    spreads = [spread_nm2(microscope, region) for region in regions]
+    blur = spread + _TAILS * max(float(np.sqrt(np.trace(covariance))) for covariance in spreads)
     rim += int(np.ceil(blur / scan.pixel_nm)) + 3 if blur else 0
     rim = -(-rim // _RIM_STEP) * _RIM_STEP
     steepest = alpha + np.radians(stage.steepest_deg)
@@ -143,9 +145,10 @@ def expected_views(
             of = ([regions[n] for n in group], microscope, scan.pixel_nm, scan.shape)
             found |= dict(zip(group, specimen.images(*of, rim, tilt, [moved[n] for n in group], steepest)))
         for n, _, to_image, places, current in plans[start : start + len(regions)]:
-            image = source_blurred(found[n].share, microscope.source_size_nm, scan.pixel_nm)
+            image = blurred(found[n].share, spreads[n], scan.pixel_nm)
             if places is raster:
                 image = image[rim : rim + scan.shape[0], rim : rim + scan.shape[1]]
+                image = np.maximum(image, 0.0) if spreads[n].any() else image
             else:
                 image = np.maximum(sampled(image, rim, scan.pixel_nm, places), 0.0)
             left = shifts_of[n][0] - moved[n]

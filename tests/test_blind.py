@@ -50,7 +50,7 @@ def test_width_and_contrast_are_what_was_drawn(width, contrast):
     found = blind.look(*drawn(width, contrast))
     assert found["line_width_nm"] == pytest.approx(width, rel=0.12)
     assert found["line_contrast"] == pytest.approx(contrast, rel=0.1)
-    assert found["line_width_over_xi"] == pytest.approx(found["line_width_nm"] / 89.3, rel=0.01)
+    assert found["xi_nm"] == pytest.approx(89.3, rel=0.05)
     assert found["line_over_noise"] == pytest.approx(contrast * np.sqrt(4000) * width / PIXEL, rel=0.2)
 
 
@@ -89,13 +89,19 @@ def test_what_is_outside_is_listed_with_its_source():
     """Only what has a range can lie out of it, and each range says where it comes from."""
     assert all(quantity.source for quantity in blind.QUANTITIES.values())
     ones = dict.fromkeys(blind.QUANTITIES, 1.0)
-    found = ones | {
-        "line_width_nm": 12.0,
-        "line_width_over_xi": 0.1,
-        "line_over_noise": 9.0,
-    }
+    found = ones | {"line_width_nm": 12.0, "xi_nm": 80.0, "line_over_noise": 9.0}
     told = blind.outside({"one": found, "two": dict.fromkeys(blind.QUANTITIES, np.nan)})
-    assert told == ["`line_width_over_xi`, 0.2 – 0.5 stated: one 0.1", "`noise_over_poisson`, ≥ 1.02 stated: one 1"]
+    assert told == [
+        "`line_width_nm`, 0.2 – 0.5 xi_nm stated: one 12 (16 – 40)",
+        "`noise_over_poisson`, ≥ 1.02 stated: one 1",
+    ]
     table = blind.blind_table({"one": found})
-    assert "**0.1**" in table
-    assert "**12**" not in table
+    assert "| **12 (16 – 40)** |" in table
+    assert "**9**" not in table
+
+
+def test_each_material_has_its_own_width():
+    """What is too narrow for a long extinction distance is as it should be for a short one, and without one unknown."""
+    values = dict.fromkeys(blind.QUANTITIES, np.nan) | {"line_width_nm": 12.0}
+    told = [blind.is_outside("line_width_nm", values | {"xi_nm": xi}) for xi in (20.0, 40.0, 89.3, np.nan)]
+    assert told == [True, False, True, False]

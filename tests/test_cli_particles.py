@@ -29,7 +29,12 @@ PNG = b"\x89PNG\r\n\x1a\n"
 SEED = 987654321
 SMALL = [
     word
-    for value in ("scan.shape=[192,192]", "specimen.field_nm=[76.8,76.8]", f"recipe.seed={SEED}")
+    for value in (
+        "scan.shape=[192,192]",
+        "specimen.field_nm=[76.8,76.8]",
+        "specimen.rescattering=false",  # as the methods think
+        f"recipe.seed={SEED}",
+    )
     for word in ("--set", value)
 ]
 STUDY = """[study]
@@ -45,6 +50,7 @@ name = "tiny"
 [specimen]
 kind = "particles"
 field_nm = [51.2, 51.2]
+rescattering = false
 dispersion = { concentration_mg_per_ml = 20.0 }
 [microscope]
 convergence_mrad = 28.0

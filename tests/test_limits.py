@@ -21,7 +21,11 @@ def lattice(depths, offsets):
     """Isolated particles, one a cell, and their truth."""
     size = SIDE * CELL
     recipe = load_recipe("particles").with_values(
-        {"scan.shape": [size, size], "specimen.field_nm": [size * PIXEL, size * PIXEL]}
+        {
+            "scan.shape": [size, size],
+            "specimen.field_nm": [size * PIXEL, size * PIXEL],
+            "specimen.rescattering": False,  # parallax is that of the mean direction
+        }
     )
     at = (np.mgrid[:SIDE, :SIDE].reshape(2, -1).T[:, ::-1] + 0.5) * CELL * PIXEL
     centers = np.column_stack([at, depths]) + offsets

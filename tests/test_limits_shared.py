@@ -56,6 +56,7 @@ def test_sharing_costs_what_views_have_in_common(pair_angle_deg):
     """Between the limits of one view and of two independent ones, across the beam."""
     detector = {"kind": "virtual", "pair_angle_deg": pair_angle_deg, "radius_mrad": 15.0}
     values = {"scan.shape": [64, 64], "specimen.field_nm": [25.6, 25.6], "microscope.detector": detector}
+    values["specimen.rescattering"] = False  # the contrast is then that of the shared rays
     truth, _, _ = simulate_recipe(load_recipe("particles-small").with_values(values))
     detector["kind"] = "aperture"  # a scan a view
     shared, free = (point_limits(one)[:, 0, 0] for one in (truth, seen_by(truth, **detector)))

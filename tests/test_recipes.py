@@ -8,7 +8,7 @@ import pytest
 
 from veristem.bench.study.runner import list_cells
 from veristem.datasets import InputError
-from veristem.datasets.recipe import Recipe, load_recipe, load_study, recipe_names
+from veristem.datasets.recipe import Recipe, load_recipe, load_study, recipe_names, recipe_text
 
 
 def test_studies_are_known_by_their_table(tmp_path, monkeypatch):
@@ -32,6 +32,16 @@ def test_named_studies_can_be_run(name):
     cells = list_cells(study, load_recipe(study.recipe))
     assert study.name == name
     assert len(cells) == study.seeds * len(study.cells()) * len(study.methods)
+
+
+@pytest.mark.parametrize("name", recipe_names("recipe"))
+def test_wide_cones_have_a_lens_or_say_that_it_is_ideal(name):
+    """Above 30 mrad no lens is free of aberrations: balanced where the discs are, or ideal and the title says so."""
+    recipe, title = load_recipe(name), recipe_text(name).split("\n[")[0]
+    if recipe.microscope.convergence_mrad > 30:
+        lens = recipe.microscope.aberrations.preset
+        assert lens == "corrected" or (lens == "none" and "ideal lens" in title)
+        assert lens == "none" or recipe.microscope.balanced.aberrations.balanced_mrad
 
 
 @pytest.mark.parametrize(

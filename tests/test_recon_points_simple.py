@@ -24,7 +24,12 @@ def film_recipe(columns: int = 256, dwell_us: float = 10.0):
     """The recipe of the thesis on a smaller field."""
     size = [0.4 * columns] * 2
     return load_recipe("particles").with_values(
-        {"scan.shape": [columns] * 2, "specimen.field_nm": size, "scan.dwell_us": dwell_us}
+        {
+            "scan.shape": [columns] * 2,
+            "specimen.field_nm": size,
+            "specimen.rescattering": False,  # as the methods think
+            "scan.dwell_us": dwell_us,
+        }
     )
 
 

@@ -89,6 +89,38 @@ def test_a_region_has_its_own_excitation_error():
     assert abs(expected(0.01).mean() / wanted.mean() - 1) > 0.1
 
 
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=10, deadline=None)
+def test_a_voxel_on_a_boundary_holds_the_mean_of_both_sides(seed):
+    """However it lies in the voxel: against 24 x 24 x 24 points in each; s averages over the field as regions do."""
+    rng = np.random.default_rng(seed)
+    middle, normal = np.array([10.0, 8, 6]), rng.normal(size=3)
+    seeds = middle + np.outer([-1, 1], normal)
+    regions = Grains(np.array([20.0, 16, 12]), seeds, np.array([0.0, 0.02]), np.zeros(2), np.zeros(2))
+    voxels = np.zeros((3, 8, 8, 5), np.float32)  # 1.5 nm thick, 2 nm high, 4 nm wide
+    regions.add_to(voxels, (0.0, 0.0, 0.0), (1.5, 2.0, 4.0))
+    z, y, x = ((np.arange(24 * n) + 0.5) / 24 * size for n, size in zip((8, 8, 5), (1.5, 2.0, 4.0)))
+    height = (z - middle[2]) * normal[2]
+    beyond = height[:, None, None] + ((y - middle[1]) * normal[1])[:, None] + (x - middle[0]) * normal[0] > 0
+    wanted = 0.02 * beyond.reshape(8, 24, 8, 24, 5, 24).mean(axis=(1, 3, 5))
+    np.testing.assert_allclose(voxels[2], wanted, atol=0.02 * 0.03)
+    assert voxels[2].mean() == pytest.approx(wanted.mean(), abs=0.02 * 2e-3)
+
+
+def test_an_edge_is_no_stairs():
+    """An edge-on boundary that rises by one pixel in seven: where it stands in a row, by the grey levels there."""
+    along = np.array([1.0, -1 / 7, 0]) / np.hypot(1, 1 / 7)
+    seeds = np.array([64.0, 64, 50]) + np.outer([-30, 30], along)
+    regions = Grains(np.array([128.0, 128, 100]), seeds, np.array([0.0, 0.001]), np.zeros(2), np.zeros(2))
+    found = image(empty(grains=regions))[2:-2]
+    left, right = found[:, 0], found[:, -1]
+    assert np.abs(left / right - 1).min() > 0.005
+    edge = ((found - right[:, None]) / (left - right)[:, None]).sum(axis=1)  # columns to the left of it
+    rise, start = np.polyfit(np.arange(len(edge)), edge, 1)
+    assert rise == pytest.approx(1 / 7, rel=0.01)
+    assert np.abs(edge - start - rise * np.arange(len(edge))).max() < 0.05  # whole pixels leave half of one
+
+
 @pytest.mark.parametrize("theta", [(0.0, 0.0), (0.05, -0.08)])
 def test_rays_gain_the_difference_of_two_regions(theta):
     """From the region of the entrance to that of the exit, at whatever angle, through as many others as there are."""

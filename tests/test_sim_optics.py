@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from veristem.datasets import InputError, ParticleDispersion
-from veristem.datasets.aberrations import PRESETS, Aberrations
+from veristem.datasets.aberrations import FWHM, PRESETS, Aberrations
 from veristem.datasets.crystal import electron_wavelength_nm
 from veristem.datasets.geometry import Region
 from veristem.datasets.microscope import Microscope
@@ -16,7 +16,7 @@ from veristem.datasets.recipe import Recipe, load_recipe
 from veristem.sim.acquire import acquire
 from veristem.sim.film import film_of
 from veristem.sim.images import foil_images, region_image
-from veristem.sim.optics import AberratedImage, aberration_shift_nm, finest_rad, source_blurred
+from veristem.sim.optics import AberratedImage, blurred, finest_rad, spread_nm2
 
 PIXEL = 0.4
 ANY = {
@@ -66,7 +66,94 @@ def test_presets_are_what_they_are_called():
     )
     assert Aberrations(preset="uncorrected").coefficients_nm() == {"C30": (1.2e6, 0.0)}
     assert Aberrations(preset="uncorrected", C30_mm=0.0).coefficients_nm() == {}
-    assert set(PRESETS) == {"none", "uncorrected", "corrected"}
+    assert set(PRESETS) == {"none", "uncorrected", "corrected", "unbalanced"}
+
+
+def radial_nm(aberrations: Aberrations, mrad) -> np.ndarray:
+    """Displacement along the radius [nm] at angles [mrad]."""
+    theta = 1e-3 * np.atleast_1d(mrad)
+    return aberrations.displacement_nm(np.stack([theta, 0 * theta], axis=-1))[:, 0]
+
+
+def test_a_balanced_lens_leaves_rays_of_its_ring_alone():
+    """-49 um and 120 nm at 70 mrad; what is left is C50 theta (theta² - theta_0²)²."""
+    lens = Aberrations(C50_mm=5.0, balanced_mrad=70.0)
+    found = {name: value for name, (value, _) in lens.coefficients_nm().items()}
+    assert found == pytest.approx({"C10": 120.05, "C30": -49e3, "C50": 5e6})
+    theta = 1e-3 * np.linspace(0, 91, 20)
+    np.testing.assert_allclose(radial_nm(lens, 1e3 * theta), 5e6 * theta * (theta**2 - 0.07**2) ** 2, atol=1e-9)
+    assert np.abs(radial_nm(lens, [69.99, 70.0, 70.01])).max() < 1e-6  # neither value nor slope
+    # what is given stands
+    assert Aberrations(preset="corrected", balanced_mrad=70.0, C10_nm=3.0).coefficients_nm()["C10"] == (3.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("detector", "ring"),
+    [
+        ({"kind": "virtual", "pair_angle_deg": 8.0}, 69.813),
+        ({"kind": "virtual", "pair_angle_deg": 4.0}, 34.907),
+        ({"kind": "segmented", "inner_mrad": 60.0, "outer_mrad": 80.0}, 70.476),
+        ({"kind": "annular", "inner_mrad": 60.0, "outer_mrad": 80.0}, 70.476),
+        ({"kind": "annular", "outer_mrad": 20.0}, 0.0),
+        ({"kind": "annular", "inner_mrad": 100.0, "outer_mrad": 120.0}, 0.0),
+    ],
+)
+def test_a_corrected_lens_is_balanced_where_the_detector_looks(detector, ring):
+    """On the centres of discs, the mean radius of rings; nowhere on the axis or beyond the cone."""
+    recipe = load_recipe("cantor-small").with_values(
+        {"microscope.aberrations": "corrected", "microscope.detector": detector}
+    )
+    lens = recipe.microscope.balanced.aberrations
+    assert lens.balanced_mrad == pytest.approx(ring, rel=3e-3)
+    assert recipe.microscope.aberrations.balanced_mrad is None  # the recipe says no more than it did
+    free = recipe.with_values({"microscope.aberrations": "unbalanced"}).microscope
+    assert free.balanced == free
+
+
+def test_the_balance_goes_with_the_pair_angle():
+    """In a study every condition has its own, though all come from one recipe; the specimen stays the same."""
+    recipe = load_recipe("cantor-small").with_values({"microscope.aberrations": "corrected"})
+    changed = recipe.with_values({"microscope.detector.pair_angle_deg": 4.0})
+    assert changed.microscope.balanced.aberrations.balanced_mrad == pytest.approx(34.907, rel=1e-4)
+    assert changed.images_key != recipe.images_key
+    assert changed.specimen_key == recipe.specimen_key
+    for microscope in (recipe.microscope.balanced, changed.microscope.balanced):
+        for region in microscope.detector.regions(0.0):
+            assert np.linalg.norm(microscope.aberrations.shift_nm(region, 0.091)[0]) < 0.5
+
+
+def test_specimens_that_reach_beyond_the_field_differ():
+    """The lens moves a steep pair by more than a shallow one: what is made for one is not enough for the other."""
+    recipe = load_recipe("cantor-small").with_values({"microscope.aberrations": "uncorrected"})
+    shallow = recipe.with_values({"microscope.detector.pair_angle_deg": 4.0})
+    assert recipe.beyond_nm > 2 * shallow.beyond_nm
+    assert recipe.specimen_key != shallow.specimen_key
+
+
+def test_energies_blur_along_the_ray():
+    """1 eV and 1.2 mm at 200 kV: defocus of 7 nm of full width, 0.49 nm at 70 mrad; against a mean over energies."""
+    lens = Aberrations(energy_spread_eV=1.0)
+    spread = lens.defocus_spread_nm(200.0)
+    assert spread * FWHM == pytest.approx(1.2e6 * 1 / 200e3 * 1.163, rel=1e-3)
+    disc = Region((0.07, 0.0), 2e-3)
+    blur = spread_nm2(Microscope(aberrations=lens), disc)
+    assert np.sqrt(blur[0, 0]) == pytest.approx(0.07 * spread, rel=1e-3)
+    assert np.sqrt(blur[1, 1]) == pytest.approx(1e-3 * spread, rel=0.02)
+    # the image of a particle: the mean over the energies of images with the defocus of each
+    detector = {"kind": "virtual", "pair_angle_deg": 2.0, "radius_mrad": 4.0, "pair_azimuth_deg": 30.0}
+    place, values = np.array([[38.0, 40.2, 60.0]]), {"microscope.detector": detector}
+
+    def image(**aberrations):
+        recipe = particles(values | {"microscope.aberrations": aberrations})
+        return acquire(one_particle(recipe, place), recipe, np.random.default_rng(0))[0].expected[0].astype(float)
+
+    wide = 10.0  # eV, so that it shows at 17 mrad
+    nodes, weights = np.polynomial.hermite_e.hermegauss(9)
+    defocus = Aberrations(energy_spread_eV=wide).defocus_spread_nm(200.0) * nodes
+    wanted = sum(w * image(C10_nm=f) for w, f in zip(weights / weights.sum(), defocus))
+    plain, found = image(), image(energy_spread_eV=wide)
+    assert np.abs(plain - wanted).max() > 0.02 * wanted.max()
+    np.testing.assert_allclose(found, wanted, atol=5e-3 * wanted.max())
 
 
 @settings(max_examples=10, deadline=None)
@@ -78,7 +165,7 @@ def test_a_sub_aperture_moves_by_its_mean_displacement(center, radius, azimuth_d
     region, cone = Region((theta[0], theta[1]), rho), theta @ theta + 1.0
     aberrations = Aberrations(C10_nm=150.0, C30_mm=0.05)
     wanted = 150.0 * theta + 0.05e6 * theta * (theta @ theta + rho**2)
-    np.testing.assert_allclose(aberration_shift_nm(aberrations, region, cone)[0], wanted, atol=0.02 * PIXEL)
+    np.testing.assert_allclose(aberrations.shift_nm(region, cone)[0], wanted, atol=0.02 * PIXEL)
     landing = AberratedImage((256, 256), PIXEL)
     point = np.zeros((256, 256))
     point[128, 128] = 1.0
@@ -107,7 +194,7 @@ def test_a_particle_shows_where_the_truth_projects_it(depth, aberrations):
 def particles(values: dict) -> Recipe:
     """A field of 76.8 nm seen by four quadrants."""
     return load_recipe("particles-small").with_values(
-        {"scan.shape": [192, 192], "specimen.field_nm": [76.8, 76.8], **values}
+        {"scan.shape": [192, 192], "specimen.field_nm": [76.8, 76.8], "specimen.rescattering": False, **values}
     )
 
 
@@ -164,12 +251,12 @@ def test_the_source_blurs_and_keeps_all_electrons():
     """A point becomes a normal distribution of the full width at half maximum asked for."""
     point = np.zeros((65, 65))
     point[32, 32] = 1.0
-    image = source_blurred(point, 4.0, 0.5)
+    image = blurred(point, spread_nm2(Microscope(source_size_nm=4.0), Region((0.0, 0.0), 0.01)), 0.5)
     assert image.sum() == pytest.approx(1)
     row = image[32] / image[32, 32]
     half = np.interp(0.5, row[32:][::-1], np.arange(33)[::-1])
     assert 2 * half * 0.5 == pytest.approx(4.0, rel=0.02)
-    assert source_blurred(point, 0.0, 0.5) is point
+    assert blurred(point, np.zeros((2, 2)), 0.5) is point
 
 
 def test_rays_are_as_fine_as_the_blur_needs():
@@ -183,7 +270,7 @@ def test_bad_coefficients_are_one_line():
     """An unknown preset, an unknown coefficient and one that is no number are told with what is allowed."""
     recipe = load_recipe("cantor-small")
     for value, text in (
-        ("flat", "'none', 'uncorrected' or 'corrected'"),
+        ("flat", "'none', 'uncorrected', 'corrected' or 'unbalanced'"),
         ({"C40_nm": 3.0}, "C40_nm"),
         ({"C30_mm": float("nan")}, "C30_mm"),
     ):

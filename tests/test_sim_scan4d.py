@@ -167,6 +167,7 @@ def test_views_without_the_4d_data_share_electrons_where_discs_overlap(tmp_path,
     ("values", "told"),
     [
         ({"microscope__aberrations": "uncorrected"}, "microscope.aberrations"),
+        ({"microscope__aberrations": {"energy_spread_eV": 1.0}}, "microscope.aberrations"),
         ({"scan__jitter_nm": 1.0}, "scan errors"),
         ({"microscope__source_size_nm": 1.0}, "source_size_nm"),
         ({"stage__tilts_deg": [0, 4]}, "tilts_deg"),

@@ -26,11 +26,12 @@ from veristem.sim.specimen import make_specimen
 
 PIXEL = 0.4
 QUICK = {"scan.shape": [192, 192], "specimen.field_nm": [76.8, 76.8]}
+ABSORB = {"specimen.rescattering": False}  # a particle then stands where the mean direction says
 
 
 def film(values: dict, place) -> tuple[Recipe, object]:
     """A recipe of four quadrants and a film with one sphere."""
-    recipe = load_recipe("particles-small").with_values(QUICK | values)
+    recipe = load_recipe("particles-small").with_values(QUICK | ABSORB | values)
     box = np.array([*recipe.specimen.field_nm, recipe.specimen.thickness_nm])
     return recipe, film_of(recipe.specimen, ParticleDispersion(np.array([place]), np.array([2.25]), box))
 

@@ -67,10 +67,19 @@ def test_angle_of_exact_disparities():
     assert left == pytest.approx(np.sqrt(np.mean(wrong**2)), rel=1e-6)
 
 
-def test_particles_measure_the_mean_direction():
+def test_particles_that_only_absorb_measure_the_mean_direction():
     """Centroids of particles move by the angle between the mean directions, 2.25 degrees, not between the rims."""
-    found = angles.particles(14.0)
+    (found,) = angles.particles(14.0, rescattering=False)
     assert found.measured == pytest.approx(2.25, abs=0.01)
     assert found.scale(found.mean) == pytest.approx(1, abs=0.003)
     assert found.scale(found.rim) < 0.75
-    assert found.scale(angles.THESIS_DEG) == pytest.approx(2.25 / 3, abs=0.01)
+
+
+def test_particles_that_scatter_measure_a_larger_angle():
+    """Centroids move by that between the directions of the contrast, what is darkest by less."""
+    centroid, contour = angles.particles(14.0)
+    assert centroid.measured == pytest.approx(2.97, abs=0.02)
+    assert centroid.scale(centroid.contrast) == pytest.approx(1, abs=0.003)
+    assert 2.3 < contour.measured < centroid.measured
+    for angle, error in angles.MULTISLICE_DEG.values():
+        assert abs(centroid.measured - angle) < error + 0.05

@@ -14,7 +14,6 @@ from veristem.datasets.truth import ParticleTruth
 from veristem.sim.contrast.mass_thickness import fisher_information
 from veristem.sim.film import film_of
 from veristem.sim.noise import mean_and_variance
-from veristem.sim.optics import aberration_shift_nm
 
 
 def point_limits(truth: ParticleTruth) -> np.ndarray:
@@ -32,7 +31,7 @@ def point_limits(truth: ParticleTruth) -> np.ndarray:
     """
     recipe = Recipe.from_table(truth.recipe, "recipe of the truth")
     assert isinstance(recipe.specimen, Particles)
-    microscope, pixel = recipe.microscope, recipe.scan.pixel_nm
+    microscope, pixel = recipe.microscope.balanced, recipe.scan.pixel_nm
     alpha = 1e-3 * microscope.convergence_mrad
     film = film_of(recipe.specimen, truth.particles)
     information = np.zeros((len(truth.particles.radii_nm), 3, 3))
@@ -45,7 +44,7 @@ def point_limits(truth: ParticleTruth) -> np.ndarray:
         for view in group:
             angle, region = views[view]
             tilt = Tilt(float(np.radians(angle)), recipe.tilt_axis_rad)
-            shift, _ = aberration_shift_nm(microscope.aberrations, region, alpha)  # stands in the map to the image
+            shift, _ = microscope.aberrations.shift_nm(region, alpha)  # stands in the map to the image
             (rays,), _ = film.rays([region], microscope, pixel, tilt, [shift])
             to_image = None if truth.to_image is None else truth.to_image[view]
             places = film.seen_nm(truth.particles.centers_nm, tilt, to_image)

@@ -22,29 +22,33 @@ _REACH_NM = 45.0  # of a profile to either side
 _FLANK_NM = 30.0  # beyond which it shows the background
 _NEAR_NM = 12.0  # of the projected line within which the darkest point is sought
 
-_STEM = (
-    "STEM at 1 MV of Si, lines of 10-15 and 13-16 nm: 'Maximum usable thickness revisited: imaging dislocations in Si "
-    "by modern high-voltage STEM' and 'High-voltage STEM: a tool for structural characterization of micrometer-thick "
-    "specimens' (abstracts, which do not say how the width is taken; half depth is our reading)"
+_TWO_BEAMS = (
+    "a fifth to a half of xi_g: Hirsch et al., Electron Microscopy of Thin Crystals (1965); Williams & Carter. At half "
+    "depth, our reading. (Stated of Si in STEM at 1 MV, no measure of other crystals: 10-15 and 13-16 nm, abstracts of "
+    "'Maximum usable thickness revisited: imaging dislocations in Si by modern high-voltage STEM' and 'High-voltage "
+    "STEM: a tool for structural characterization of micrometer-thick specimens')"
 )
-_TWO_BEAMS = "Hirsch et al., Electron Microscopy of Thin Crystals (1965); Williams & Carter: a fifth to a half of xi_g"
 _ROSE = "Rose criterion, 5 (our reading of it: contrast times the root of the counts in a square of the line's width)"
 _COUNTING = "our reading: a detector that integrates adds to Poisson noise (DQE below 1: International Tables C, 7.2.2)"
 
 
 class Quantity(NamedTuple):
-    """One property of an image: its unit, the range of real images (None: open, or not stated) and who says so."""
+    """One property of an image: its unit, the range of real images (None: open, or not stated) and who says so.
+
+    The range is in units of another quantity of the same image, if ``times`` names one: each material has its own.
+    """
 
     unit: str
     low: float | None
     high: float | None
     source: str
+    times: str | None = None
 
 
 QUANTITIES = {
-    "line_stretches": Quantity("", None, None, "how many the next four rest on; no range"),
-    "line_width_nm": Quantity("nm", 10.0, 16.0, _STEM),
-    "line_width_over_xi": Quantity("", 0.2, 0.5, _TWO_BEAMS),
+    "line_stretches": Quantity("", None, None, "how many lines' width and contrast rest on; no range"),
+    "xi_nm": Quantity("nm", None, None, "extinction distance of the material and reflection; no range"),
+    "line_width_nm": Quantity("nm", 0.2, 0.5, _TWO_BEAMS, times="xi_nm"),
     "line_contrast": Quantity("", None, None, "no statement found"),
     "line_over_noise": Quantity("", 5.0, None, _ROSE),
     "grey_spread": Quantity("", None, None, "no statement found: depends on bending and grains"),
@@ -80,8 +84,8 @@ def look(truth: LineTruth, acquisition: Acquisition, view: int = 0) -> dict[str,
     counts = np.median(image) * (width / acquisition.pixel_nm) ** 2
     found = {
         "line_stretches": len(measured),
+        "xi_nm": _extinction_nm(acquisition),
         "line_width_nm": width,
-        "line_width_over_xi": width / _extinction_nm(acquisition),
         "line_contrast": contrast,
         "line_over_noise": contrast * np.sqrt(counts),
         "grey_spread": image.std() / image.mean(),
@@ -158,24 +162,35 @@ def outside(found: Mapping[str, Mapping[str, float]]) -> list[str]:
     """A sentence for each quantity that is out of its range in some image, with these images; by image as in `look`."""
     sentences = []
     for name, quantity in QUANTITIES.items():
-        out = [f"{image} {values[name]:.3g}" for image, values in found.items() if is_outside(name, values[name])]
+        out = [cell(name, values) for values in found.values()]
+        out = [f"{image} {text}" for (image, values), text in zip(found.items(), out) if is_outside(name, values)]
         if out:
-            unit = f" {quantity.unit}" if quantity.unit else ""
+            unit = f" {quantity.unit}" if quantity.unit and not quantity.times else ""
             sentences.append(f"`{name}`, {stated(quantity)}{unit} stated: {', '.join(out)}")
     return sentences
 
 
-def is_outside(name: str, value: float) -> bool:
-    """Whether a quantity is out of its range; never without one, or where nothing was measured."""
-    low, high = QUANTITIES[name].low, QUANTITIES[name].high
-    return bool((low is not None and value < low) or (high is not None and value > high))
+def is_outside(name: str, values: Mapping[str, float]) -> bool:
+    """Whether a quantity of an image is out of its range; never without one, or where nothing was measured."""
+    _, low, high, _, times = QUANTITIES[name]
+    value, unit = values[name], values[times] if times else 1.0
+    return bool((low is not None and value < low * unit) or (high is not None and value > high * unit))
 
 
-def stated(quantity: Quantity) -> str:
-    """The range in words."""
+def stated(quantity: Quantity, unit: float | None = None) -> str:
+    """The range in words, or in numbers where the unit it is in is known."""
     if quantity.low is None:
         return "*none stated*"
-    return f"≥ {quantity.low:g}" if quantity.high is None else f"{quantity.low:g} – {quantity.high:g}"
+    times, unit = (f" {quantity.times}" if quantity.times and unit is None else ""), unit or 1.0
+    low = f"{quantity.low * unit:.3g}"
+    return (f"≥ {low}" if quantity.high is None else f"{low} – {quantity.high * unit:.3g}") + times
+
+
+def cell(name: str, values: Mapping[str, float]) -> str:
+    """A quantity of an image, with its range where that is the image's own."""
+    quantity = QUANTITIES[name]
+    own = f" ({stated(quantity, values[quantity.times])})" if quantity.times and np.isfinite(values[name]) else ""
+    return f"{values[name]:.3g}{own}"
 
 
 def blind_table(found: Mapping[str, Mapping[str, float]]) -> str:
@@ -183,7 +198,7 @@ def blind_table(found: Mapping[str, Mapping[str, float]]) -> str:
     lines = [f"| image | {' | '.join(QUANTITIES)} |", "| --- |" + " --- |" * len(QUANTITIES)]
     lines.append(f"| *real images* | {' | '.join(map(stated, QUANTITIES.values()))} |")
     for image, values in found.items():
-        cells = [f"**{values[n]:.3g}**" if is_outside(n, values[n]) else f"{values[n]:.3g}" for n in QUANTITIES]
+        cells = [f"**{cell(n, values)}**" if is_outside(n, values) else cell(n, values) for n in QUANTITIES]
         lines.append(f"| {image} | {' | '.join(cells)} |".replace("nan", "–"))
     sources = [f"- `{name}`: {q.source}." for name, q in QUANTITIES.items()]
     return "\n".join([*lines, "", *sources, ""])

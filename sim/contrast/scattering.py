@@ -1,15 +1,19 @@
-"""How often gold and ice scatter a fast electron, and where to: single-scattering cross-sections.
+"""How often gold and ice scatter a fast electron, and where to.
 
-Elastic: the first Born approximation with the electron scattering factors of International Tables for Crystallography
-vol. C (2006), table 4.3.2.3 (five Gaussians, 0 < s < 6 1/Angstrom), atoms scattering independently. For gold at 200 kV
-it gives 1.82e-3 nm², 14 % above the fit of Langmore & Smith (Ultramicroscopy 46 (1992) 349, eq. 2) to partial waves.
-Inelastic: ibid., eq. 5, after Wall, Isaacson & Langmore (Optik 39 (1974) 359), with a mean loss of 20 eV.
+Elastic: atoms independent of each other, each a phase that the wave takes up (eikonal or Glauber approximation, which
+is what a multislice calculation makes of one atom), from the electron scattering factors of International Tables for
+Crystallography vol. C (2006), table 4.3.2.3 (five Gaussians, 0 < s < 6 1/Angstrom). For gold at 200 kV this gives
+1.43e-3 nm², 10 % below the fit of Langmore & Smith (Ultramicroscopy 46 (1992) 349, eq. 2) to partial waves; the first
+Born approximation, which does not hold for so heavy an atom, 1.82e-3 nm². Scattering more than once: Poisson's
+distribution of their number, angles independent of each other. Inelastic: ibid., eq. 5, after Wall, Isaacson &
+Langmore (Optik 39 (1974) 359), with a mean loss of 20 eV.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -25,6 +29,10 @@ _ATOMS = {
     "O": (8, (0.0365, 0.1729, 0.5805, 0.8814, 0.3121), (0.0652, 0.6184, 2.9449, 9.6298, 28.2194)),
     "Au": (79, (0.3055, 1.3945, 2.9617, 3.8990, 2.0026), (0.0596, 0.5827, 3.1035, 11.9693, 47.9106)),
 }
+# distances: from an atom [nm], in the reciprocal plane [1/nm], and of what is transformed back to it [nm]
+_R = np.geomspace(1e-5, 0.6, 3000)
+_Q = np.concatenate([np.linspace(0, 15, 151), np.geomspace(15.1, 260, 250)])
+_RHO = np.linspace(0, 0.4, 1601)
 
 
 @dataclass(frozen=True)
@@ -61,37 +69,86 @@ def inelastic_per_nm(matter: Matter, energy_keV: float) -> float:
     return matter.units_per_nm3 * float(sum(sections))
 
 
-def angular_density(matter: Matter, energy_keV: float, angle_rad: np.ndarray) -> np.ndarray:
-    """Probability per solid angle [1/sr] that an elastically scattered electron is turned by an angle."""
-    s = np.sin(np.asarray(angle_rad) / 2) / (10 * electron_wavelength_nm(energy_keV))
-    gamma2 = (1 + energy_keV / _REST_ENERGY_KEV) ** 2
-    density = np.sum([n * gamma2 * 1e-2 * _factor(atom, s) ** 2 for atom, n in matter.atoms], axis=0)
-    return density / sum(n * _elastic_nm2(atom, energy_keV) for atom, n in matter.atoms)
+def angular_density(matter: Matter, energy_keV: float, angle_rad: np.ndarray, depth: float = 0.0) -> np.ndarray:
+    """Probability per solid angle [1/sr] that an elastically scattered electron is turned by an angle.
+
+    Parameters
+    ----------
+    matter : Matter
+        What scatters.
+    energy_keV : float
+        Of the electrons [keV].
+    angle_rad : array
+        By which the electron is turned, by one scattering or by all together [rad].
+    depth : float
+        Optical depth: thickness over the mean free path. Above 0 an electron may be scattered more than once.
+    """
+    wavelength = electron_wavelength_nm(energy_keV)
+    q_per_nm, density = _density_nm2(matter, energy_keV, depth)
+    return np.interp(np.asarray(angle_rad) / wavelength, q_per_nm, density, right=0.0) / wavelength**2
 
 
 def arrival(
-    matter: Matter, energy_keV: float, theta_rad: np.ndarray, regions: Sequence[Region], cone_rad: float
+    matter: Matter,
+    energy_keV: float,
+    theta_rad: np.ndarray,
+    regions: Sequence[Region],
+    cone_rad: float,
+    depth: float = 0.0,
 ) -> np.ndarray:
-    """Probability (V, K) that an electron of incidence ``theta_rad`` (K, 2), once scattered, arrives in each region.
+    """Probability (V, K) that an electron of incidence ``theta_rad`` (K, 2) arrives in each region if it is scattered.
 
-    The regions lie about one centre.
+    The regions lie about one centre; ``depth`` as of `angular_density`.
     """
     there = directions_of(regions, cone_rad, count=60)
     low, high = max(regions, key=lambda region: region.outer_rad).bounds_rad()
     cell = float(np.prod(high - low)) / 60**2
     turned = np.linalg.norm(theta_rad[:, None] - there[None], axis=2)
-    density = cell * angular_density(matter, energy_keV, turned)
+    density = cell * angular_density(matter, energy_keV, turned, depth)
     return np.array([density @ region.contains(there) for region in regions])
 
 
-def _factor(atom: str, s_per_angstrom: np.ndarray) -> np.ndarray:
+@lru_cache(maxsize=64)
+def _atom(atom: str, energy_keV: float) -> tuple[np.ndarray, float]:
+    """|F|² (Q,) [nm²] at `_Q`, and the cross-section [nm²], of one atom.
+
+    F = (1 / i lambda) times the transform of exp(i phi) - 1, phi = lambda gamma times that of f; total by the optical
+    theorem.
+    """
     _, a, b = _ATOMS[atom]
-    return sum(ai * np.exp(-bi * s_per_angstrom**2) for ai, bi in zip(a, b))  # type: ignore[return-value]
+    wavelength, gamma = electron_wavelength_nm(energy_keV), 1 + energy_keV / _REST_ENERGY_KEV
+    phase = sum(
+        wavelength * gamma * 0.1 * ai * 4 * np.pi / (1e-2 * bi) * np.exp(-4 * np.pi**2 * _R**2 / (1e-2 * bi))
+        for ai, bi in zip(a, b)
+    )
+    wave = np.exp(1j * phase) - 1
+    amplitude = np.trapezoid(wave * _hankel(_Q, _R) * 2 * np.pi * _R, _R) / wavelength
+    return np.abs(amplitude) ** 2, float(-2 * np.trapezoid(np.real(wave) * 2 * np.pi * _R, _R))
+
+
+@lru_cache(maxsize=64)
+def _density_nm2(matter: Matter, energy_keV: float, depth: float) -> tuple[np.ndarray, np.ndarray]:
+    """Probability [nm²] per area of the reciprocal plane, at distances `_Q` [1/nm] from the incident beam.
+
+    With p the transform of what one scattering does, n scatterings make p^n; of those with at least one, with a
+    Poisson distribution of mean tau, (exp(tau (p - 1)) - exp(-tau)) / (1 - exp(-tau)).
+    """
+    once = np.sum([n * _atom(name, energy_keV)[0] for name, n in matter.atoms], axis=0)
+    once = once / np.trapezoid(once * 2 * np.pi * _Q, _Q)
+    if not depth:
+        return _Q, once
+    single = np.trapezoid(once * _hankel(_RHO, _Q) * 2 * np.pi * _Q, _Q)
+    more = np.exp(-depth) * (np.exp(depth * single) - 1 - depth * single)  # falls off faster than the whole
+    more = np.trapezoid(more * _hankel(_Q, _RHO) * 2 * np.pi * _RHO, _RHO)
+    return _Q, (depth * np.exp(-depth) * once + more) / -np.expm1(-depth)
+
+
+def _hankel(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """(len(first), len(second)) kernel of the transform of functions of a radius in the plane."""
+    from scipy.special import j0
+
+    return j0(2 * np.pi * np.outer(first, second))
 
 
 def _elastic_nm2(atom: str, energy_keV: float) -> float:
-    """8 pi gamma² lambda² times the integral of f² s ds."""
-    _, a, b = (np.array(v) for v in _ATOMS[atom])
-    integral = (np.outer(a, a) / (2 * np.add.outer(b, b))).sum()
-    gamma, wavelength = 1 + energy_keV / _REST_ENERGY_KEV, 10 * electron_wavelength_nm(energy_keV)
-    return float(1e-2 * 8 * np.pi * gamma**2 * wavelength**2 * integral)
+    return _atom(atom, energy_keV)[1]

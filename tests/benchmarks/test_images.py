@@ -41,7 +41,8 @@ def test_generator(alone, generator):
 
 def test_bright_field(alone):
     """Over 12.4 mrad in 200 nm, the strain included."""
-    recipe = load_recipe("cantor-stereo").with_values({"microscope.convergence_mrad": 12.4})
+    lens = {"microscope.convergence_mrad": 12.4, "microscope.aberrations": "none"}
+    recipe = load_recipe("cantor-stereo").with_values(lens)
     disc = Region((0.0, 0.0), 12.4e-3)
 
     def image() -> np.ndarray:
