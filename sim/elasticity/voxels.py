@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from veristem.datasets.network import DislocationNetwork
+from veristem.sim.elasticity.bending import MARGIN, relax
 from veristem.sim.elasticity.cores import Lines, divide, sharpen
-from veristem.sim.elasticity.faces import FaceLoads, Relaxation
+from veristem.sim.elasticity.faces import FaceLoads
 from veristem.sim.elasticity.octaves import add_interpolated, check_memory, interpolation, same
 from veristem.sim.elasticity.segment import kernel_constants, pack_segments
 from veristem.sim.elasticity.spectral import isotropic_stiffness, projected_distortion
@@ -26,7 +27,6 @@ _WIDE_NM = 6.25  # its core
 _REPLACED = 4.0  # distance within which the exact field stands, in wide cores
 _BLOCK = 16  # voxels along the finest side of a block
 _PART_NM = 0.5  # largest side of the parts of a divided voxel, in x and y
-_MARGIN = 3.0  # of the faces beyond the field, in thicknesses
 _EDGE = 4  # pixels of the spectral grid beyond the field, for interpolation
 _BYTES = 24  # of a voxel: three components, its index, beta along two rays
 
@@ -119,8 +119,7 @@ def _smooth(network, g_per_nm, corner, step, shape, poisson_ratio: float, relaxe
     size = np.ceil(step * shape / _STEP_NM).astype(int) + 2 * _EDGE
     low = corner - _EDGE * spacing
     stiffness = isotropic_stiffness(poisson_ratio)
-    margin = int(np.ceil(_MARGIN * thickness / _STEP_NM))
-    wide, beside = size[1:] + 2 * margin, low[1:] - margin * _STEP_NM
+    wide, beside = size[1:] + 2 * MARGIN, low[1:] - MARGIN * _STEP_NM
     faces = FaceLoads(beside, wide, _STEP_NM, thickness, poisson_ratio) if relaxed else None
     bulk = projected_distortion(network, [g_per_nm], low, size, spacing, stiffness, core, faces)[0]
     field = np.zeros((3, shape[0], *size[1:]), np.float32)
@@ -129,7 +128,5 @@ def _smooth(network, g_per_nm, corner, step, shape, poisson_ratio: float, relaxe
     for coarse, fine in zip(bulk, field):
         add_interpolated(coarse, fine, axes)
     if faces is not None:
-        free = Relaxation(faces.stress, margin, spacing[1:], thickness, poisson_ratio)
-        inner = [slice(margin, margin + n) for n in size[1:]]
-        free.add_to(field, g_per_nm, depths, *inner)
+        relax(field, g_per_nm, network, faces, low[1:], depths)
     return field, low[1:]
