@@ -26,7 +26,6 @@ from veristem.sim.elasticity.octaves import (
     interpolation,
     line_points,
     low_pass,
-    same,
     to_waves,
 )
 
@@ -40,20 +39,21 @@ MARGIN = int(np.ceil(_COARSER * WIDTH * REACH)) + _TAPER  # pixels of the faces 
 
 
 class _Grid(NamedTuple):
-    """Where a share is wanted: corner [nm] and pixels along y and x, and its step [nm]."""
+    """Where a share is wanted: corner [nm], voxels and their size [nm] along z, y and x."""
 
     low: np.ndarray
     shape: np.ndarray
-    step: float
+    step: np.ndarray
 
     @property
     def narrow(self) -> float:
         """The narrower of its two filters [nm]; the other has twice its width."""
-        return WIDTH * self.step
+        return WIDTH * self.step[1]
 
-    def centres(self, axis: int) -> np.ndarray:
-        """Of its pixels along an axis [nm]."""
-        return self.low[axis] + (np.arange(self.shape[axis]) + 0.5) * self.step
+    @property
+    def centres(self) -> list[np.ndarray]:
+        """Of its voxels along z, y and x [nm]."""
+        return [low + (np.arange(n) + 0.5) * h for low, n, h in zip(self.low, self.shape, self.step)]
 
 
 def relax(field: np.ndarray, vector, network: DislocationNetwork, faces: FaceLoads, low_yx_nm, depths_nm) -> None:
@@ -77,20 +77,22 @@ def relax(field: np.ndarray, vector, network: DislocationNetwork, faces: FaceLoa
     low, shape = np.asarray(low_yx_nm, float), np.array(field.shape[2:])
     middle = [*(low + shape * faces.step / 2)[::-1], 0.0]
     size = max(np.abs(ends - middle).max(initial=0.0) for ends in network.ends_nm())
-    grids = [_around(low, shape * faces.step, _COARSER * faces.step)]
+    box = np.array([[0.0, *low], [faces.thickness_nm, *(low + shape * faces.step)]])
+    grids = [_around(box, _COARSER * faces.step, faces.thickness_nm)]
     while grids[-1].narrow < BEYOND * size:
         last = grids[-1]
-        grids.append(_around(last.low, last.shape * last.step, 2 * last.step))
+        box = np.array([last.low, last.low + last.shape * last.step])
+        grids.append(_around(box, 2 * last.step[1], faces.thickness_nm))
     found = None
     for grid in reversed(grids):
-        share = np.zeros((3, len(depths_nm), *grid.shape), np.float32)
-        inner = (slice(_REACHES, _REACHES + n) for n in grid.shape)
-        _of_lines(network, grid, faces).add_to(share, vector, depths_nm, *inner)
+        share = np.zeros((3, *grid.shape), np.float32)
+        inner = (slice(_REACHES, _REACHES + n) for n in grid.shape[1:])
+        _of_lines(network, grid, faces).add_to(share, vector, grid.centres[0], *inner)
         if found is not None:
-            _add(*found, share, grid)
+            _add(*found, share, grid.centres)
         found = grid, share
     assert found is not None
-    _add(*found, field, _Grid(low, shape, faces.step))
+    _add(*found, field, [np.asarray(depths_nm), *(a + (np.arange(n) + 0.5) * faces.step for a, n in zip(low, shape))])
     whole = faces.stress.shape[2:]
     edges = [taper(n, _TAPER) for n in whole]
     ky, kx = wave_numbers(whole, faces.step)
@@ -103,20 +105,19 @@ def relax(field: np.ndarray, vector, network: DislocationNetwork, faces: FaceLoa
 def _of_lines(network: DislocationNetwork, grid: _Grid, faces: FaceLoads) -> Relaxation:
     """What frees the faces of the waves of a grid, which lies within what is relaxed."""
     t, nu = faces.thickness_nm, faces.poisson_ratio
-    whole = grid.shape + 2 * _REACHES
-    size = whole * grid.step
-    low = grid.low - _REACHES * grid.step
-    points, carried = line_points(_cut(network, (-_DEEP * grid.step, 0.0, t, t + _DEEP * grid.step)), grid.step)
-    points -= [0.0, *low]
-    near = (np.abs(points[:, 0] - t / 2) < t / 2 + _DEEP * grid.step) & (points[:, 1:] > 0).all(axis=1)
-    near &= (points[:, 1:] < size).all(axis=1)
-    points[:, 1:] -= grid.step / 2  # from the first pixel's centre
-    ky, kx = wave_numbers(whole, grid.step)
+    step, deep = grid.step[1], _DEEP * grid.step[1]
+    whole = grid.shape[1:] + 2 * _REACHES
+    points, carried = line_points(_cut(network, (-deep, 0.0, t, t + deep)), step)
+    points[:, 1:] -= grid.low[1:] - _REACHES * step
+    near = (np.abs(points[:, 0] - t / 2) < t / 2 + deep) & (points[:, 1:] > 0).all(axis=1)
+    near &= (points[:, 1:] < whole * step).all(axis=1)
+    points[:, 1:] -= step / 2  # from the first pixel's centre
+    ky, kx = wave_numbers(whole, step)
     k = np.hypot(ky[:, None], kx)
     share = low_pass(k, grid.narrow) - low_pass(k, 2 * grid.narrow)
     loads = np.zeros((2, 3, *k.shape), complex)
-    _loads(points[near], carried[near] / grid.step**2, ky, kx, share, t, nu / (1 - nu), loads)
-    return Relaxation(loads, whole, grid.step, t, nu)
+    _loads(points[near], carried[near] / step**2, ky, kx, share, t, nu / (1 - nu), loads)
+    return Relaxation(loads, whole, step, t, nu)
 
 
 def _cut(network: DislocationNetwork, depths_nm) -> DislocationNetwork:
@@ -174,13 +175,14 @@ def _loads(points, carried, ky, kx, share, thickness, ratio, out):
                     out[face, 2, j, i] -= wave * (su * a + 1j * (1 + u) * b) / 2
 
 
-def _around(low, size, step: float) -> _Grid:
-    """Pixels around a field from which it can be interpolated."""
-    first, end = np.floor(low / step) - TAPS // 2, np.ceil((low + size) / step) + TAPS // 2
-    return _Grid(first * step, (end - first).astype(int), step)
+def _around(box, step: float, thickness_nm: float) -> _Grid:
+    """Voxels from which a box (2, 3) can be interpolated; flatter than wide, since waves fall off by their length."""
+    steps = np.array([min(step / 2, thickness_nm), step, step])
+    first, end = np.floor(box[0] / steps) - TAPS // 2, np.ceil(box[1] / steps) + TAPS // 2
+    return _Grid(first * steps, (end - first).astype(int), steps)
 
 
-def _add(coarse: _Grid, values: np.ndarray, fine: np.ndarray, grid: _Grid) -> None:
-    axes = [interpolation(grid.centres(axis), coarse.low[axis], coarse.step) for axis in (0, 1)]
+def _add(coarse: _Grid, values: np.ndarray, fine: np.ndarray, places) -> None:
+    axes = tuple(interpolation(at, low, step) for at, low, step in zip(places, coarse.low, coarse.step))
     for share, field in zip(values, fine):
-        add_interpolated(share, field, (same(len(field)), *axes))
+        add_interpolated(share, field, axes)
