@@ -11,7 +11,18 @@ from scripts import script
 from validation import CHECKS
 
 page = script("docs/validation/make.py")
-SLOW = {"5a", "5c", "9", "12a", "16", "18b", "18c", "18d"}  # more than 5 s of processor time each: by command only
+SLOW = {
+    "5a",
+    "5c",
+    "9",
+    "12a",
+    "16",
+    "18b",
+    "18c",
+    "18d",
+    "24a",
+    "24b",
+}  # more than 5 s of processor time each: by command only
 
 
 def test_slow_ones_are_checks():

@@ -137,7 +137,7 @@ class Relaxation:
         self.shape, self.thickness_nm = tuple(shape_yx), thickness_nm
         self.ky, self.kx = np.meshgrid(*wave_numbers(shape_yx, step_nm), indexing="ij")
         self.k = np.hypot(self.kx, self.ky)
-        self.k[0, 0] = 1.0  # no wave
+        self.k[0, 0] = self.kx[0, 1]  # no wave, and none is divided by
         self.cos, self.sin = self.kx / self.k, self.ky / self.k
         self.kappa = 3 - 4 * poisson_ratio
         self.across, self.within = self._solve(loads, poisson_ratio)
