@@ -9,50 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from validation.limits import NAME, drawn, scattered
 from veristem.bench.limits.lines import LineLimits, line_limits
 from veristem.bench.metrics.depth_errors import DepthErrors, Scale
 from veristem.bench.metrics.lines import Lines
 from veristem.bench.scoring import score_curves
-from veristem.datasets import CurveSet, DislocationNetwork, LineTruth
-from veristem.datasets.recipe import load_recipe
-
-NAME = "depth_sigma_over_limit"
-SIDE, PIXEL, THICKNESS, WIDTH = 512.0, 2.0, 200.0, 4.0
-
-
-def drawn(pair_angle_deg: float, dose: float = 500.0) -> LineTruth:
-    """Dark bands in two views of a foil: ten lines across the pair, rising and falling about the focus plane."""
-    size = round(SIDE / PIXEL)
-    y, x = (np.mgrid[:size, :size] + 0.5) * PIXEL
-    theta = np.radians(pair_angle_deg / 2)
-    lines, views, labels = [], [], []
-    for number in range(10):
-        rise = 0.2 * (-1) ** number
-        ends = [[25 + 50.0 * number, at, THICKNESS / 2 + rise * (at - SIDE / 2)] for at in (0.0, SIDE)]
-        lines.append(DislocationNetwork.from_polyline(np.array(ends), np.array([0.25, 0.0, 0.0])))
-    for tangent in np.tan([theta, -theta]):
-        away = [x - (25 + 50 * n) + 0.2 * (-1) ** n * (y - SIDE / 2) * tangent for n in range(10)]
-        views.append(dose * (1 - 0.2 * sum(np.exp(-((a / WIDTH) ** 2) / 2) for a in away)))
-        labels.append((np.abs(away).min(axis=0) < PIXEL).astype(np.uint8))
-    recipe = load_recipe("cantor-small").with_values({
-        "specimen.field_nm": [SIDE, SIDE], "scan.shape": [size, size], "scan.pixel_nm": PIXEL
-    })  # fmt: skip
-    ones = np.ones(len(lines))
-    return LineTruth(
-        DislocationNetwork.union(lines), ones, 0 * ones, ones > 0, np.array(views, np.float32), np.array(labels),
-        np.array([[theta, 0.0], [-theta, 0.0]]), (SIDE, SIDE), THICKNESS, THICKNESS / 2, recipe.model_dump(mode="json"),
-    )  # fmt: skip
-
-
-def scattered(limits: LineLimits, scale: float, rng: np.random.Generator) -> CurveSet:
-    """Every piece of the truth for itself, off in depth and aside by its own errors, normal ones of so many limits."""
-    curves = []
-    for number, length in enumerate(limits.length_nm):
-        points = limits.points_nm[limits.piece == number]
-        along = (points[-1] - points[0]) / np.linalg.norm(points[-1] - points[0])
-        across, deep = limits.parallax_nm[number] * np.sqrt(20 / length) * [1, 1 / (1 - along[2] ** 2)]
-        curves.append(points + scale * rng.normal(size=2) @ [[across, 0, 0], [0, 0, deep]])
-    return CurveSet(tuple(curves))
+from veristem.datasets import CurveSet
 
 
 @pytest.mark.parametrize("pair_angle_deg", [2.0, 4.0, 8.0, 12.0])

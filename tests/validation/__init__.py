@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from validation import elasticity, images, microscope, patterns, plates, propagation
+from validation import elasticity, images, limits, microscope, patterns, plates, propagation
 from validation.check import Check
 
 
@@ -12,5 +12,13 @@ def _order(number: str) -> tuple[int, str]:
     return int(number.rstrip("abcd")), number
 
 
-_ALL = propagation.CHECKS | elasticity.CHECKS | plates.CHECKS | images.CHECKS | microscope.CHECKS | patterns.CHECKS
+_ALL = (
+    propagation.CHECKS
+    | elasticity.CHECKS
+    | plates.CHECKS
+    | images.CHECKS
+    | microscope.CHECKS
+    | patterns.CHECKS
+    | limits.CHECKS
+)
 CHECKS: dict[str, Callable[[], Check]] = {number: _ALL[number] for number in sorted(_ALL, key=_order)}
