@@ -228,7 +228,7 @@ def test_contrast_tells_of_depth_too(foil_with_line):
 
 @pytest.mark.parametrize("error", ["scan__jitter_nm", "microscope__current_noise"])
 def test_errors_of_the_scan_do_not_look_like_lines(foil_with_line, error):
-    """Rows that are displaced or brighter have steep edges, which made the limit of a line smaller than without them."""
+    """Rows that are displaced or brighter have steep edges, which made the limit of a line too small."""
     specimen = foil_with_line(straight(60.0), SIDE)
     found = []
     for size in (0.0, {"scan__jitter_nm": 3.0, "microscope__current_noise": 0.05}[error]):

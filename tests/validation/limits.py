@@ -39,7 +39,8 @@ def drawn(pair_angle_deg: float, dose: float = 500.0) -> LineTruth:
     ones = np.ones(len(lines))
     return LineTruth(
         DislocationNetwork.union(lines), ones, 0 * ones, ones > 0, np.array(views, np.float32), np.array(labels),
-        np.array([[theta, 0.0], [-theta, 0.0]]), (_SIDE, _SIDE), _THICKNESS, _THICKNESS / 2, recipe.model_dump(mode="json"),
+        np.array([[theta, 0.0], [-theta, 0.0]]), (_SIDE, _SIDE), _THICKNESS, _THICKNESS / 2,
+        recipe.model_dump(mode="json"),
     )  # fmt: skip
 
 
@@ -68,8 +69,8 @@ def fair_limits() -> Check:
     return Check(
         "25",
         "Errors of the size of the limit",
-        "largest |score − 1| over half its interval of 95 %: `depth_sigma_over_limit` of truth with normal errors of the "
-        "limit, at 2, 4, 8 and 12°; the root mean square of what is within 10 nm, over the limit, beside it",
+        "largest |score − 1| over half its interval of 95 %: `depth_sigma_over_limit` of truth with normal errors of "
+        "the limit, at 2, 4, 8 and 12°; the root mean square of what is within 10 nm, over the limit, beside it",
         "Cramér–Rao bound; 260 pieces of 20 nm",
         float((np.abs(value - 1) / ((high - low) / 2)).max()),
         1.0,
