@@ -46,6 +46,9 @@ class LineTruth:
         True mean direction of what makes the contrast in each view, which says how far depth shifts it [rad].
     to_image : (V, 2, 3) float or None
         Map [A b] from the focus plane to each image, where the specimen was tilted or moved: see `geometry.project`.
+    steady : (V, Y, X) float32 or None
+        ``expected`` without errors of the scan and of the current, where there are any: how counts change when lines
+        move is seen in it, and not in rows that are displaced.
     """
 
     network: DislocationNetwork
@@ -61,6 +64,7 @@ class LineTruth:
     recipe: dict
     contrast_directions_rad: np.ndarray | None = None
     to_image: np.ndarray | None = None
+    steady: np.ndarray | None = None
 
     def __post_init__(self):
         nodes = self.network.nodes_nm

@@ -20,6 +20,7 @@ _STEEP_TOO = (  # scores of lines that parallax moves across themselves, which l
     "lateral_rmse_nm",
     "depth_rmse_nm_over_parallax_limit",
     "depth_rmse_nm_over_limit",
+    "depth_sigma_over_limit",
 )
 LIMITS = ("depth_limit_nm", "lateral_limit_nm", "depth_parallax_limit_nm", "lateral_parallax_limit_nm")
 

@@ -13,7 +13,7 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import Tilt
 from veristem.datasets.microscope import Response
 from veristem.datasets.recipe import Recipe
-from veristem.datasets.truth import Truth
+from veristem.datasets.truth import LineTruth, Truth
 from veristem.sim.noise import detect, electrons_per_pixel
 from veristem.sim.scan4d import check_pixelated, counter
 from veristem.sim.specimen import Specimen
@@ -84,6 +84,10 @@ def acquire(
         "to_image": None if all(level) else np.array([view.to_image for view in drawn]),
     }
     truth = specimen.truth(recipe, **imaging)
+    steady = [view.steady for view in drawn]
+    if isinstance(truth, LineTruth) and any(view is not None for view in steady):
+        shares = [view.share if view.steady is None else view.steady for view in drawn]
+        truth = replace(truth, steady=np.stack([dose * share for share in shares]).astype(np.float32))
     tilted = {}
     if any(tilt.angle_rad for tilt in tilts):
         tilted = {

@@ -24,12 +24,14 @@ _RIM_STEP = 8  # pixels: rims are multiples of it, so that images serve errors o
 class ExpectedView(NamedTuple):
     """One view before anything is counted.
 
-    share (rows, columns): of the beam's electrons in each pixel. mean_rad, contrast_rad (2,): true mean directions of
+    share (rows, columns): of the beam's electrons in each pixel. steady: the same without errors of the scan and of the
+    current, None where there are none. mean_rad, contrast_rad (2,): true mean directions of
     what is received and of what makes the contrast, in the frame of the specimen [rad]. to_image (2, 3): true map from
     the focus plane to the image [-, nm].
     """
 
     share: np.ndarray
+    steady: np.ndarray | None
     mean_rad: np.ndarray
     contrast_rad: np.ndarray
     to_image: np.ndarray
@@ -110,25 +112,29 @@ def expected_views(
     y, x = ((np.arange(n) + 0.5) * scan.pixel_nm for n in scan.shape)
     raster = np.stack(np.broadcast_arrays(x, y[:, None]))
 
-    plans = []  # of every view: region, tilt, map from the image as drawn, places of the pixels in it, current
+    # of every view: region, tilt, map from the image as drawn, places in it that pixels show and should show, current
+    plans = []
     for angle, shift in zip(angles, shifts):
         tilt = Tilt(float(angle), recipe.tilt_axis_rad)
         drawn = Tilt() if specimen.drawn_as_seen else tilt
         to_image = drawn.to_image(field, turn, shift)
-        places, current = raster, None
+        places, meant, current = raster, raster, None
         for n in range(len(regions)):
             if n == 0 or not together:
                 one = next(scans)
                 if scan.perfect and np.array_equal(to_image, np.eye(2, 3)) and not microscope.current_noise:
-                    plans.append((n, tilt, tilt.to_image(field, turn, shift), raster, None))
+                    plans.append((n, tilt, tilt.to_image(field, turn, shift), raster, raster, None))
                     continue
                 error = displacement_nm(scan, one)
                 if scan.registered:
                     error -= error.mean(axis=(1, 2), keepdims=True)
-                places = np.moveaxis(mapped(np.moveaxis(raster + error, 0, -1), inverse(to_image)), -1, 0)
+                places, meant = (
+                    np.moveaxis(mapped(np.moveaxis(at, 0, -1), inverse(to_image)), -1, 0)
+                    for at in (raster + error, raster)
+                )
                 current = relative_current(scan, microscope.current_noise, one) if microscope.current_noise else None
-            plans.append((n, tilt, tilt.to_image(field, turn, shift), places, current))
-    rim = _rim([places for *_, places, _ in plans], field, scan.pixel_nm)
+            plans.append((n, tilt, tilt.to_image(field, turn, shift), places, meant, current))
+    rim = _rim([places for *_, places, _, _ in plans], field, scan.pixel_nm)
     spread = max(float(np.abs(far - mean).max() if scan.registered else far.max()) for mean, far in shifts_of)
     spreads = [spread_nm2(microscope, region) for region in regions]
     blur = spread + _TAILS * max(float(np.sqrt(np.trace(covariance))) for covariance in spreads)
@@ -144,18 +150,25 @@ def expected_views(
         for group in groups:
             of = ([regions[n] for n in group], microscope, scan.pixel_nm, scan.shape)
             found |= dict(zip(group, specimen.images(*of, rim, tilt, [moved[n] for n in group], steepest)))
-        for n, _, to_image, places, current in plans[start : start + len(regions)]:
+        for n, _, to_image, places, meant, current in plans[start : start + len(regions)]:
             image = blurred(found[n].share, spreads[n], scan.pixel_nm)
+            steady = None
             if places is raster:
                 image = image[rim : rim + scan.shape[0], rim : rim + scan.shape[1]]
                 image = np.maximum(image, 0.0) if spreads[n].any() else image
             else:
+                if current is not None or not scan.perfect:
+                    steady = np.maximum(sampled(image, rim, scan.pixel_nm, meant), 0.0)
                 image = np.maximum(sampled(image, rim, scan.pixel_nm, places), 0.0)
             left = shifts_of[n][0] - moved[n]
             to_image = np.column_stack([to_image[:, :2], to_image[:, 2] - to_image[:, :2] @ left])
             views.append(
                 ExpectedView(
-                    image if current is None else image * current, found[n].mean_rad, found[n].contrast_rad, to_image
+                    image if current is None else image * current,
+                    steady,
+                    found[n].mean_rad,
+                    found[n].contrast_rad,
+                    to_image,
                 )
             )
         if count > _KEPT:

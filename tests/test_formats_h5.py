@@ -69,7 +69,7 @@ def test_a_file_made_by_another_program(tmp_path, acquisition):
 def test_truth_comes_back_exactly(tmp_path, truth):
     """Every field and the network within."""
     boxed = replace(truth.network, box_nm=[[0, 0, 0], [9, 9, 9]], plane_normals=np.eye(3))
-    for value in (truth, replace(truth, network=boxed)):
+    for value in (truth, replace(truth, network=boxed), replace(truth, steady=truth.expected)):
         write_truth(tmp_path / "t.h5", value)
         again = read_truth(tmp_path / "t.h5")
         for field in fields(value):
@@ -120,7 +120,7 @@ def test_documentation_lists_what_is_written(tmp_path, acquisition, truth, parti
     write_acquisition(tmp_path / "acquisition.h5", tilted)
     full = replace(truth.network, box_nm=[[0, 0, 0], [9, 9, 9]], plane_normals=np.eye(3))
     maps = np.zeros((len(truth.expected), 2, 3)) + np.eye(2, 3)
-    optional = {"to_image": maps, "contrast_directions_rad": truth.directions_rad}
+    optional = {"to_image": maps, "contrast_directions_rad": truth.directions_rad, "steady": truth.expected}
     write_truth(tmp_path / "truth.h5", replace(truth, network=full, **optional))
     write_truth(tmp_path / "particles.h5", particle_truth)
     with h5py.File(tmp_path / "particles.h5") as particles, h5py.File(tmp_path / "truth.h5", "a") as lines:

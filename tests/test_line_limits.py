@@ -226,6 +226,19 @@ def test_contrast_tells_of_depth_too(foil_with_line):
     assert limits.full_nm[number, 1] < 0.8 * limits.parallax_nm[number, 1]
 
 
+@pytest.mark.parametrize("error", ["scan__jitter_nm", "microscope__current_noise"])
+def test_errors_of_the_scan_do_not_look_like_lines(foil_with_line, error):
+    """Rows that are displaced or brighter have steep edges, which made the limit of a line too small."""
+    specimen = foil_with_line(straight(60.0), SIDE)
+    found = []
+    for size in (0.0, {"scan__jitter_nm": 3.0, "microscope__current_noise": 0.05}[error]):
+        truth, _ = acquire(specimen, recipe(**{error: size}), np.random.default_rng(1))
+        assert isinstance(truth, LineTruth)
+        assert (truth.steady is None) == (not size)
+        found.append(np.median(line_limits(truth).parallax_nm, axis=0))
+    np.testing.assert_allclose(found[1], found[0], rtol=0.03)
+
+
 def test_lines_that_are_moved_in_depth_still_end_on_the_faces(network):
     """Their ends slide along the lines; inner nodes and Burgers vectors stay, so the foil has the same lines."""
     for step in (1.0, -1.0):

@@ -129,6 +129,26 @@ def test_relaxed_faces_screen_far_fields():
     np.testing.assert_allclose(free[2, 8:10], bulk[2, 8:10], rtol=0.2)
 
 
+def test_an_edge_line_along_the_faces_bends_the_foil():
+    """One side turns against the other by 6 b d (t - d) / t³, however far from the line: a periodic box lost half."""
+    thickness, depth, b = 100.0, 30.0, 0.25
+    line = DislocationNetwork.from_polyline(np.array([[200.0, -1e4, depth], [200.0, 1e4, depth]]), np.array([b, 0, 0]))
+    grid = {"corner_yx_nm": (0, 0), "step_zyx_nm": (10.0, 8.0, 5.0), "shape_zyx": (10, 2, 80), "poisson_ratio": NU}
+    tilt = voxel_distortion(line, np.array([0, 0, 1.0]), **grid).voxels[0].mean(axis=(0, 1))  # of the foil: U_zx
+    hinge = 6 * b * depth * (thickness - depth) / thickness**3
+    assert tilt[60:] - tilt[19::-1] == pytest.approx(hinge, rel=0.05)
+
+
+def test_a_line_that_ends_in_the_foil_does_not_push_it_away():
+    """Its stress is not in equilibrium: a foil that bends at all wavelengths would turn by whole milliradians there."""
+    far = DislocationNetwork.from_polyline(np.array([[3000.0, 0, 30], [3000.0, 400, 30]]), np.array([0.25, 0.0, 0.25]))
+    grid = {"corner_yx_nm": (0, 0), "step_zyx_nm": (15.0, 8.0, 8.0), "shape_zyx": (4, 4, 4), "poisson_ratio": NU}
+    # a hinge of that length turns it by its angle times length over 2 pi distance
+    angle = 6 * 0.25 / 4 / 60
+    tilt = voxel_distortion(far, np.array([0, 0, 1.0]), **grid).voxels[:2]
+    assert np.abs(tilt).max() < angle * 400 / (2 * np.pi * 3000) * 3
+
+
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [

@@ -12,8 +12,7 @@ from validation import CHECKS
 
 page = script("docs/validation/make.py")
 # more than 5 s of processor time each: by command only
-# more than 5 s of processor time each: by command only
-SLOW = {"5a", "5c", "9", "12a", "16", "18b", "18c", "18d", "23a", "23b", "23c"}
+SLOW = {"5a", "5c", "9", "12a", "16", "18b", "18c", "18d", "23a", "23b", "23c", "24a", "24b"}
 
 
 def test_slow_ones_are_checks():

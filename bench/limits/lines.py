@@ -91,9 +91,10 @@ def line_limits(truth: LineTruth, slopes: np.ndarray | None = None) -> LineLimit
     Each piece is moved as a whole across itself and in depth; its contrast and its width in every view are unknown
     too. J = sum over views and pixels of d signal d signal^T / variance, with what the detector makes of the expected
     counts; the limit is the block of the two shifts of its inverse. Of views that share electrons the inverse of their
-    covariance stands in place of 1 / variance. A pixel counts for the line nearest to it: a
-    method that has to tell lines apart where they cross may not reach the limit. One that fits a smooth curve over
-    more than 20 nm may beat it, by up to the root of the ratio of lengths.
+    covariance stands in place of 1 / variance. A pixel counts for the line nearest to it: a method that has to tell
+    lines apart where they cross may not reach the limit. Slopes are those of the image without errors of the scan: rows
+    that jitter displaced are as steep as lines, and tell nothing. One that fits a smooth curve over more than 20 nm may
+    beat it, by up to the root of the ratio of lengths.
 
     Parameters
     ----------
@@ -117,8 +118,9 @@ def line_limits(truth: LineTruth, slopes: np.ndarray | None = None) -> LineLimit
         found = []  # of each view: its pixels that tell, their pieces, and how both kinds of shift change them
         for view in group:
             expected = truth.expected[view].astype(float)
-            level = background(expected, truth.labels[view], pixel, REACH_NM)
-            deviation = expected - np.where(np.isnan(level), expected.mean(), level)
+            steady = expected if truth.steady is None else truth.steady[view].astype(float)
+            level = background(steady, truth.labels[view], pixel, REACH_NM)
+            deviation = steady - np.where(np.isnan(level), steady.mean(), level)
             of, away = _nearest(truth.project(points, view), np.where(is_end, -1, piece), expected.shape, pixel)
             own = (of >= 0) & (expected > 0)  # a pixel without electrons tells nothing
             of, away = of[own], away[own]

@@ -20,7 +20,11 @@ METRIC = Metric(
 
 
 def score(pair: Pair | PointPair) -> float | None:
-    """Root mean square of the depth error over that of the limit, where contrast of lines tells of depth as well."""
+    """Root mean square of the depth error over that of the limit, where contrast of lines tells of depth as well.
+
+    Of lines, errors beyond the tolerance are not matched: where the limit comes near it, as at small angles, an
+    efficient method falls below 1, which `depth_sigma_over_limit` does not.
+    """
     matched = pair.matched
     limits = None if matched.limit_nm is None else matched.limit_nm[:, 1]
     return over_limit(matched.offset_nm[:, 2], limits, matched.weight_nm, pair.largest_limit_nm)

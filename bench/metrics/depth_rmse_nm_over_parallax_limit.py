@@ -18,7 +18,11 @@ METRIC = Metric(
 
 
 def score(pair: Pair) -> float | None:
-    """Root mean square of the depth error over that of the limit, where depth shows by parallax alone."""
+    """Root mean square of the depth error over that of the limit, where depth shows by parallax alone.
+
+    Errors beyond the tolerance are not matched, so that an efficient method may fall below 1, see
+    `depth_rmse_nm_over_limit`; `depth_sigma_over_limit` does not.
+    """
     matched = pair.matched
     limits = None if matched.parallax_limit_nm is None else matched.parallax_limit_nm[:, 1]
     return over_limit(matched.offset_nm[:, 2], limits, matched.weight_nm, pair.largest_limit_nm)

@@ -22,7 +22,10 @@ METRIC = Metric(
 
 
 def score(pair: Pair | PointPair) -> float | None:
-    """Root mean square of the (x, y) error over that of the limit."""
+    """Root mean square of the (x, y) error over that of the limit.
+
+    Errors beyond the tolerance are not matched, so that an efficient method may fall below 1 where limits come near it.
+    """
     matched = pair.matched
     limits = None if matched.limit_nm is None else matched.limit_nm[:, 0]
     errors = np.hypot(*matched.offset_nm[:, :2].T)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from veristem.bench.metrics.depth_errors import DepthErrors
 from veristem.bench.metrics.graph import LineGraph
 from veristem.bench.metrics.lines import Lines
 
@@ -97,6 +98,8 @@ class Pair:
         because errors from vertex to vertex lengthen the segments between them.
     tolerance_nm : float
         Distance within which a point counts as found [nm].
+    depth_errors : DepthErrors or None
+        Of the pieces of true line that count, matched along the beam; None without limits.
     """
 
     truth_lines: Lines
@@ -107,6 +110,7 @@ class Pair:
     found: Samples
     vertices: Samples
     tolerance_nm: float
+    depth_errors: DepthErrors | None = None
 
     @staticmethod
     def of(truth: Lines, found: Lines, limits: LineLimits | None = None) -> Pair:
@@ -122,6 +126,7 @@ class Pair:
             got.limited(limits, found.samples[0] - got.offset_nm),
             Samples.at_ends(found, truth),
             truth.tolerance_nm,
+            None if limits is None else DepthErrors.of(found, limits),
         )
 
     def visible(self) -> Pair | None:
@@ -164,6 +169,7 @@ class Pair:
             found=self.found.where(np.where(self.within(self.found), steep[self.found.nearest], own) == wanted),
             vertices=self.vertices.where(steep[self.vertices.nearest] == wanted),
             counted_graph=None,
+            depth_errors=None if self.depth_errors is None else self.depth_errors.steep(PSI_DEG, wanted),
         )
 
     @property

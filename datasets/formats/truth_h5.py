@@ -38,6 +38,8 @@ def write_truth(path: str | Path, truth: Truth) -> None:
                     hdf5.put(group, name, values)
             for name, values in truth.per_segment().items():
                 hdf5.put(group, name, values)
+            if truth.steady is not None:
+                hdf5.put(file, "steady", np.asarray(truth.steady, np.float32))
             file.attrs["field_nm"] = np.asarray(truth.field_nm, float)
             file.attrs["thickness_nm"] = float(truth.thickness_nm)
         else:
@@ -91,6 +93,8 @@ def _lines(reader: hdf5.Reader) -> LineTruth:
             f"network/segments: row {short[0]} from node {network.segments[short[0], 0]} to itself or to its place"
             " found, two places allowed"
         )
+    images = _images(reader)
+    steady = reader.array("steady", optional=True)
     return LineTruth(
         network=network,
         g_dot_b=as_array("g_dot_b", reader.array("network/g_dot_b"), count),
@@ -98,7 +102,8 @@ def _lines(reader: hdf5.Reader) -> LineTruth:
         visible=as_array("visible", reader.array("network/visible"), count, bool),
         field_nm=(float(width), float(height)),
         thickness_nm=thickness,
-        **_images(reader),
+        steady=None if steady is None else as_array("steady", steady, images["expected"].shape, np.float32),
+        **images,
     )
 
 

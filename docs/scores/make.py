@@ -79,8 +79,9 @@ def _words_of(row: str) -> str:
 _HEAD = f"""# What the scores see
 
 A network of zipped lines and loops (512 × 512 × 200 nm) is made worse in known ways, and every score is asked but those
-that compare errors with the limit, which needs counted images, and those of particles. `make scores` makes this page
-and its picture; `tests/test_metrics_*.py` and `tests/test_topology_*.py` hold the scores to values worked out by hand.
+of particles and those that compare errors with the limit, which needs counted images. One of these is shown, with a
+limit that is given: 1 nm in depth for 20 nm of line. `make scores` makes this page and its picture;
+`tests/test_metrics_*.py` and `tests/test_topology_*.py` hold the scores to values worked out by hand.
 
 Curves start from a good reconstruction: the truth with depths wrong by 1 nm rms, smoothly, and reported as such. Masks
 and disparities start from the truth, at 1 nm a pixel. What is drawn by chance is a mean of {SEEDS} draws.

@@ -15,10 +15,9 @@ import numba
 import numpy as np
 from scipy import fft
 
-from veristem.sim.elasticity.octaves import Lines, add_interpolated, from_waves, interpolation, same, to_waves
+from veristem.sim.elasticity.octaves import Lines, add_interpolated, from_waves, interpolation, same
 from veristem.sim.elasticity.spectral import green, isotropic_stiffness, row, table_at
 
-_TAPER = 0.5  # share of the margin over which the traction falls to nothing
 _FALLEN = 14.0  # a wave counts as gone after this many times its decay length
 
 
@@ -65,7 +64,7 @@ class FaceLoads:
     grow = 8  # voxels that each level reaches beyond the one below, besides those that interpolation needs
 
     def __init__(self, low_yx_nm, shape_yx, step_nm: float, thickness_nm: float, poisson_ratio: float):
-        self.low, self.step, self.thickness_nm = low_yx_nm, step_nm, thickness_nm
+        self.low, self.step, self.thickness_nm, self.poisson_ratio = low_yx_nm, step_nm, thickness_nm, poisson_ratio
         self.stiffness = isotropic_stiffness(poisson_ratio)
         self.stress = np.zeros((2, 3, *shape_yx), np.float32)  # over the shear modulus
 
@@ -84,7 +83,7 @@ class FaceLoads:
         _stresses(*lines.arguments, self.stiffness, phases.astype(np.complex64), out)
         share = from_waves(out, lines.size[1:])[(..., *lines.inner[1:])]
         if not self.within(level.low[1:], level.low[1:] + level.shape[1:] * level.step[1:], level.step[1:]):
-            share *= _taper(share.shape[2], self.grow)[:, None] * _taper(share.shape[3], self.grow)
+            share *= taper(share.shape[2], self.grow // 2)[:, None] * taper(share.shape[3], self.grow // 2)
         axes, windows = [], []
         for low, start, step, count, n in zip(
             self.low, level.low[1:], level.step[1:], self.stress.shape[2:], share.shape[2:]
@@ -113,58 +112,59 @@ def _at_depth(terms, kx, ky, wave, z, thickness, out):
             out[2, j, i] = k * (part1 - part0) + terms[1, j, i] * phi0 + terms[3, j, i] * phi1
 
 
+def wave_numbers(shape_yx, step_nm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Wave numbers along y (n,) and x (m,) of real transforms on a grid [1/nm]."""
+    ky, kx = fft.fftfreq(shape_yx[0], step_nm), fft.rfftfreq(shape_yx[1], step_nm)
+    return 2 * np.pi * ky, 2 * np.pi * kx
+
+
 class Relaxation:
-    """The field that frees both faces of a foil.
+    """The field that loads on both faces of a foil make; the mean of a load does nothing.
 
     Parameters
     ----------
-    stress : (2, 3, ny, nx) float
-        sigma_iz of the bulk field over the shear modulus at the pixel centres of both faces, a margin included.
-    margin : int
-        Pixels on each side over which the traction is made to vanish: the field is periodic.
-    step_yx_nm : (2,) float
+    loads : (2, 3, ny, nx // 2 + 1) complex
+        Real transforms of sigma_iz of this field over the shear modulus, on z = 0 and z = thickness.
+    shape_yx : (2,) int
+        Pixels along y and x.
+    step_nm : float
         Size of a pixel [nm].
     thickness_nm, poisson_ratio : float
         Of the foil.
     """
 
-    def __init__(self, stress, margin: int, step_yx_nm, thickness_nm: float, poisson_ratio: float):
-        self.shape, self.thickness_nm = stress.shape[2:], thickness_nm
-        edges = [_taper(n, margin) for n in self.shape]
-        loads = -to_waves(stress * edges[0][:, None] * edges[1], 2)  # to be added to the bulk's
-        ky = 2 * np.pi * fft.fftfreq(self.shape[0], step_yx_nm[0])
-        kx = 2 * np.pi * fft.rfftfreq(self.shape[1], step_yx_nm[1])
-        self.ky, self.kx = np.meshgrid(ky, kx, indexing="ij")
+    def __init__(self, loads, shape_yx, step_nm: float, thickness_nm: float, poisson_ratio: float):
+        self.shape, self.thickness_nm = tuple(shape_yx), thickness_nm
+        self.ky, self.kx = np.meshgrid(*wave_numbers(shape_yx, step_nm), indexing="ij")
         self.k = np.hypot(self.kx, self.ky)
-        self.k[0, 0] = 1.0  # its own case
+        self.k[0, 0] = self.kx[0, 1]  # no wave, and none is divided by
         self.cos, self.sin = self.kx / self.k, self.ky / self.k
         self.kappa = 3 - 4 * poisson_ratio
-        self.even = np.real(loads[:, :, 0, 0].mean(axis=0)) / stress[0, 0].size
-        self.even[2] /= 2 * (1 - poisson_ratio) / (1 - 2 * poisson_ratio)
         self.across, self.within = self._solve(loads, poisson_ratio)
 
     def _solve(self, loads, nu: float):
         """Amplitudes of the exponentials, entrance first: (2, ky, kx) along 2; (4, ky, kx) in the plane of k and z."""
-        first = self.cos * loads[:, 0] + self.sin * loads[:, 1]
+        first = (self.cos * loads[:, 0] + self.sin * loads[:, 1]) / (1j * self.k)
         second = self.cos * loads[:, 1] - self.sin * loads[:, 0]
+        along = loads[:, 2] / self.k
         kt = self.k * self.thickness_nm
-        fall = np.exp(-kt)
+        fall, lost = np.exp(-kt), -np.expm1(-kt)
         # sigma_2z = -k, k at the end of each exponential
-        scale = 1 / (self.k * (1 - fall**2))
+        scale = 1 / (self.k * lost * (1 + fall))
         across = np.stack([-(second[0] - fall * second[1]), second[1] - fall * second[0]]) * scale
-        # rows: sigma_1z / i and sigma_zz at the entrance, at the exit, over k; columns: the four solutions
+        # sigma_1z and sigma_zz of what bends the foil (even and odd in depth), and of what stretches it
         near, far = 2 * (1 - 2 * nu), 2 * (1 - nu)
-        one = np.ones_like(fall)
-        matrix = np.stack([
-            np.stack([-2 * one, 2 * fall, near * one, (near + 2 * kt) * fall], axis=-1),
-            np.stack([2 * one, 2 * fall, -2 * far * one, 2 * (far + kt) * fall], axis=-1),
-            np.stack([-2 * fall, 2 * one, (near + 2 * kt) * fall, near * one], axis=-1),
-            np.stack([2 * fall, 2 * one, -2 * (far + kt) * fall, 2 * far * one], axis=-1),
-        ], axis=-2)  # fmt: skip
-        given = np.stack([first[0] / 1j, loads[0, 2], first[1] / 1j, loads[1, 2]], axis=-1) / self.k[..., None]
-        within = np.linalg.solve(matrix.astype(complex), given[..., None])[..., 0]
-        within[0, 0], across[:, 0, 0] = 0, 0
-        return across, np.moveaxis(within, -1, 0)
+        shear, thrust = first[1] + first[0], along[1] - along[0]
+        pull, press = first[1] - first[0], along[1] + along[0]
+        less = _sinh_less(kt)  # (sinh(kt) - kt) exp(-kt): as small as kt³
+        bent0 = ((far * lost - kt * fall) * shear - (near * (1 + fall) / 2 + kt * fall) * thrust) / (4 * less)
+        bent1 = ((1 + fall) * thrust - lost * shear) / (4 * less)
+        more = lost * (1 + fall) / 2 + kt * fall  # (sinh(kt) + kt) exp(-kt)
+        drawn0 = ((far * (1 + fall) + kt * fall) * pull - (near * lost / 2 - kt * fall) * press) / (4 * more)
+        drawn1 = (lost * press - (1 + fall) * pull) / (4 * more)
+        within = np.stack([drawn0 - bent0, bent0 + drawn0, bent1 - drawn1, bent1 + drawn1]) / 2
+        within[:, 0, 0], across[:, 0, 0] = 0, 0
+        return across, within
 
     def add_to(self, field: np.ndarray, vector, depths_nm, rows: slice, columns: slice) -> None:
         """Add g_i U_ij at depths (nz,) to a field (3, nz, ny, nx), on the part of the faces that the slices cut."""
@@ -187,11 +187,16 @@ class Relaxation:
             _at_depth(part, kx, ky, wave, z, self.thickness_nm, waves)
             lines = np.asarray(fft.ifft(waves, axis=1, workers=numba.get_num_threads(), overwrite_x=True))[:, rows]
             field[:, place] += from_waves(lines, self.shape[1:])[..., columns]
-        field[2] += g @ self.even
 
 
-def _taper(count: int, margin: int) -> np.ndarray:
-    """1 within the margins, falling smoothly to 0 at the ends."""
-    width = max(1, int(_TAPER * margin))
+def _sinh_less(x: np.ndarray) -> np.ndarray:
+    """(sinh x - x) exp(-x) of x >= 0, small ones as well."""
+    square = x**2
+    small = x * square / 6 * (1 + square / 20 * (1 + square / 42 * (1 + square / 72))) * np.exp(-x)
+    return np.where(x < 0.5, small, -np.expm1(-2 * x) / 2 - x * np.exp(-x))
+
+
+def taper(count: int, width: int) -> np.ndarray:
+    """1 farther than a width from the ends, where it falls smoothly to 0."""
     distance = np.minimum(np.arange(count), np.arange(count)[::-1]) + 0.5
     return np.sin(np.pi / 2 * np.clip(distance / width, 0, 1)) ** 2

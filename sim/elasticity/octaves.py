@@ -21,13 +21,13 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.network import DislocationNetwork
 
 _ORDER = 2  # of the filters: 1 - F starts with k to the power of twice this
-_WIDTH = 1.8  # of a filter over the step of its level
-_REACH = 3.5  # of the share of a level, in widths of the next filter
-_BEYOND = 4.0  # the widest filter over the size of the network
+WIDTH = 1.8  # of a filter over the step of its level
+REACH = 3.5  # of the share of a level, in widths of the next filter
+BEYOND = 4.0  # the widest filter over the size of the network
 _SPREAD = 6  # voxels along each side over which a point of a line is spread
 _SHAPE = 2.3 * _SPREAD  # of the window with which it is
 _SLAB = 8  # planes that one thread fills
-_TAPS = 8  # of the interpolation from a level to the one below
+TAPS = 8  # of the interpolation from a level to the one below
 _TABLE = 8192
 
 
@@ -53,13 +53,13 @@ def levels(network: DislocationNetwork, low_zyx_nm, shape_zyx, step_zyx_nm, core
     shape = np.asarray(shape_zyx, int)
     middle = low + shape * step / 2
     size = max(np.abs(ends[:, ::-1] - middle).max(initial=0.0) for ends in network.ends_nm())
-    widths = max(0.0, 2 * step.max() - 0.8 * core_nm), 2 * _WIDTH * step.max()
+    widths = max(0.0, 2 * step.max() - 0.8 * core_nm), 2 * WIDTH * step.max()
     found = [Level(low, shape, step, *widths)]
-    while found[-1].finest < _BEYOND * size:
+    while found[-1].finest < BEYOND * size:
         last = found[-1]
         step = np.full(3, 2 * last.step.max())
-        first = np.floor(last.low / step) - _TAPS // 2
-        end = np.ceil((last.low + last.shape * last.step) / step) + _TAPS // 2
+        first = np.floor(last.low / step) - TAPS // 2
+        end = np.ceil((last.low + last.shape * last.step) / step) + TAPS // 2
         if faces is not None and not faces.within(first[1:] * step[1:], end[1:] * step[1:], step[1:]):
             first[1:] -= faces.grow
             end[1:] += faces.grow
@@ -73,7 +73,8 @@ def core_filter(k_per_nm: np.ndarray, core_nm: float) -> np.ndarray:
     return x**2 / 2 * kv(2, x)
 
 
-def _low_pass(k_per_nm, width_nm: float):
+def low_pass(k_per_nm, width_nm: float):
+    """The filter of a width at wave numbers."""
     return gammaincc(_ORDER, (k_per_nm * width_nm) ** 2 / 2)
 
 
@@ -130,10 +131,10 @@ def spread(grid, points, carried):
 def interpolation(at_nm: np.ndarray, low_nm: float, step_nm: float) -> tuple[np.ndarray, np.ndarray]:
     """First voxel (N,) and Lagrange weights (N, 8) that interpolate from voxel centres to places (N,) along an axis."""
     u = (at_nm - low_nm) / step_nm - 0.5
-    first = np.floor(u).astype(np.int64) - (_TAPS // 2 - 1)
-    weights = np.ones((len(u), _TAPS))
-    for c in range(_TAPS):
-        for other in range(_TAPS):
+    first = np.floor(u).astype(np.int64) - (TAPS // 2 - 1)
+    weights = np.ones((len(u), TAPS))
+    for c in range(TAPS):
+        for other in range(TAPS):
             if other != c:
                 weights[:, c] *= (u - first - other) / (c - other)
     return first, weights.astype(np.float32)
@@ -247,7 +248,7 @@ def bytes_needed(level: Level, volumes: int) -> float:
 
 
 def _padding(level: Level) -> np.ndarray:
-    return np.ceil(_REACH * level.widest / level.step).astype(int) + _SPREAD // 2
+    return np.ceil(REACH * level.widest / level.step).astype(int) + _SPREAD // 2
 
 
 def level_lines(network: DislocationNetwork, level: Level, core: Core) -> Lines:
@@ -271,5 +272,5 @@ def level_lines(network: DislocationNetwork, level: Level, core: Core) -> Lines:
     top = float(np.sqrt(sum(np.abs(k).max() ** 2 for k in waves)))
     k = np.linspace(0, 1.001 * top, _TABLE)
     table = sum(weight * core_filter(k, radius) for radius, weight in core)
-    table = table * (_low_pass(k, level.finest) - _low_pass(k, level.widest))
+    table = table * (low_pass(k, level.finest) - low_pass(k, level.widest))
     return Lines(level, spectra, waves, tuple(factors), table, (_TABLE - 1) / k[-1], pad, size)

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from veristem.datasets.network import DislocationNetwork
+from veristem.sim.elasticity.bending import MARGIN, relax
 from veristem.sim.elasticity.cores import Lines, divide, sharpen
-from veristem.sim.elasticity.faces import FaceLoads, Relaxation
+from veristem.sim.elasticity.faces import FaceLoads
 from veristem.sim.elasticity.octaves import add_interpolated, bytes_needed, check_memory, interpolation, levels, same
 from veristem.sim.elasticity.segment import kernel_constants, pack_segments
 from veristem.sim.elasticity.spectral import isotropic_stiffness, projected_distortion
@@ -26,7 +27,6 @@ _WIDE_NM = 6.25  # its core
 _REPLACED = 4.0  # distance within which the exact field stands, in wide cores
 _BLOCK = 16  # voxels along the finest side of a block
 _PART_NM = 0.5  # largest side of the parts of a divided voxel, in x and y
-_MARGIN = 3.0  # of the faces beyond the field, in thicknesses
 _EDGE = 4  # pixels of the spectral grid beyond the field, for interpolation
 _BYTES = 24  # of a voxel: three components, its index, beta along two rays
 
@@ -120,7 +120,7 @@ def parts_across(step_nm: float) -> int:
 def bytes_of_strain(step_zyx_nm, shape_zyx) -> float:
     """Memory that the strain of a foil with such voxels takes at once, without what is divided near lines."""
     step, shape = np.asarray(step_zyx_nm, float), np.asarray(shape_zyx, float)
-    size, low, _ = _spectral_box(np.zeros(3), step, shape)
+    size, low = _spectral_box(np.zeros(3), step, shape)
     none = DislocationNetwork(np.zeros((0, 3)), np.zeros((0, 2), int), np.zeros((0, 3)))
     finest, *_ = levels(none, low, size, np.full(3, _STEP_NM), _WIDE_NM)
     return max(bytes_needed(finest, 3), bytes_of_voxels(shape))
@@ -131,10 +131,10 @@ def bytes_of_voxels(shape_zyx) -> float:
     return _BYTES * float(np.prod(np.asarray(shape_zyx, float)))
 
 
-def _spectral_box(corner, step, shape) -> tuple[np.ndarray, np.ndarray, int]:
-    """Points (z, y, x) and corner [nm] of the spectral grid, and its points beyond each side on a face."""
+def _spectral_box(corner, step, shape) -> tuple[np.ndarray, np.ndarray]:
+    """Points (z, y, x) and corner [nm] of the spectral grid."""
     size = np.ceil(step * shape / _STEP_NM).astype(int) + 2 * _EDGE
-    return size, corner - _EDGE * _STEP_NM, int(np.ceil(_MARGIN * step[0] * shape[0] / _STEP_NM))
+    return size, corner - _EDGE * _STEP_NM
 
 
 def _smooth(network, g_per_nm, corner, step, shape, poisson_ratio: float, relaxed: bool):
@@ -142,9 +142,9 @@ def _smooth(network, g_per_nm, corner, step, shape, poisson_ratio: float, relaxe
     thickness = step[0] * shape[0]
     core = ((_WIDE_NM, 2.0), (np.sqrt(2) * _WIDE_NM, -1.0))
     spacing = np.full(3, _STEP_NM)
-    size, low, margin = _spectral_box(corner, step, shape)
+    size, low = _spectral_box(corner, step, shape)
     stiffness = isotropic_stiffness(poisson_ratio)
-    wide, beside = size[1:] + 2 * margin, low[1:] - margin * _STEP_NM
+    wide, beside = size[1:] + 2 * MARGIN, low[1:] - MARGIN * _STEP_NM
     faces = FaceLoads(beside, wide, _STEP_NM, thickness, poisson_ratio) if relaxed else None
     bulk = projected_distortion(network, [g_per_nm], low, size, spacing, stiffness, core, faces)[0]
     field = np.zeros((3, shape[0], *size[1:]), np.float32)
@@ -153,7 +153,5 @@ def _smooth(network, g_per_nm, corner, step, shape, poisson_ratio: float, relaxe
     for coarse, fine in zip(bulk, field):
         add_interpolated(coarse, fine, axes)
     if faces is not None:
-        free = Relaxation(faces.stress, margin, spacing[1:], thickness, poisson_ratio)
-        inner = [slice(margin, margin + n) for n in size[1:]]
-        free.add_to(field, g_per_nm, depths, *inner)
+        relax(field, g_per_nm, network, faces, low[1:], depths)
     return field, low[1:]

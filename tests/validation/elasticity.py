@@ -15,7 +15,8 @@ from veristem.datasets.geometry import rotation_about
 from veristem.datasets.network import DislocationNetwork
 from veristem.reports.style import METHODS
 from veristem.sim.elasticity import segment_distortion, spectral_distortion
-from veristem.sim.elasticity.faces import FaceLoads, Relaxation
+from veristem.sim.elasticity.bending import MARGIN, relax
+from veristem.sim.elasticity.faces import FaceLoads
 from veristem.sim.elasticity.spectral import isotropic_stiffness, projected_distortion, rotated_stiffness
 
 NU, B, FAR = 0.3, 0.25, 2.0e4
@@ -242,31 +243,28 @@ def tractions(distortion: np.ndarray) -> np.ndarray:
     return np.stack([distortion[0, 2] + distortion[2, 0], distortion[1, 2] + distortion[2, 1], along])
 
 
-def _foil(network, thickness: float, pixels: int, margin_nm: float = 150.0, step: float = 2.0, core=((3.0, 1.0),)):
-    """What relaxes the faces of a foil whose field has its corner at the origin, and the pixels of its margin."""
-    margin, count = round(margin_nm / step), pixels + 16
-    low = -8 * step
-    beside = np.full(2, low - margin * step)
-    faces = FaceLoads(beside, (count + 2 * margin,) * 2, step, thickness, NU)
-    box = (round(thickness / step) + 16, count, count)
-    projected_distortion(network, [], (low, low, low), box, (step,) * 3, isotropic_stiffness(NU), core, faces)
-    return Relaxation(faces.stress, margin, (step, step), thickness, NU), margin + 8
+def freed(network, vector, thickness: float, pixels: int, depths, step: float = 2.0, core=((CORE, 1.0),)):
+    """g_i U_ij (3, nz, ny, nx) of what frees the faces of a foil, whose field has its corner at the origin."""
+    low = np.full(3, -8 * step)
+    wide = pixels + 2 * MARGIN
+    faces = FaceLoads(np.full(2, -MARGIN * step), (wide, wide), step, thickness, NU)
+    box = (round(thickness / step) + 16, pixels + 16, pixels + 16)
+    projected_distortion(network, [], low, box, (step,) * 3, isotropic_stiffness(NU), core, faces)
+    field = np.zeros((3, len(depths), pixels, pixels), np.float32)
+    relax(field, vector, network, faces, (0.0, 0.0), depths)
+    return field
 
 
 def free_faces() -> Check:
     """Check 17: the traction that is left on both faces."""
-    thickness, pixels, core = 100.0, 64, 3.0
+    thickness, pixels, core = 100.0, 64, CORE
     lines = [
         through((40, 50, 0), (90, 80, thickness), [0.2, 0.1, 0.15]),
         through((100, 20, 0), (30, 110, thickness), [0.1, -0.2, 0.1]),
         ring((60, 60, 30), 20, [0.1, 0.2, 0.3]),
     ]
     network = DislocationNetwork.union(lines)
-    free, skip = _foil(network, thickness, pixels, core=((core, 1.0),))
-    window = slice(skip, skip + pixels)
-    added = np.zeros((3, 3, 2, pixels, pixels))
-    for row, vector in zip(added, np.eye(3)):
-        free.add_to(row, vector, [0.0, thickness], window, window)
+    added = np.array([freed(network, vector, thickness, pixels, [0.0, thickness]) for vector in np.eye(3)])
     at = (np.arange(pixels) + 0.5) * 2.0
     x, y = np.meshgrid(at, at)
     left, whole, maps = [], [], []
@@ -295,11 +293,8 @@ def screw_through_a_plate() -> Check:
     """Check 17: a screw normal to a plate with free faces."""
     thickness, pixels = 100.0, 64
     line = polyline([(64, 64, -FAR), (64, 64, FAR)], [0, 0, B])
-    free, skip = _foil(line, thickness, pixels)
-    window = slice(skip, skip + pixels)
     depths = np.array([2.0, 12.0, 25.0, 48.0])
-    row = np.zeros((3, len(depths), pixels, pixels))
-    free.add_to(row, [1.0, 0, 0], depths, window, window)
+    row = freed(line, [1.0, 0, 0], thickness, pixels, depths)
     wave = np.linspace(1e-6, 4, 40000)
     y = (np.arange(pixels) + 0.5) * 2.0 - 64
     column = pixels // 2  # x = 1 nm beside the line
