@@ -114,7 +114,7 @@ def mask_answers(lines: Curves) -> Answers:
         # neither clDice nor topology knows a tolerance
         return exact | {f"{name}, 2 px": value for name, value in near.items()} | {_TOPOLOGY.name: topology}
 
-    shares = [name for name in of if name != "cldice"]
+    shares = [name for name in of if name not in ("cldice", _TOPOLOGY.name)]
     rows = {name: of[name] for name in shares} | {f"{name}, 2 px": of[name] for name in shares}
     rows |= {"cldice": of["cldice"], _TOPOLOGY.name: _TOPOLOGY}
     return _measured("masks, lines one pixel wide", rows, MASKS, scores)
