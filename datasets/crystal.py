@@ -160,6 +160,15 @@ class Material:
                 return f"({' '.join(str(n * round(i)) for i in hkl)}) is allowed"
         return "another one allowed"
 
+    def orders_between(self, hkl, energy_keV: float) -> int:
+        """In how many steps the systematic row goes from 0 to (hkl): 2 where a superlattice reflection lies between."""
+        whole = [abs(round(i)) for i in hkl]
+        parts = [n for n in range(2, int(np.gcd.reduce(whole)) + 1) if all(i % n == 0 for i in whole)]
+        for n in reversed(parts):
+            if self.couplings_per_nm(np.array(hkl) / n, energy_keV)[0]:
+                return n
+        return 1
+
     def chosen_slip_systems(self, plane=None, burgers=None) -> list[tuple[np.ndarray, np.ndarray]]:
         """The slip systems with a plane (hkl), a Burgers vector [uvw], or both; all if neither is given.
 

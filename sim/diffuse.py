@@ -87,7 +87,9 @@ class Taken(NamedTuple):
         ])  # fmt: skip
         part, size, made = np.linalg.svd(density.reshape(len(density), -1), full_matrices=False)
         kept = size > _LEAST * size[0]
-        patterns = [RectBivariateSpline(*coarse, one.reshape(places.shape[:2]))(y, x) for one in made[kept]]
+        patterns = [
+            RectBivariateSpline(coarse[0], coarse[1], one.reshape(places.shape[:2]))(y, x) for one in made[kept]
+        ]
         return pixel**2 * np.array(patterns), (part * size)[:, kept].T
 
 

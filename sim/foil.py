@@ -79,6 +79,8 @@ class Foil:
         2 for two-beam cases, 3 to 9 for a systematic row about the direct beam; None for what the cone needs.
     diffuse : bool
         Whether electrons that phonons take from the beams are counted where they land.
+    between : int
+        A row counts from g to 2g in so many steps: 2 where superlattice reflections lie between.
     """
 
     network: DislocationNetwork
@@ -97,6 +99,7 @@ class Foil:
     notes: tuple[str, ...] = ()
     beams: int | None = 2
     diffuse: bool = False
+    between: int = 1
     drawn_as_seen: ClassVar[bool] = False  # its images are drawn on the focus plane
     imaged: dict = field(default_factory=dict, repr=False)  # of detector regions already imaged
     _strains: dict = field(default_factory=dict, repr=False)
@@ -149,12 +152,12 @@ class Foil:
         return self.shape.exit_nm(*np.moveaxis(points_nm[..., :2], -1, 0))
 
     def faults(
-        self, theta_rad, sign: int, pixel_nm: float, shape: tuple[int, int], dz_nm: float, rim: int = 0
+        self, theta_rad, part: float, pixel_nm: float, shape: tuple[int, int], dz_nm: float, rim: int = 0
     ) -> list[Fault]:
-        """Boundaries with a shift, as the rays of one direction meet them, for the reflection ``sign`` g."""
+        """Boundaries with a shift, as the rays of one direction meet them, for the reflection ``part`` g."""
         if self.grains is None:
             return []
-        return self.grains.faults(theta_rad, sign, self.focus_nm, pixel_nm, shape, dz_nm, rim)
+        return self.grains.faults(theta_rad, part, self.focus_nm, pixel_nm, shape, dz_nm, rim)
 
     def _add_crystal(self, strain: Strain, corner_xyz, step_zyx) -> None:
         """Add to g·U what is not strain of lines: regions, bending, faults."""
@@ -179,16 +182,21 @@ class Foil:
         lost = 1 / phonons + (1 - loss_collected_fraction) * (1 / everything - 1 / phonons)
         return Extinction(xi, xi_abs, 1 / lost)
 
-    def illumination(self, microscope: Microscope, tilt: Tilt = Tilt()) -> Illumination:  # noqa: B008  (frozen)
-        """What reaches the foil, tilted about g or not."""
-        return Illumination(
-            1e-3 * microscope.convergence_mrad,
-            self.g_per_nm[:2],
-            electron_wavelength_nm(microscope.energy_keV),
-            self.s0_per_nm,
-            self.thickness_nm / np.cos(tilt.angle_rad) ** 2,
-            self.beams or (_NARROW_BEAMS if microscope.convergence_mrad < _NARROW_MRAD else _WIDE_BEAMS),
-        )
+    def illumination(
+        self,
+        microscope: Microscope,
+        tilt: Tilt = Tilt(),  # noqa: B008  (frozen)
+        beams: int | None = None,
+    ) -> Illumination:
+        """What reaches the foil, tilted about g or not; of a row whose first order is a part of g."""
+        g, s0, wavelength = self.g_per_nm, self.s0_per_nm, electron_wavelength_nm(microscope.energy_keV)
+        beams = beams or self.beams or (_NARROW_BEAMS if microscope.convergence_mrad < _NARROW_MRAD else _WIDE_BEAMS)
+        if beams > 2 and self.between > 1:
+            n = self.between
+            g, beams = g / n, n * (beams - 1) + 1
+            s0 = s0 / n + (n - 1) * wavelength * (g @ g) / 2  # of which s_n is s0
+        thickness_nm = self.thickness_nm / np.cos(tilt.angle_rad) ** 2
+        return Illumination(1e-3 * microscope.convergence_mrad, g[:2], wavelength, s0, thickness_nm, beams)
 
     def images(
         self,

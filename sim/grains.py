@@ -101,9 +101,9 @@ class Grains:
         return share / _PARTS**2
 
     def faults(
-        self, theta_rad, sign: int, focus_nm: float, pixel_nm: float, shape, dz_nm: float, rim: int = 0
+        self, theta_rad, part: float, focus_nm: float, pixel_nm: float, shape, dz_nm: float, rim: int = 0
     ) -> list[Fault]:
-        """The shifts at boundaries as the rays of one direction meet them, for the reflection ``sign`` g.
+        """The shifts at boundaries as the rays of one direction meet them, for the reflection ``part`` g.
 
         The image begins ``rim`` pixels before the field.
         """
@@ -112,7 +112,7 @@ class Grains:
         start = np.stack(np.broadcast_arrays(x, y[:, None], 0.0), axis=-1) - focus_nm * (ray - [0, 0, 1])
         found = []
         for i, j in self.neighbours:
-            jump = float(self.turns[j] - self.turns[i])
+            jump = part * float(self.turns[j] - self.turns[i])
             normal = self.seeds_nm[j] - self.seeds_nm[i]
             rise = normal @ ray
             if abs(jump - np.rint(jump)) < 1e-6 or abs(rise) < 1e-9 * np.linalg.norm(normal):
@@ -123,7 +123,7 @@ class Grains:
             nearest = self.of(place)
             depth[~inside] = np.nan
             depth[inside] = np.where((nearest == i) | (nearest == j), depth[inside], np.nan)
-            found.append(Fault(depth / dz_nm, float(sign * np.sign(rise) * jump)))
+            found.append(Fault(depth / dz_nm, float(np.sign(rise) * jump)))
         return found
 
     def boundaries(self) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -94,8 +94,7 @@ def foil_images(
     if key in foil.imaged:  # dose, dwell and detector pairs share the images of a region
         return foil.imaged[key]
     alpha = 1e-3 * microscope.convergence_mrad
-    light = foil.illumination(microscope, tilt)
-    light = light._replace(beams=beams or light.beams)
+    light = foil.illumination(microscope, tilt, beams)
     if pixelated is None:
         parts = bundles(regions, light)
     else:
@@ -184,7 +183,8 @@ class FoilRays:
         self.crystal: Extinction | Row = foil.extinction(microscope.energy_keV, microscope.loss_collected_fraction)
         if beams > 2:
             orders = tuple(int(n) for n in row_orders(beams))
-            row = Row.of_material(foil.material, foil.g_hkl, microscope.energy_keV, orders)
+            first = np.array(foil.g_hkl) / foil.between
+            row = Row.of_material(foil.material, first, microscope.energy_keV, orders)
             self.crystal = row._replace(xi_0_abs=self.crystal.xi_0_abs)
         self.rows = slice(0, self.whole[0])
         self._scratch = Scratch()
@@ -210,12 +210,13 @@ class FoilRays:
             self.strain, theta, self.margin, self.dz_nm, self.pixel_nm, foil.focus_nm, self._scratch
         )
         along = part.sign / np.sqrt(1 + (np.tan(theta) ** 2).sum()) if self.tilt.angle_rad else part.sign
-        if along != 1:  # of the reflection -g, and per length of the ray
+        between = foil.between if isinstance(self.crystal, Row) else 1
+        if along != 1 or between != 1:  # of the reflection -g, per length of the ray, of a row's first order
             for change in (beta, close):
-                np.multiply(change, np.float32(along), out=change)
+                np.multiply(change, np.float32(along / between), out=change)
         step, shape = self.dz_nm / abs(along), foil.shape
         exits = shape.exit_slices(theta, self.pixel_nm, whole, self.dz_nm, foil.focus_nm, self.rim)
-        faults = foil.faults(theta, part.sign, self.pixel_nm, whole, self.dz_nm, self.rim)
+        faults = foil.faults(theta, part.sign / between, self.pixel_nm, whole, self.dz_nm, self.rim)
         layer = shape.transmitted(theta, self.pixel_nm, whole, foil.focus_nm, self.rim)
         faults = [fault._replace(depth_slices=fault.depth_slices[rows]) for fault in faults]
         layer = layer[rows] if isinstance(layer, np.ndarray) else layer

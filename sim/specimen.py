@@ -126,14 +126,14 @@ def make_foil(recipe: Recipe, rng: np.random.Generator) -> Foil:
     grains = None
     if table.regions is not None:
         grains = make_grains(table.regions, rotation, material, g, size, rng.spawn(1)[0])
-    notes: list[str] = []
+    notes = off_row_notes(material, rotation, recipe)
     if table.crystal is not None:
         notes += [f"{material.name}: {material.source[key]}" for key in ("b_angstrom2", "xi_0_abs_nm")]
     triangles, shifts = np.zeros((0, 3, 3)), np.zeros((0, 3))
     if isinstance(table.network, FromFile):
-        bulk, notes = read_bulk(table.network.file, material, table.network.burgers_magnitude_nm)
+        bulk, read = read_bulk(table.network.file, material, table.network.burgers_magnitude_nm)
         turn = rotation @ crystal_from(bulk)
-        notes += sparse_note(bulk, turn, size)
+        notes += read + sparse_note(bulk, turn, size)
         side = min(_SIDE_NM, 0.3 * size[:2].max())
         place = place_of(bulk, turn, size, table.network.place, rng)
         network = cut_foil(bulk, turn, size, side + recipe.beyond_nm, place)
@@ -159,6 +159,7 @@ def make_foil(recipe: Recipe, rng: np.random.Generator) -> Foil:
         shape=shape,
         grains=grains,
         beams=table.beams,
+        between=material.orders_between(table.g, recipe.microscope.energy_keV),
         diffuse=table.diffuse,
         triangles_nm=triangles,
         shifts_nm=shifts,

@@ -1,4 +1,4 @@
-"""A systematic row of 2 to 9 beams with absorption, in the column approximation along the ray.
+"""A systematic row of beams with absorption, in the column approximation along the ray.
 
 dphi_n/dz = [2 pi i (s_n + n beta) - pi/xi0'] phi_n + i pi sum_m (1/xi_(n-m) + i/xi'_(n-m)) phi_m
 (Howie & Whelan, Proc. R. Soc. A 263 (1961) 217.) Without a centre of symmetry 1/xi_n and 1/xi'_n are complex, and those
@@ -22,6 +22,7 @@ from veristem.datasets.errors import InputError
 from veristem.sim.contrast.faults import Fault, pack_events, pixel_exit
 
 _LANES = 64
+_MOST = 17  # beams: nine with those of a superlattice between
 _REAL = 1e-6  # of a structure factor: an imaginary part below it is rounding
 
 
@@ -31,7 +32,7 @@ class Row(NamedTuple):
     Parameters
     ----------
     orders : tuple of int
-        The beams n: 2 to 9 consecutive orders with 0 among them.
+        The beams n: 2 to 17 consecutive orders with 0 among them.
     xi_g, xi_g_abs : tuple of float or complex
         Extinction and absorption distances of 1g, 2g, 3g, ... [nm], as many as orders lie apart; infinite for none.
         Negative where the structure factor has the other sign; complex where it is, for the crystal has no centre of
@@ -103,8 +104,12 @@ class Row(NamedTuple):
 
 
 def _check_orders(orders: Sequence[int]) -> None:
-    if 0 not in orders or not 2 <= len(orders) <= 9 or list(orders) != list(range(orders[0], orders[0] + len(orders))):
-        raise InputError(f"orders: {tuple(orders)} found, 2 to 9 consecutive orders with 0 among them allowed")
+    if (
+        0 not in orders
+        or not 2 <= len(orders) <= _MOST
+        or list(orders) != list(range(orders[0], orders[0] + len(orders)))
+    ):
+        raise InputError(f"orders: {tuple(orders)} found, 2 to {_MOST} consecutive orders with 0 among them allowed")
 
 
 def _positive(*values) -> bool:
