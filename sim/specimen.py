@@ -16,6 +16,7 @@ from veristem.sim.networks import load_generator
 from veristem.sim.networks.foil import cut_below, cut_foil, place_note, place_of, sparse_note
 from veristem.sim.networks.from_file import crystal_from, read_bulk
 from veristem.sim.networks.population import Faulted, Population
+from veristem.sim.off_row import off_row_notes
 from veristem.sim.shape import Shape, make_shape
 
 Specimen = Foil | Film
