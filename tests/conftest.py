@@ -18,6 +18,8 @@ SEED = 987654321
 SMALL = (
     "specimen.field_nm=[256,256]",
     "specimen.thickness_nm=100",
+    "specimen.beams=2",
+    "specimen.diffuse=false",
     "specimen.network.density_per_m2=1e14",
     "scan.shape=[64,64]",
     "scan.pixel_nm=4",
@@ -30,6 +32,8 @@ name = "tiny"
 thickness_nm = 60.0
 field_nm = [96.0, 96.0]
 relaxed_faces = false
+beams = 2
+diffuse = false
 network = { density_per_m2 = 3.0e14 }
 [scan]
 shape = [24, 24]
@@ -39,8 +43,10 @@ detector = { kind = "virtual", radius_mrad = 4.0 }
 """
 
 
-def pytest_configure():
+def pytest_configure(config):
     """One thread a test process where several run at once: threads that wait for each other take twice the time."""
+    if config.getoption("numprocesses", None):  # what begins the others, which read this as they import NumPy
+        os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
     if "PYTEST_XDIST_WORKER" in os.environ:
         numba.set_num_threads(1)
 

@@ -14,6 +14,8 @@ RECIPE = Recipe.from_table(
             "thickness_nm": 60.0,
             "field_nm": [96.0, 96.0],
             "relaxed_faces": False,
+            "beams": 2,
+            "diffuse": False,
             "network": {"density_per_m2": 3.0e14},
         },
         "scan": {"shape": [24, 24], "pixel_nm": 4.0},

@@ -226,7 +226,7 @@ def test_views_of_the_command_line(cli, folder, tmp_path):
     [
         (["--radius-mrad", "0.01"], "holds no pixel"),
         (["--pair-angle-deg", "8"], "beyond the detector"),
-        (["--pair-angle-deg", "3.3", "--radius-mrad", "1"], "outside the cone"),
+        (["--pair-angle-deg", "3.2", "--radius-mrad", "1"], "outside the cone"),
         (["--radius-mrad", "-1"], "a positive number allowed"),
         (["--scan-shape", "3", "5"], "256 patterns found, 3 x 5"),
         (["--center-px", "nan", "3", "--mrad-per-pixel", "1.5"], "--center-px"),
