@@ -61,7 +61,9 @@ def test_often_turned_they_are_as_a_random_walk_says():
 def foil(beams: int, taken: bool = True, bend: float = 0.0) -> Foil:
     """100 nm of the Cantor alloy, bent or flat, g along x, with a line that it does not see."""
     g = np.array([2 / CANTOR.a_nm, 0.0, 0.0])
-    unseen = DislocationNetwork.from_polyline(np.array([[300.0, -400, 50.0], [300.0, 400, 50.0]]), np.array([0, 0.25, 0]))
+    unseen = DislocationNetwork.from_polyline(
+        np.array([[300.0, -400, 50.0], [300.0, 400, 50.0]]), np.array([0, 0.25, 0])
+    )
     shape = Shape(np.array([64.0, 64.0]), 100.0, bend_per_nm=(bend, 0.0))
     made = Foil(unseen, CANTOR, (0, 0, 2), g, 0.012, (64.0, 64.0), 100.0, 50.0, False, shape, beams=beams)
     made.diffuse = taken

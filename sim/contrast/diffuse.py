@@ -71,19 +71,33 @@ class Spread:
         The regions lie about one centre. The nodes are those of all together, so that shares of regions that fill
         another one add up to its share.
         """
-        radii = np.unique([0.0, *(r for region in regions for r in (region.inner_rad, region.outer_rad))])
-        around = _AROUND * int(np.ceil(2 * np.pi * min(radii[-1], _SMOOTH_RAD) / _APART_RAD / _AROUND))
-        azimuth = regions[0].start_rad + (np.arange(around) + 0.5) * 2 * np.pi / around
-        u = np.unique(
-            np.concatenate([np.arcsinh(radii / _BEND_RAD), np.arange(0, np.arcsinh(radii[-1] / _BEND_RAD), _PANEL)])
-        )
-        low, half = u[:-1, None], np.diff(u)[:, None] / 2
-        node, share = np.polynomial.legendre.leggauss(_NODES)
-        u = low + half * (node + 1)
-        r = (_BEND_RAD * np.sinh(u)).ravel()
-        weight = (half * share * _BEND_RAD * np.cosh(u)).ravel() * r * 2 * np.pi / around
-        at = regions[0].center_rad + r[:, None, None] * np.stack([np.cos(azimuth), np.sin(azimuth)], axis=-1)
-        inside = np.array([region.contains(at) for region in regions]) * weight[:, None]
+        at, weight = _pixels(regions) if regions[0].pixel_rad else _rings(regions)
+        inside = np.array([region.contains(at) for region in regions]) * weight
         used = inside.any(axis=0)
         there, shares = at[used], inside[:, used]
         return np.array([shares @ self.density(np.linalg.norm(there - one, axis=1)) for one in theta_rad]).T
+
+
+def _pixels(regions: Sequence[Region]) -> tuple[np.ndarray, float]:
+    """Centres (N, 2) of the pixels about regions of whole ones, and the solid angle of each."""
+    largest = max(regions, key=lambda region: region.outer_rad)
+    corner, step = np.array(largest.corner_rad), largest.pixel_rad
+    low, high = (np.floor((bound - corner) / step) for bound in largest.bounds_rad())
+    x, y = (corner[k] + (np.arange(low[k], high[k] + 1) + 0.5) * step for k in (0, 1))
+    return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2), step**2
+
+
+def _rings(regions: Sequence[Region]) -> tuple[np.ndarray, np.ndarray]:
+    """Directions (R, A, 2) on rings about the centre of some regions, and solid angles (R, 1) that they stand for."""
+    radii = np.unique([0.0, *(r for region in regions for r in (region.inner_rad, region.outer_rad))])
+    around = _AROUND * int(np.ceil(2 * np.pi * min(radii[-1], _SMOOTH_RAD) / _APART_RAD / _AROUND))
+    azimuth = regions[0].start_rad + (np.arange(around) + 0.5) * 2 * np.pi / around
+    edges = np.arcsinh(radii / _BEND_RAD)
+    u = np.unique(np.concatenate([edges, np.arange(0, edges[-1], _PANEL)]))
+    low, half = u[:-1, None], np.diff(u)[:, None] / 2
+    node, share = np.polynomial.legendre.leggauss(_NODES)
+    u = low + half * (node + 1)
+    r = (_BEND_RAD * np.sinh(u)).ravel()
+    weight = (half * share * _BEND_RAD * np.cosh(u)).ravel() * r * 2 * np.pi / around
+    turn = np.stack([np.cos(azimuth), np.sin(azimuth)], axis=-1)
+    return regions[0].center_rad + r[:, None, None] * turn, weight[:, None]
