@@ -81,16 +81,22 @@ class Taken(NamedTuple):
         y, x = (low + (np.arange(n) + 0.5) * pixel for low, n in ((top, rows), (left, columns)))
         coarse = [np.linspace(at[0], at[-1], max(8, int(np.ptp(at) / _COARSE_RAD))) for at in (y, x)]
         places = np.stack(np.meshgrid(coarse[1], coarse[0]), axis=-1)
-        density = np.array([
-            np.mean([spread.density(np.hypot(*np.moveaxis(places - one, -1, 0))) for one in _spaced(theta)], axis=0)
-            for theta in self.theta_rad
-        ])  # fmt: skip
+        density = np.array([self._density(spread, theta, places) for theta in self.theta_rad])
         part, size, made = np.linalg.svd(density.reshape(len(density), -1), full_matrices=False)
         kept = size > _LEAST * size[0]
         patterns = [
             RectBivariateSpline(coarse[0], coarse[1], one.reshape(places.shape[:2]))(y, x) for one in made[kept]
         ]
         return pixel**2 * np.array(patterns), (part * size)[:, kept].T
+
+    @staticmethod
+    def _density(spread: Spread, theta: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Mean density (...) at places (..., 2) of what incidences (N, 2) of a part lose: 16 squares stand for all."""
+        at = np.floor(3.999 * (theta - theta.min(axis=0)) / np.ptp(theta, axis=0)).astype(int) @ [4, 1]
+        _, at, held = np.unique(at, return_inverse=True, return_counts=True)
+        x, y = (np.bincount(at, theta[:, k]) / held for k in (0, 1))
+        each = [spread.density(np.hypot(places[..., 0] - a, places[..., 1] - b)) for a, b in zip(x, y)]
+        return np.average(each, axis=0, weights=held)
 
 
 def taken(rays, microscope: Microscope, light: Illumination) -> Taken:
@@ -110,13 +116,6 @@ def taken(rays, microscope: Microscope, light: Illumination) -> Taken:
             shares.append(np.tensordot(weight, lost, 1) * kept)
         thetas.append(np.concatenate(part.rays[0][0]))
     return Taken(tuple(thetas), np.array(shares, np.float32), pixels, coarse.rim)
-
-
-def _spaced(theta: np.ndarray) -> np.ndarray:
-    """The means of what 16 squares about a part of the cone hold of it: that many rays stand for all."""
-    at = np.floor(3.999 * (theta - theta.min(axis=0)) / np.ptp(theta, axis=0)).astype(int) @ [4, 1]
-    _, at = np.unique(at, return_inverse=True)
-    return (np.column_stack([np.bincount(at, theta[:, k]) for k in (0, 1)]).T / np.bincount(at)).T
 
 
 @lru_cache(maxsize=8)

@@ -6,6 +6,7 @@ import numpy as np
 
 from veristem.datasets.crystal import Material, electron_wavelength_nm
 from veristem.datasets.recipe import Recipe
+from veristem.datasets.specimens import Dislocations
 
 _NARROW_MRAD = 20.0  # a wider cone meets other Bragg lines however the crystal is turned
 _NEAR = 2.0  # of w = s xi, below which a reflection is strong
@@ -26,7 +27,7 @@ def off_row_notes(material: Material, rotation: np.ndarray, recipe: Recipe) -> l
         Its specimen table is one of dislocations.
     """
     table, alpha_mrad, energy = recipe.specimen, recipe.microscope.convergence_mrad, recipe.microscope.energy_keV
-    if alpha_mrad >= _NARROW_MRAD or table.beams == 2:
+    if not isinstance(table, Dislocations) or alpha_mrad >= _NARROW_MRAD or table.beams == 2:
         return []
     g = material.reciprocal_per_nm(table.g)
     most = 2 * np.ceil(_FARTHEST * np.linalg.norm(g) * np.linalg.norm(material.cell_nm, axis=1)).astype(int) // 2
