@@ -81,7 +81,8 @@ def test_its_gate_passes_and_fails(package):
     text = package.installed.read_text(encoding="utf-8")
     worse = text.replace("acquisition.focus_nm)", "acquisition.focus_nm + 3.0)")
     assert worse != text
-    package.installed.write_text(worse, encoding="utf-8")
+    for source in (package.installed, package.folder / "darkest_row.py"):  # in its own folder Python takes the latter
+        source.write_text(worse, encoding="utf-8")
     assert package.veristem(*study).returncode == 0
     done = package.veristem(*gate)
     assert done.returncode == 1, done.stdout + done.stderr

@@ -268,7 +268,9 @@ def level_lines(network: DislocationNetwork, level: Level, core: Core) -> Lines:
 
 
 @lru_cache(maxsize=64)  # of small foils they cost as much as the lines
-def _filters(size: tuple[int, ...], steps: tuple[float, ...], core: Core, finest: float, widest: float) -> tuple:
+def _filters(
+    size: tuple[int, ...], steps: tuple[float, ...], core: Core, finest: float, widest: float
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], np.ndarray, float]:
     """`Lines.waves`, `factors`, `table` and `per_wave` of a level; not to be written to."""
     transforms = (fft.fftfreq, fft.fftfreq, fft.rfftfreq)
     waves = tuple(2 * np.pi * f(n, h) for f, n, h in zip(transforms, size, steps))
