@@ -86,7 +86,7 @@ def test_simulate_reads_its_own_recipe_back(done, simulated, tmp_path):
     crystal = orientation(Recipe.from_table(truth.recipe, "truth")).T  # files hold networks in the axes of the crystal
     write_data(tmp_path / "net.data", truth.network.rotated(crystal), 0.2539)
     text = (
-        '[recipe]\nname = "mine"\n[specimen]\nthickness_nm = 80.0\nfield_nm = [128.0, 128.0]\n'
+        '[recipe]\nname = "mine"\n[specimen]\nthickness_nm = 80.0\nfield_nm = [128.0, 128.0]\nbeams = 2\n'
         f'network = {{ file = "{tmp_path / "net.data"}", burgers_magnitude_nm = 0.2539 }}\n'
         "[scan]\nshape = [32, 32]\npixel_nm = 4.0\n"
     )

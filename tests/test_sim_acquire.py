@@ -16,7 +16,13 @@ from veristem.sim.specimen import make_specimen
 
 SMALL = {
     "recipe": {"name": "small"},
-    "specimen": {"thickness_nm": 100.0, "field_nm": [256.0, 256.0], "network": {"density_per_m2": 1.0e14}},
+    "specimen": {
+        "thickness_nm": 100.0,
+        "field_nm": [256.0, 256.0],
+        "beams": 2,
+        "diffuse": False,
+        "network": {"density_per_m2": 1.0e14},
+    },
     "scan": {"shape": [64, 64], "pixel_nm": 4.0},
 }
 

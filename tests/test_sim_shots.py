@@ -26,6 +26,7 @@ from veristem.sim.specimen import make_specimen
 
 PIXEL = 0.4
 QUICK = {"scan.shape": [192, 192], "specimen.field_nm": [76.8, 76.8]}
+TINY_FOIL = {"scan.shape": [32, 32], "specimen.field_nm": [128.0, 128.0], "specimen.diffuse": False}
 ABSORB = {"specimen.rescattering": False}  # a particle then stands where the mean direction says
 
 
@@ -123,6 +124,7 @@ def test_jitter_is_common_to_views_taken_at_once_alone(kind):
     detector = {"kind": kind, "pair_angle_deg": 1e-4, "radius_mrad": 12.0}
     recipe = load_recipe("cantor-small").with_values(
         {"microscope.detector": detector, "scan.jitter_nm": 3.0, "microscope.current_noise": 0.01}
+        | {"specimen.diffuse": False}
     )
     shaken = simulate_recipe(recipe)[0].expected
     still = simulate_recipe(recipe.with_values({"scan.jitter_nm": 0.0, "microscope.current_noise": 0.0}))[0].expected
@@ -167,7 +169,7 @@ def test_the_image_is_sampled_where_the_beam_was():
 
 def test_errors_change_neither_the_specimen_nor_the_counting_of_others():
     """Imperfections that are off leave every count as it was; the truth keeps the nominal lines."""
-    recipe = load_recipe("cantor-small")
+    recipe = load_recipe("cantor-small").with_values(TINY_FOIL)
     truth, acquisition, _ = simulate_recipe(recipe)
     moved, shaken, _ = simulate_recipe(recipe.with_values({"scan.jitter_nm": 1.0, "stage.angle_error_deg": 0.0}))
     np.testing.assert_array_equal(truth.network.nodes_nm, moved.network.nodes_nm)
@@ -226,7 +228,7 @@ def test_segments_add_up_to_the_annulus_and_are_made_of_virtual_pixels(name, seg
     recipe = load_recipe(name).with_values(
         {"microscope.convergence_mrad": 28.0, "scan.shape": [64, 64], "specimen.field_nm": [25.6, 25.6]}
         if name == "particles-small"
-        else {"microscope.convergence_mrad": 28.0}
+        else {"microscope.convergence_mrad": 28.0, "scan.shape": [32, 32], "specimen.field_nm": [128.0, 128.0]}
     )
     specimen = make_specimen(recipe, np.random.default_rng(0))
 

@@ -55,8 +55,8 @@ def test_wheel_holds_no_evidence(wheel):
 def test_wheel_works_elsewhere(wheel, tmp_path):
     """Installed alone, away from the checkout, the command finds its recipes."""
     target = tmp_path / "target"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(target)]
-    subprocess.run([*pip, str(wheel)], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile"]
+    subprocess.run([*pip, "--target", str(target), str(wheel)], check=True)
     code = "import sys, veristem, veristem.bench.cli as c; print(veristem.__file__, c.__file__, file=sys.stderr)"
     code += "; sys.exit(c.main())"
     done = subprocess.run(

@@ -9,6 +9,7 @@ whose share reaches that far; what the last level leaves out is too smooth to ma
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numba
@@ -262,15 +263,24 @@ def level_lines(network: DislocationNetwork, level: Level, core: Core) -> Lines:
     spread(grid, points[near], carried[near] / level.step.prod())
     spectra = to_waves(grid, 3)
     del grid
+    filters = _filters(size, tuple(level.step.tolist()), core, level.finest, level.widest)
+    return Lines(level, spectra, *filters, pad, size)
+
+
+@lru_cache(maxsize=64)  # of small foils they cost as much as the lines
+def _filters(
+    size: tuple[int, ...], steps: tuple[float, ...], core: Core, finest: float, widest: float
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], np.ndarray, float]:
+    """`Lines.waves`, `factors`, `table` and `per_wave` of a level; not to be written to."""
     transforms = (fft.fftfreq, fft.fftfreq, fft.rfftfreq)
-    waves = tuple(2 * np.pi * f(n, h) for f, n, h in zip(transforms, size, level.step))
+    waves = tuple(2 * np.pi * f(n, h) for f, n, h in zip(transforms, size, steps))
     factors = []
-    for wave, step in zip(waves, level.step):
+    for wave, step in zip(waves, steps):
         factor = 1 / window_transform(wave * step)
         factor[np.isclose(np.abs(wave), np.pi / step)] = 0  # half of a pair: the fields are odd
         factors.append(factor)
     top = float(np.sqrt(sum(np.abs(k).max() ** 2 for k in waves)))
     k = np.linspace(0, 1.001 * top, _TABLE)
     table = sum(weight * core_filter(k, radius) for radius, weight in core)
-    table = table * (low_pass(k, level.finest) - low_pass(k, level.widest))
-    return Lines(level, spectra, waves, tuple(factors), table, (_TABLE - 1) / k[-1], pad, size)
+    table = table * (low_pass(k, finest) - low_pass(k, widest))
+    return waves, tuple(factors), table, (_TABLE - 1) / k[-1]
