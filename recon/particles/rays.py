@@ -1,0 +1,136 @@
+"""What a view shows of a particle: its own rays, and those that the particle scatters into it from all of the cone.
+
+A particle takes away electrons of a region's own rays, and scatters into the region what comes from elsewhere in the
+cone, the middle above all. So it shows farther from the axis than the mean direction says, and the less so the deeper
+it is: what is scattered in then lies too far off to move what the eye, or a detector, takes for the particle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.geometry import around_one_centre
+from veristem.datasets.scattering import GOLD, gains, sphere_depth
+
+_FINE, _CELLS = 16, 4  # of the cone's diameter: what is scattered is summed over the former, and kept in the latter
+_RAYS = 12  # of the cone's diameter, where only places are asked for
+_WIDTH = 0.7  # of a radius, as centroids of circles and of what a level cuts out have it within 2 %
+_DEPTHS = 40
+
+
+def view_rays(
+    acquisition: Acquisition, radius_nm: float, step_rad: float, rescattering: bool = True
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    """Tangents (M, 2) of the rays of each view and their weights (M,), what a thin particle takes of its electrons.
+
+    Weights add up to 1 in the mean over the views. Views without regions, cone or energy have what they tell: their
+    mean direction, or their own rays.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        Its energy, cone and regions.
+    radius_nm : float
+        Of the particles [nm]; larger ones scatter more often.
+    step_rad : float
+        Farthest that neighbouring own rays may be apart [rad].
+    rescattering : bool
+        Whether particles scatter into the views; what they scatter has weights below 0.
+    """
+    regions, cone, energy = acquisition.regions, acquisition.convergence_rad, acquisition.energy_keV
+    if regions is None or cone is None:
+        tangents = tuple(np.tan(acquisition.directions_rad)[:, None])
+        return tangents, tuple(np.ones((len(tangents), 1)))
+    rays = [region.rays(cone, step_rad) for region in regions]
+    tangents, weights = [np.tan(theta) for theta, _ in rays], [share / share.sum() for _, share in rays]
+    if rescattering and energy is not None:
+        depth = sphere_depth(np.array([radius_nm]), energy)
+        for group in around_one_centre(regions):
+            whole, gained = gains(energy, tuple(regions[v] for v in group), cone, 2 * cone / _FINE, depth)
+            for view, gain in zip(group, gained[GOLD]):
+                theta, kept = _gathered(whole, gain / rays[view][1].sum(), 2 * cone / _CELLS)
+                tangents[view] = np.concatenate([tangents[view], np.tan(theta)])
+                weights[view] = np.concatenate([weights[view], -kept])
+    mean = np.mean([w.sum() for w in weights])
+    return tuple(tangents), tuple(w / mean for w in weights)
+
+
+def _gathered(theta: np.ndarray, weight: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Directions with weights as fewer, each the centroid of those in a square cell."""
+    _, cell = np.unique(np.floor(theta / step), axis=0, return_inverse=True)
+    total = np.bincount(cell.ravel(), weight)
+    return np.column_stack([np.bincount(cell.ravel(), weight * axis) / total for axis in theta.T]), total
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """Where particles show in the views: at (x, y) - apparent depth * tan(direction).
+
+    Parameters
+    ----------
+    directions_rad : (V, 2) float
+        Under which those near the focus plane show [rad].
+    depths_nm, apparent_nm : (K,) float
+        Depths below the focus plane, and those at which particles seem to be by these directions [nm]; both increase.
+    """
+
+    directions_rad: np.ndarray
+    depths_nm: np.ndarray
+    apparent_nm: np.ndarray
+
+    def apparent(self, depth_nm) -> np.ndarray:
+        """Apparent depths of true ones, (...)."""
+        return _line(depth_nm, self.depths_nm, self.apparent_nm)
+
+    def depth(self, apparent_nm) -> np.ndarray:
+        """True depths of apparent ones, (...)."""
+        return _line(apparent_nm, self.apparent_nm, self.depths_nm)
+
+    def stretch(self, apparent_nm: np.ndarray) -> np.ndarray:
+        """Rise of the true depth with the apparent one."""
+        return (self.depth(apparent_nm + 0.5) - self.depth(apparent_nm - 0.5)) / 1.0
+
+
+def shown(
+    acquisition: Acquisition, radius_nm: float, depths_nm: tuple[float, float], rescattering: bool = True
+) -> Shown:
+    """Where particles of a radius show in views, at depths from one below the focus plane to another [nm].
+
+    The place of a particle is the mean of where its rays put it, weighted by a Gaussian about that place: what is
+    scattered in from far off counts less.
+    """
+    ends = np.array(depths_nm, float)
+    if not rescattering or acquisition.regions is None or acquisition.energy_keV is None or not radius_nm > 0:
+        return Shown(acquisition.directions_rad, ends, ends)
+    step = 2 * (acquisition.convergence_rad or 1.0) / _RAYS
+    tangents, weights = view_rays(acquisition, radius_nm, step)
+    if all((w >= 0).all() for w in weights):
+        return Shown(acquisition.directions_rad, ends, ends)
+    near = np.array([w @ t / w.sum() for t, w in zip(tangents, weights)])
+    apart = near - near.mean(axis=0)
+    depths = np.linspace(*ends, _DEPTHS)
+    apparent = np.empty(_DEPTHS)
+    for n, depth in enumerate(depths):
+        places = np.array([_place(*view, abs(depth) / (_WIDTH * radius_nm)) for view in zip(tangents, weights)])
+        apparent[n] = depth * ((places - places.mean(axis=0)) * apart).sum() / (apart**2).sum()
+    return Shown(np.arctan(near), depths, np.maximum.accumulate(apparent + 1e-6 * depths))
+
+
+def _place(tangents: np.ndarray, weights: np.ndarray, widths: float) -> np.ndarray:
+    """Tangent (2,) at which a particle shows that lies so many of its widths below the focus plane."""
+    at = weights @ tangents / weights.sum()
+    for _ in range(10):
+        near = weights * np.exp(-0.5 * (widths**2) * ((tangents - at) ** 2).sum(axis=1))
+        at = near @ tangents / near.sum()
+    return at
+
+
+def _line(at, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Linear between points, and on beyond the last ones."""
+    at = np.asarray(at, float)
+    low = (at < x[0]) * (at - x[0]) * (y[1] - y[0]) / (x[1] - x[0])
+    high = (at > x[-1]) * (at - x[-1]) * (y[-1] - y[-2]) / (x[-1] - x[-2])
+    return np.interp(at, x, y) + low + high
