@@ -32,7 +32,6 @@ SMALL = [
     for value in (
         "scan.shape=[192,192]",
         "specimen.field_nm=[76.8,76.8]",
-        "specimen.rescattering=false",  # as the methods think
         f"recipe.seed={SEED}",
     )
     for word in ("--set", value)
@@ -50,7 +49,6 @@ name = "tiny"
 [specimen]
 kind = "particles"
 field_nm = [51.2, 51.2]
-rescattering = false
 dispersion = { concentration_mg_per_ml = 20.0 }
 [microscope]
 convergence_mrad = 28.0

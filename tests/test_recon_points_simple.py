@@ -27,7 +27,6 @@ def film_recipe(columns: int = 256, dwell_us: float = 10.0):
         {
             "scan.shape": [columns] * 2,
             "specimen.field_nm": size,
-            "specimen.rescattering": False,  # as the methods think
             "scan.dwell_us": dwell_us,
         }
     )

@@ -121,7 +121,7 @@ def _circles(image: np.ndarray, radius: float, votes: float) -> np.ndarray:
     low, high = np.quantile(large, [0.001, 0.9999])
     grey = np.round(255 * np.clip((large - low) / max(high - low, 1e-9), 0, 1)).astype(np.uint8)
     slopes = [cv2.Sobel(grey, cv2.CV_32F, *order) for order in ((1, 0), (0, 1))]
-    edge = _EDGE * float(np.hypot(spread_of(slopes[0]), spread_of(slopes[1])))
+    edge = max(1.0, _EDGE * float(np.hypot(spread_of(slopes[0]), spread_of(slopes[1]))))  # without noise 0, refused
     found = cv2.HoughCircles(
         grey,
         cv2.HOUGH_GRADIENT,

@@ -14,11 +14,11 @@ import numpy as np
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.intermediate import Detections, PointMatches
+from veristem.datasets.particle_rays import view_rays
 from veristem.datasets.reconstruction import PointSet
 from veristem.recon.particles.background import background, check_views
 from veristem.recon.particles.fit import Images, Spheres, fit, thickness
 from veristem.recon.particles.profile import RIM_PX, shade_profile
-from veristem.recon.particles.rays import view_rays
 from veristem.recon.particles.triangulate import depth_range_nm, fewest_allowed, points_from
 
 _SIGNIFICANT = 5.0  # standard deviations of the filter's response

@@ -8,9 +8,9 @@ from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import widest_pair
 from veristem.datasets.intermediate import Detections, PointMatches
+from veristem.datasets.particle_rays import shown
 from veristem.datasets.reconstruction import PointSet
 from veristem.recon.particles.matching import match_points, triangulate_points
-from veristem.recon.particles.rays import shown
 
 _SLACK = 0.05  # of a radius: errors of a detection that are not noise, such as overlap
 _UNKNOWN_DEPTHS_NM = 500.0

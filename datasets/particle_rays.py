@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from veristem.datasets.acquisition import Acquisition
-from veristem.datasets.geometry import around_one_centre
+from veristem.datasets.geometry import around_one_centre, project
 from veristem.datasets.scattering import GOLD, gains, sphere_depth
 
 _FINE, _CELLS = 16, 4  # of the cone's diameter: what is scattered is summed over the former, and kept in the latter
@@ -41,10 +41,10 @@ def view_rays(
         Whether particles scatter into the views; what they scatter has weights below 0.
     """
     regions, cone, energy = acquisition.regions, acquisition.convergence_rad, acquisition.energy_keV
-    if regions is None or cone is None:
+    rays = [] if regions is None or cone is None else [region.rays(cone, step_rad) for region in regions]
+    if regions is None or cone is None or not all(len(theta) for theta, _ in rays):
         tangents = tuple(np.tan(acquisition.directions_rad)[:, None])
         return tangents, tuple(np.ones((len(tangents), 1)))
-    rays = [region.rays(cone, step_rad) for region in regions]
     tangents, weights = [np.tan(theta) for theta, _ in rays], [share / share.sum() for _, share in rays]
     if rescattering and energy is not None:
         depth = sphere_depth(np.array([radius_nm]), energy)
@@ -67,7 +67,7 @@ def _gathered(theta: np.ndarray, weight: np.ndarray, step: float) -> tuple[np.nd
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """Where particles show in the views: at (x, y) - apparent depth * tan(direction).
+    """Where particles show in the views: at (x, y) - apparent depth below the focus plane * tan(direction).
 
     Parameters
     ----------
@@ -89,9 +89,14 @@ class Shown:
         """True depths of apparent ones, (...)."""
         return _line(apparent_nm, self.apparent_nm, self.depths_nm)
 
+    def places(self, points_nm: np.ndarray, view: int, focus_nm: float, to_image=None) -> np.ndarray:
+        """Where points (N, 3) of the specimen show in a view, (N, 2) [nm]; arguments as of `geometry.project`."""
+        depth = focus_nm + self.apparent(points_nm[:, 2] - focus_nm)
+        return project(np.column_stack([points_nm[:, :2], depth]), self.directions_rad[view], focus_nm, to_image)
+
     def stretch(self, apparent_nm: np.ndarray) -> np.ndarray:
         """Rise of the true depth with the apparent one."""
-        return (self.depth(apparent_nm + 0.5) - self.depth(apparent_nm - 0.5)) / 1.0
+        return self.depth(apparent_nm + 0.5) - self.depth(apparent_nm - 0.5)
 
 
 def shown(
@@ -103,15 +108,16 @@ def shown(
     scattered in from far off counts less.
     """
     ends = np.array(depths_nm, float)
-    if not rescattering or acquisition.regions is None or acquisition.energy_keV is None or not radius_nm > 0:
+    if not rescattering or acquisition.tilts_rad is not None or not radius_nm > 0:
         return Shown(acquisition.directions_rad, ends, ends)
-    step = 2 * (acquisition.convergence_rad or 1.0) / _RAYS
+    widest = max((region.outer_rad for region in acquisition.regions or ()), default=1.0)
+    step = 2 * max(acquisition.convergence_rad or 1.0, widest / 10) / _RAYS
     tangents, weights = view_rays(acquisition, radius_nm, step)
     if all((w >= 0).all() for w in weights):
         return Shown(acquisition.directions_rad, ends, ends)
     near = np.array([w @ t / w.sum() for t, w in zip(tangents, weights)])
     apart = near - near.mean(axis=0)
-    depths = np.linspace(*ends, _DEPTHS)
+    depths = np.linspace(ends[0], ends[1], _DEPTHS)
     apparent = np.empty(_DEPTHS)
     for n, depth in enumerate(depths):
         places = np.array([_place(*view, abs(depth) / (_WIDTH * radius_nm)) for view in zip(tangents, weights)])
