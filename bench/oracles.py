@@ -5,6 +5,8 @@ In a study a method is asked for with them by name: ``"stereo-classical contours
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from veristem.datasets.acquisition import Acquisition
@@ -12,6 +14,7 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import widest_pair
 from veristem.datasets.intermediate import Alignment, Contours, Detections, Matches, PointMatches
 from veristem.datasets.kinds import kind_of
+from veristem.datasets.particle_rays import shown
 from veristem.datasets.polyline import resample
 from veristem.datasets.truth import LineTruth, ParticleTruth, Truth
 from veristem.recon.methods import without_oracles
@@ -133,11 +136,21 @@ def true_matches(
 def _projected(
     truth: ParticleTruth, acquisition: Acquisition, rng: np.random.Generator, jitter_px: float
 ) -> tuple[Detections, np.ndarray]:
-    """True detections, and the number (N, V) of each particle's in each view, -1 for none."""
+    """True detections, and the number (N, V) of each particle's in each view, -1 for none.
+
+    A particle that scatters into the views shows farther from the axis than the centre's projection: there it is
+    detected.
+    """
     pixel, particles = acquisition.pixel_nm, truth.particles
+    rescattering = truth.recipe.get("specimen", {}).get("rescattering", True)
+    radius = float(np.median(particles.radii_nm)) if len(particles.radii_nm) else 0.0
+    seem = shown(acquisition, radius, (-truth.focus_nm, truth.thickness_nm - truth.focus_nm), rescattering)
+    seem = replace(seem, directions_rad=seem.directions_rad + truth.directions_rad - acquisition.directions_rad)
     points, covariances, radii, index = [], [], [], []
     for view in range(len(truth.directions_rad)):
-        at = truth.project(particles.centers_nm, view)
+        at = seem.places(
+            particles.centers_nm, view, truth.focus_nm, None if truth.to_image is None else truth.to_image[view]
+        )
         seen = ((at >= 0) & (at <= acquisition.field_nm)).all(axis=1)
         count = int(seen.sum())
         points.append(at[seen] + jitter_px * pixel * rng.normal(size=(count, 2)))

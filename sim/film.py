@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -14,10 +13,10 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.formats import read_particles
 from veristem.datasets.geometry import Region, Tilt, inverse, mapped, project, rays_of
 from veristem.datasets.recipe import Microscope, Recipe
+from veristem.datasets.scattering import GOLD, ICE, elastic_per_nm, gains, inelastic_per_nm, sphere_depth
 from veristem.datasets.specimens import Centres, Particles
 from veristem.datasets.truth import ParticleTruth
 from veristem.sim.contrast.mass_thickness import Rays, shade_image
-from veristem.sim.contrast.scattering import GOLD, ICE, arrival, elastic_per_nm, inelastic_per_nm
 from veristem.sim.dispersions import load_generator
 from veristem.sim.labels import overlaps
 from veristem.sim.optics import Image, finest_rad
@@ -79,7 +78,7 @@ class Film:
         step = min(_STEP * pixel_nm / deepest, finest_rad(aberrations, regions, cone, _STEP * pixel_nm))
         theta, shares, delta = rays_of(regions, cone, step, aberrations.displacement_nm)
         coarse = 2 * _STEP * pixel_nm / deepest if self.rescattering else cone / 30  # they blur, or are only summed
-        whole, gained = _gains(energy, tuple(regions), cone, coarse, self._particle_depth(energy))
+        whole, gained = gains(energy, tuple(regions), cone, coarse, sphere_depth(self.particles.radii_nm, energy))
         kept = {
             GOLD: 0.0 if self.rescattering else gained[GOLD].sum() / shares.sum(),
             ICE: gained[ICE].sum() / shares.sum(),
@@ -100,15 +99,6 @@ class Film:
                 at = np.arctan(np.cos(tilt.angle_rad) * run @ tilt.to_image(self.particles.box_nm[:2])[:, :2].T)
             found.append(Rays(at, weight, bare, gold - ice, off - np.asarray(moved)))
         return found, ice
-
-    def _particle_depth(self, energy_keV: float) -> float:
-        """Optical depth of a ray in a particle, for how often it is scattered there: mean square over mean, 3/4 of 2 R.
-
-        To a hundredth, so that specimens with almost the same spheres share what depends on it.
-        """
-        radii = self.particles.radii_nm
-        mean = 1.5 * (radii**4).sum() / (radii**3).sum() if len(radii) else 0.0
-        return round(float(mean * elastic_per_nm(GOLD, energy_keV)), 2)
 
     def region_image(self, region: Region, microscope: Microscope, pixel_nm: float, shape) -> np.ndarray:
         """Share of the cone's electrons that a detector region receives from each pixel, (rows, columns) float64."""
@@ -198,19 +188,6 @@ class Film:
         places = project(points_nm, along, self.focus_nm, to_image)
         depth = (points_nm[:, 2:] - self.focus_nm) / np.cos(tilt.angle_rad)
         return np.concatenate([places, depth + self.focus_nm], axis=1)
-
-
-@lru_cache(maxsize=64)
-def _gains(
-    energy_keV: float, regions: tuple[Region, ...], cone_rad: float, step_rad: float, depth: float
-) -> tuple[np.ndarray, dict]:
-    """Directions (K, 2) over the whole cone, and what each scatters into each region, (V, K) by matter.
-
-    ``depth`` is the optical depth of a particle. The same for all specimens, and as slow as the image of a small film.
-    """
-    whole, weight = Region((0.0, 0.0), cone_rad).rays(cone_rad, step_rad)
-    among = (whole, regions, cone_rad)
-    return whole, {m: weight * arrival(m, energy_keV, *among, depth if m is GOLD else 0.0) for m in (GOLD, ICE)}
 
 
 def make_film(recipe: Recipe, rng: np.random.Generator) -> Film:

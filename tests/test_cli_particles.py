@@ -32,7 +32,6 @@ SMALL = [
     for value in (
         "scan.shape=[192,192]",
         "specimen.field_nm=[76.8,76.8]",
-        "specimen.rescattering=false",  # as the methods think
         f"recipe.seed={SEED}",
     )
     for word in ("--set", value)
@@ -40,7 +39,7 @@ SMALL = [
 STUDY = """[study]
 name = "tiny"
 recipe = "tiny.toml"
-methods = ["points-matched joint=false rounds=1", "constant"]
+methods = ["points-matched rounds=1", "constant"]
 seeds = 1
 [study.axes]
 "scan.dwell_us" = [10]
@@ -50,7 +49,6 @@ name = "tiny"
 [specimen]
 kind = "particles"
 field_nm = [51.2, 51.2]
-rescattering = false
 dispersion = { concentration_mg_per_ml = 20.0 }
 [microscope]
 convergence_mrad = 28.0
@@ -305,7 +303,7 @@ def test_study(cli, tmp_path, monkeypatch):
     assert first.out.splitlines()[-1] == f"2 rows, 0 failed: {tmp_path / 'out' / 'results.parquet'}"
     assert len(asked) == 1
     table = read_table(tmp_path / "out").set_index("method")
-    ours, constant = table.loc["points-matched joint=false rounds=1"], table.loc["constant"]
+    ours, constant = table.loc["points-matched rounds=1"], table.loc["constant"]
     assert ours["f_score"] > 0.8 > constant["f_score"]
     assert ours["depth_limit_nm"] == constant["depth_limit_nm"] > 0.1
     assert ours["count_truth"] == constant["count_truth"] > 3

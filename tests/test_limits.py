@@ -24,7 +24,6 @@ def lattice(depths, offsets):
         {
             "scan.shape": [size, size],
             "specimen.field_nm": [size * PIXEL, size * PIXEL],
-            "specimen.rescattering": False,  # parallax is that of the mean direction
         }
     )
     at = (np.mgrid[:SIDE, :SIDE].reshape(2, -1).T[:, ::-1] + 0.5) * CELL * PIXEL
@@ -97,7 +96,8 @@ def test_the_limit_falls_with_dose_and_with_the_efficiency_of_the_detector():
 def test_parallax_alone_gives_the_short_formula():
     """In focus blur does not change with depth: sigma_z = sigma_view / sqrt(sum over views |tan - mean tan|^2)."""
     film, recipe = lattice(np.full(SIDE**2, 89.0), np.zeros((SIDE**2, 3)))
-    directions = np.array([r.mean_direction_rad(0.028) for r in recipe.microscope.detector.regions(0.0)])
+    found = film.images(recipe.microscope.detector.regions(0.0), recipe.microscope, recipe.scan.pixel_nm, (8, 8))
+    directions = np.array([image.contrast_rad for image in found])
     mean = expected(film, recipe, film.particles.centers_nm)
     limit = point_limits(film.truth(recipe, mean.astype(np.float32), directions))
     per_view = np.sqrt(4 * (limit[:, 0, 0] + limit[:, 1, 1]) / 2)  # four views share the place across the beam

@@ -9,9 +9,10 @@ import pytest
 from scipy.spatial import cKDTree
 
 from veristem.datasets import Acquisition, InputError, ParticleDispersion
-from veristem.datasets.geometry import project
+from veristem.datasets.particle_rays import shown
 from veristem.datasets.recipe import load_recipe
 from veristem.recon.particles import hough, threshold
+from veristem.recon.particles.triangulate import depth_range_nm
 from veristem.sim.acquire import acquire
 from veristem.sim.film import film_of
 from veristem.sim.specimen import make_specimen
@@ -27,7 +28,6 @@ def film_recipe(columns: int = 256, dwell_us: float = 10.0):
         {
             "scan.shape": [columns] * 2,
             "specimen.field_nm": size,
-            "specimen.rescattering": False,  # as the methods think
             "scan.dwell_us": dwell_us,
         }
     )
@@ -62,8 +62,9 @@ def test_isolated_particles_of_each_view(films, method, dwell_us, error_nm, diam
     truth, acquisition = films[dwell_us]
     found = method.detect(acquisition, diameter_nm=diameter_nm)
     errors, stated, radii = [], [], []
-    for view, direction in enumerate(truth.directions_rad):
-        places = project(truth.particles.centers_nm, direction, truth.focus_nm)
+    seem = shown(acquisition, RADIUS_NM, depth_range_nm(acquisition))
+    for view in range(len(truth.directions_rad)):
+        places = seem.places(truth.particles.centers_nm, view, truth.focus_nm)
         apart = cKDTree(places).query(places, k=2)[0][:, 1] > 2 * RADIUS_NM + 2
         whole = ((places > RADIUS_NM + 1.5) & (places < truth.field_nm[0] - RADIUS_NM - 1.5)).all(axis=1)
         isolated = places[apart & whole]
@@ -77,7 +78,7 @@ def test_isolated_particles_of_each_view(films, method, dwell_us, error_nm, diam
     square = np.mean(np.concatenate(errors) ** 2)
     assert np.sqrt(square) < error_nm
     assert 0.5 < np.sqrt(square / np.mean(np.concatenate(stated))) < 2
-    assert np.median(np.concatenate(radii)) == pytest.approx(RADIUS_NM, rel=0.1)
+    assert np.median(np.concatenate(radii)) == pytest.approx(RADIUS_NM, rel=0.12)
 
 
 @METHODS
@@ -90,7 +91,7 @@ def test_particles_in_depth(films, method):
     distance, nearest = cKDTree(points.points_nm * flat).query(centers * flat)
     assert (distance < RADIUS_NM).mean() > 0.6
     error = (points.points_nm[nearest] - centers)[distance < RADIUS_NM, 2]
-    assert np.median(np.abs(error)) < 1.5
+    assert np.median(np.abs(error)) < 2
     assert set(points.views) <= {3, 4}
     assert np.isfinite(points.covariance_nm2).all()
     assert (cKDTree(centers * flat).query(points.points_nm * flat)[0] < RADIUS_NM).mean() > 0.8

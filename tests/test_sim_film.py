@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from veristem.datasets import InputError, ParticleDispersion, ParticleTruth
+from veristem.datasets import InputError, ParticleDispersion, ParticleTruth, scattering
 from veristem.datasets.geometry import Region, project
 from veristem.datasets.recipe import load_recipe
+from veristem.datasets.scattering import GOLD, ICE, angular_density, arrival, elastic_per_nm, inelastic_per_nm
 from veristem.sim import film as film_module
-from veristem.sim.contrast import scattering
 from veristem.sim.contrast.mass_thickness import Rays, fisher_information, shade_image
-from veristem.sim.contrast.scattering import GOLD, ICE, angular_density, arrival, elastic_per_nm, inelastic_per_nm
 from veristem.sim.film import film_of
 from veristem.sim.simulate import simulate_recipe
 

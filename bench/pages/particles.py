@@ -12,6 +12,7 @@ from veristem.bench.pages.missed import explain_losses, losses_text
 from veristem.bench.scoring import point_pair, score_points
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
+from veristem.datasets.particle_rays import shown
 from veristem.datasets.reconstruction import PointSet
 from veristem.datasets.truth import ParticleTruth
 from veristem.reports.particles import ParticleScene, RadialCurves
@@ -126,11 +127,14 @@ def point_residuals(acquisition: Acquisition, points: PointSet) -> list[dict]:
     from scipy.spatial import KDTree
 
     from veristem.recon.particles.matched import detect
+    from veristem.recon.particles.triangulate import depth_range_nm
 
-    pixel, seen = acquisition.pixel_nm, detect(acquisition).points_nm
+    pixel, found = acquisition.pixel_nm, detect(acquisition)
+    seen, radii = found.points_nm, np.concatenate(found.radii_nm)
+    seem = shown(acquisition, float(np.median(radii)) if len(radii) else 0.0, depth_range_nm(acquisition))
     residuals = []
     for view in range(len(acquisition.views)):
-        at = acquisition.project(points.points_nm, view)
+        at = seem.places(points.points_nm, view, acquisition.focus_nm)
         at = at[((at >= 0) & (at <= acquisition.field_nm)).all(axis=1)]
         told: dict = {"view": view, "rms_px": None, "within_1px": None, "explained": None}
         if len(at) and len(seen[view]):

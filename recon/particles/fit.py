@@ -31,7 +31,7 @@ class Images:
     tangents : tuple (view) of (M, 2) float
         Tangents of the directions over which a view is averaged; (0, 0) for one view by itself.
     weights : tuple (view) of (M,) float
-        Their weights, of sum 1.
+        What a view loses when a ray is absorbed; below 0 where it gains. About 1 in all.
     """
 
     counts: np.ndarray
@@ -47,7 +47,9 @@ class Images:
     def view(self, index: int) -> Images:
         """One view by itself, places in its own image plane."""
         one = slice(index, index + 1)
-        return Images(self.counts[one], self.background[one], (np.zeros((1, 2)),), (np.ones(1),))
+        return Images(
+            self.counts[one], self.background[one], (np.zeros((1, 2)),), (self.weights[index].sum(keepdims=True),)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,20 +182,24 @@ def _patches(
 
 
 def _center(tangents: np.ndarray, weights: np.ndarray, spheres: Spheres) -> tuple[np.ndarray, float]:
-    """Mean tangents (2,) of a view, and how far its rays wander from there in the film [px]."""
-    center = weights @ tangents
+    """Mean tangents (2,) of a view's own rays, and how far some rays wander from there in the film [px]."""
+    own = np.maximum(weights, 0)
+    center = own @ tangents / own.sum()
     deepest = np.abs(spheres.places[:, 2]).max(initial=0)
     return center, float(deepest * np.linalg.norm(tangents - center, axis=1).max())
 
 
 def _touching(images: Images, spheres: Spheres) -> np.ndarray:
-    """Pairs (P, 2) of particles whose shades may overlap in some view."""
+    """Pairs (P, 2) of particles whose shades by a view's own rays may overlap in some view.
+
+    What is scattered in is too faint and wide to take into account in a step, or in what errors share.
+    """
     from scipy.spatial import KDTree
 
     reach = spheres.radii.max() * (1 + RIM_PX / spheres.mean_radius)
     near = []
     for tangents, weights in zip(images.tangents, images.weights):
-        center, wander = _center(tangents, weights, spheres)
+        center, wander = _center(tangents[weights > 0], weights[weights > 0], spheres)
         middle = spheres.places[:, :2] - spheres.places[:, 2:] * center
         near.append(KDTree(middle).query_pairs(2 * (reach + wander), output_type="ndarray"))
     return np.unique(np.concatenate(near), axis=0).astype(np.int64).reshape(-1, 2)
@@ -321,7 +327,7 @@ def _compared(counts, background, strength, total, size):
     sums = np.zeros((total.shape[0], 5))
     for j in prange(total.shape[0]):
         for i in range(total.shape[1]):
-            if total[j, i] > 0:
+            if total[j, i] != 0:
                 v, s = strength * total[j, i], strength * size[j, i]
                 expected = background[j, i] * np.exp(-v)
                 more = expected - counts[j, i]

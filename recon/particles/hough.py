@@ -37,6 +37,7 @@ def reconstruct(
     diameter_nm: float | None = None,
     blur_nm: float | None = None,
     votes: float = 0.15,
+    rescattering: bool = True,
 ) -> PointSet:
     """Particles in 3D from two or more views of one scan.
 
@@ -54,6 +55,9 @@ def reconstruct(
         Standard deviation of the Gaussian before the edges [nm]; 0.15 of the diameter if not given.
     votes : float
         Share of a circle's edge that must vote for its centre, between 0 and 1.
+    rescattering : bool
+        Whether particles scatter into the views what comes from elsewhere in the cone, as gold does, so that they show
+        farther from the axis than the mean of a view.
 
     Raises
     ------
@@ -63,7 +67,7 @@ def reconstruct(
     fewest_allowed(acquisition, fewest_views)
     if detections is None and matches is None:
         detections = detect(acquisition, diameter_nm=diameter_nm, blur_nm=blur_nm, votes=votes)
-    return points_from(acquisition, detections, matches, fewest_views)
+    return points_from(acquisition, detections, matches, fewest_views, rescattering)
 
 
 def detect(
@@ -117,7 +121,7 @@ def _circles(image: np.ndarray, radius: float, votes: float) -> np.ndarray:
     low, high = np.quantile(large, [0.001, 0.9999])
     grey = np.round(255 * np.clip((large - low) / max(high - low, 1e-9), 0, 1)).astype(np.uint8)
     slopes = [cv2.Sobel(grey, cv2.CV_32F, *order) for order in ((1, 0), (0, 1))]
-    edge = _EDGE * float(np.hypot(spread_of(slopes[0]), spread_of(slopes[1])))
+    edge = max(1.0, _EDGE * float(np.hypot(spread_of(slopes[0]), spread_of(slopes[1]))))  # without noise 0, refused
     found = cv2.HoughCircles(
         grey,
         cv2.HOUGH_GRADIENT,

@@ -14,12 +14,12 @@ import numpy as np
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.intermediate import Detections, PointMatches
+from veristem.datasets.particle_rays import view_rays
 from veristem.datasets.reconstruction import PointSet
 from veristem.recon.particles.background import background, check_views
 from veristem.recon.particles.fit import Images, Spheres, fit, thickness
-from veristem.recon.particles.matching import match_points
 from veristem.recon.particles.profile import RIM_PX, shade_profile
-from veristem.recon.particles.triangulate import depth_range_nm, fewest_allowed, points_from, slack_nm
+from veristem.recon.particles.triangulate import depth_range_nm, fewest_allowed, points_from
 
 _SIGNIFICANT = 5.0  # standard deviations of the filter's response
 _WHOLE = 0.5  # of a particle's shade that a detection must have
@@ -41,6 +41,7 @@ def reconstruct(
     fewest_views: int = 3,
     rounds: int = 2,
     joint: bool = True,
+    rescattering: bool = True,
 ) -> PointSet:
     """Particles in 3D from two or more views of one scan.
 
@@ -60,6 +61,9 @@ def reconstruct(
         How often the images are searched.
     joint : bool
         Fit all particles to all images in 3D at the end of each round; without it, what the views gave is triangulated.
+    rescattering : bool
+        Whether particles scatter into the views what comes from elsewhere in the cone, as gold does, so that they show
+        farther from the axis than the mean of a view.
 
     Raises
     ------
@@ -67,17 +71,16 @@ def reconstruct(
         With fewer than two views or views without parallax, an empty or saturated view, or a bad parameter.
     """
     if detections is not None or matches is not None:
-        return points_from(acquisition, detections, matches, fewest_views)
+        return points_from(acquisition, detections, matches, fewest_views, rescattering)
     if rounds < 1:
         raise InputError(f"rounds: {rounds} found, 1 or more allowed")
     fewest = fewest_allowed(acquisition, fewest_views)
-    images, spheres = _begin(acquisition, diameter_nm, spread)
+    images, spheres = _begin(acquisition, diameter_nm, spread, rescattering)
     pixel, focus = acquisition.pixel_nm, np.array([0.0, 0.0, acquisition.focus_nm])
     found = PointSet(np.zeros((0, 3)))
     for _ in range(rounds if joint else 1):
         seen, spheres = _detect(images, spheres, spread, pixel)
-        matches = match_points(seen, acquisition.directions_rad, depth_range_nm(acquisition), fewest, slack_nm(seen))
-        more = points_from(acquisition, None, matches, fewest)
+        more = points_from(acquisition, seen, None, fewest, rescattering)
         if not len(more.points_nm):
             break
         found = PointSet(*(np.concatenate([getattr(f, name) for f in (found, more)]) for name in _FIELDS))
@@ -102,7 +105,9 @@ def detect(acquisition: Acquisition, *, diameter_nm: float | None = None, spread
     return _detect(*_begin(acquisition, diameter_nm, spread), spread, acquisition.pixel_nm)[0]
 
 
-def _begin(acquisition: Acquisition, diameter_nm: float | None, spread: float) -> tuple[Images, Spheres]:
+def _begin(
+    acquisition: Acquisition, diameter_nm: float | None, spread: float, rescattering: bool = True
+) -> tuple[Images, Spheres]:
     """The images, and no particles yet of a known size."""
     check_views(acquisition.views)
     if not (0 < spread < 0.33 and (diameter_nm is None or 0 < diameter_nm < np.inf)):
@@ -110,23 +115,12 @@ def _begin(acquisition: Acquisition, diameter_nm: float | None, spread: float) -
             f"diameter_nm, spread: {diameter_nm}, {spread} found, a positive diameter and a spread between 0 and 0.33 "
             "allowed"
         )
-    images = _images(acquisition)
-    radius = _typical_radius(images) if diameter_nm is None else diameter_nm / acquisition.pixel_nm / 2
+    ground = background(acquisition.views)
+    pixel = acquisition.pixel_nm
+    radius = _typical_radius(acquisition.views, ground) if diameter_nm is None else diameter_nm / pixel / 2
+    step = _RAY_STEP_PX * pixel / max(map(abs, depth_range_nm(acquisition)))
+    images = Images(acquisition.views, ground, *view_rays(acquisition, radius * pixel, step, rescattering))
     return images, Spheres(np.zeros((0, 3)), np.zeros(0), 0.0, radius)
-
-
-def _images(acquisition: Acquisition) -> Images:
-    """The views as the fit wants them: with the rays of their regions, or else their mean directions."""
-    if acquisition.regions is None or acquisition.convergence_rad is None:
-        tangents = tuple(np.tan(acquisition.directions_rad)[:, None])
-        weights = tuple(np.ones((len(tangents), 1)))
-    else:
-        low, high = depth_range_nm(acquisition)
-        step = _RAY_STEP_PX * acquisition.pixel_nm / max(abs(low), abs(high))
-        rays = [region.rays(acquisition.convergence_rad, step) for region in acquisition.regions]
-        tangents = tuple(np.tan(theta) for theta, _ in rays)
-        weights = tuple(share / share.sum() for _, share in rays)
-    return Images(acquisition.views, background(acquisition.views), tangents, weights)
 
 
 def _detect(images: Images, known: Spheres, spread: float, pixel_nm: float) -> tuple[Detections, Spheres]:
@@ -205,9 +199,10 @@ def _response(images: Images, radius: float, ring: bool = False) -> tuple[np.nda
 
     expected = images.background[0].astype(np.float32)
     shade, within = _filter(round(radius, 1), ring, expected.shape)
+    amount = np.float32(images.weights[0].sum())
     found = cv2.filter2D(expected - images.counts[0], -1, shade, borderType=cv2.BORDER_CONSTANT)
     weight = np.maximum(expected * within, 1e-6)
-    return found / weight, found / np.sqrt(weight)
+    return found / weight / amount, found / np.sqrt(weight)
 
 
 @lru_cache(maxsize=32)
@@ -236,13 +231,14 @@ def _maxima(image: np.ndarray, radius: float, radii: float) -> tuple[np.ndarray,
     return j, i
 
 
-def _typical_radius(images: Images) -> float:
+def _typical_radius(views: np.ndarray, background: np.ndarray) -> float:
     """Radius [px] whose shade, against the ring around it, answers most in the middle of the views."""
-    rows, columns = (slice(max(0, n // 2 - 256), n // 2 + 256) for n in images.counts.shape[1:])
-    radii = np.geomspace(1.5, max(2.0, min(_MOST_RADIUS_PX, min(images.counts[0, rows, columns].shape) / 6)), 20)
+    rows, columns = (slice(max(0, n // 2 - 256), n // 2 + 256) for n in views.shape[1:])
+    radii = np.geomspace(1.5, max(2.0, min(_MOST_RADIUS_PX, min(views[0, rows, columns].shape) / 6)), 20)
     answers = np.zeros(len(radii))
-    for counts, ground in zip(images.counts[:, None, rows, columns], images.background[:, None, rows, columns]):
-        significance = [_response(Images(counts, ground, (), ()), float(radius), ring=True)[1] for radius in radii]
+    for counts, ground in zip(views[:, None, rows, columns], background[:, None, rows, columns]):
+        one = Images(counts, ground, (np.zeros((1, 2)),), (np.ones(1),))
+        significance = [_response(one, float(radius), ring=True)[1] for radius in radii]
         peaks = [np.sort(s[_maxima(s, radius, 1.0)])[::-1] for s, radius in zip(significance, radii)]
         clear = max(1, max((p > _SIGNIFICANT).sum() for p in peaks) // 4)  # the same number for all radii
         answers += [p[:clear].sum() for p in peaks]

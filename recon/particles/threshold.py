@@ -31,6 +31,7 @@ def reconstruct(
     diameter_nm: float | None = None,
     blur_nm: float | None = None,
     split: bool = True,
+    rescattering: bool = True,
 ) -> PointSet:
     """Particles in 3D from two or more views of one scan.
 
@@ -52,6 +53,9 @@ def reconstruct(
         pixels where that is not known.
     split : bool
         Part blobs at the necks between the maxima of their distance transform.
+    rescattering : bool
+        Whether particles scatter into the views what comes from elsewhere in the cone, as gold does, so that they show
+        farther from the axis than the mean of a view.
 
     Raises
     ------
@@ -61,7 +65,7 @@ def reconstruct(
     fewest_allowed(acquisition, fewest_views)
     if detections is None and matches is None:
         detections = detect(acquisition, threshold=threshold, diameter_nm=diameter_nm, blur_nm=blur_nm, split=split)
-    return points_from(acquisition, detections, matches, fewest_views)
+    return points_from(acquisition, detections, matches, fewest_views, rescattering)
 
 
 def detect(

@@ -8,6 +8,7 @@ from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import widest_pair
 from veristem.datasets.intermediate import Detections, PointMatches
+from veristem.datasets.particle_rays import shown
 from veristem.datasets.reconstruction import PointSet
 from veristem.recon.particles.matching import match_points, triangulate_points
 
@@ -33,6 +34,7 @@ def points_from(
     detections: Detections | None,
     matches: PointMatches | None,
     fewest_views: int,
+    rescattering: bool = True,
 ) -> PointSet:
     """Detections, or their matches, to points.
 
@@ -46,19 +48,26 @@ def points_from(
         Which of them are one particle; found here if not given.
     fewest_views : int
         Views in which a particle must have been found.
+    rescattering : bool
+        Whether particles scatter into the views, and so show under other directions than the mean of a view.
 
     Raises
     ------
     InputError
         With fewer than two views or views without parallax.
     """
-    directions = acquisition.directions_rad
     fewest = fewest_allowed(acquisition, fewest_views)
+    seen = detections if matches is None else matches.detections
+    assert seen is not None
+    range_nm, radii = depth_range_nm(acquisition), np.concatenate(seen.radii_nm)
+    seem = shown(acquisition, float(np.median(radii)) if len(radii) else 0.0, range_nm, rescattering)
     if matches is None:
-        assert detections is not None
-        matches = match_points(detections, directions, depth_range_nm(acquisition), fewest, slack_nm(detections))
-    seen = matches.detections
-    places, covariance, _ = triangulate_points(seen, matches.index, directions)
+        low, high = (float(seem.apparent(depth)) for depth in range_nm)
+        matches = match_points(seen, seem.directions_rad, (low, high), fewest, slack_nm(seen))
+    places, covariance, _ = triangulate_points(seen, matches.index, seem.directions_rad)
+    stretch = np.column_stack([np.ones((len(places), 2)), seem.stretch(places[:, 2])])
+    covariance = covariance * stretch[:, :, None] * stretch[:, None]
+    places[:, 2] = seem.depth(places[:, 2])
     focus = np.array([0.0, 0.0, acquisition.focus_nm])
     views = (matches.index >= 0).sum(axis=1)
     return PointSet(places + focus, covariance, mean_radii(seen, matches.index), views, matches.ambiguity)

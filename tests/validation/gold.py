@@ -13,12 +13,12 @@ from functools import cache, partial
 import numpy as np
 
 from validation.check import Check
+from veristem.datasets import scattering
 from veristem.datasets.crystal import electron_wavelength_nm
 from veristem.datasets.dispersion import ParticleDispersion
 from veristem.datasets.recipe import load_recipe
 from veristem.datasets.specimens import Particles
 from veristem.reports.style import METHODS
-from veristem.sim.contrast import scattering
 from veristem.sim.film import film_of
 
 _DIAMETER_NM, _ENERGY_KEV = 4.5, 200.0

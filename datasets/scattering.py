@@ -109,6 +109,29 @@ def arrival(
 
 
 @lru_cache(maxsize=64)
+def gains(
+    energy_keV: float, regions: tuple[Region, ...], cone_rad: float, step_rad: float, depth: float
+) -> tuple[np.ndarray, dict[Matter, np.ndarray]]:
+    """Directions (K, 2) over the whole cone, and what gold and ice scatter from each into each region, (V, K).
+
+    In shares of the cone's electrons, for one electron scattered; the regions lie about one centre. ``depth`` is the
+    optical depth of a particle. The same for all specimens, and as slow as the image of a small film.
+    """
+    whole, weight = Region((0.0, 0.0), cone_rad).rays(cone_rad, step_rad)
+    among = (whole, regions, cone_rad)
+    return whole, {m: weight * arrival(m, energy_keV, *among, depth if m is GOLD else 0.0) for m in (GOLD, ICE)}
+
+
+def sphere_depth(radii_nm: np.ndarray, energy_keV: float) -> float:
+    """Optical depth of a ray in spheres of gold, for how often it is scattered: mean square over mean, 3/4 of 2 R.
+
+    To a hundredth, so that specimens with almost the same spheres share what depends on it.
+    """
+    mean = 1.5 * float((radii_nm**4).sum() / (radii_nm**3).sum()) if len(radii_nm) else 0.0
+    return round(mean * elastic_per_nm(GOLD, energy_keV), 2)
+
+
+@lru_cache(maxsize=64)
 def _atom(atom: str, energy_keV: float) -> tuple[np.ndarray, float]:
     """|F|² (Q,) [nm²] at `_Q`, and the cross-section [nm²], of one atom.
 
@@ -138,7 +161,7 @@ def _density_nm2(matter: Matter, energy_keV: float, depth: float) -> tuple[np.nd
     if not depth:
         return _Q, once
     single = np.trapezoid(once * _hankel(_RHO, _Q) * 2 * np.pi * _Q, _Q)
-    more = np.exp(-depth) * (np.exp(depth * single) - 1 - depth * single)  # falls off faster than the whole
+    more = np.exp(depth * (single - 1)) - np.exp(-depth) * (1 + depth * single)  # falls off faster than the whole
     more = np.trapezoid(more * _hankel(_Q, _RHO) * 2 * np.pi * _RHO, _RHO)
     return _Q, (depth * np.exp(-depth) * once + more) / -np.expm1(-depth)
 
