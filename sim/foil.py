@@ -194,7 +194,7 @@ class Foil:
         if beams > 2 and self.between > 1:
             n = self.between
             g, beams = g / n, n * (beams - 1) + 1
-            s0 = s0 / n + (n - 1) * wavelength * (g @ g) / 2  # of which s_n is s0
+            s0 = float(s0 / n + (n - 1) * wavelength * (g @ g) / 2)  # of which s_n is s0
         thickness_nm = self.thickness_nm / np.cos(tilt.angle_rad) ** 2
         return Illumination(1e-3 * microscope.convergence_mrad, g[:2], wavelength, s0, thickness_nm, beams)
 
