@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from validation import crystals, elasticity, gold, images, limits, microscope, patterns, plates, propagation, zone
+from validation import (
+    crystals,
+    diffuse,
+    elasticity,
+    gold,
+    images,
+    limits,
+    microscope,
+    patterns,
+    plates,
+    propagation,
+    zone,
+)
 from validation.check import Check
 
 
@@ -12,6 +24,6 @@ def _order(number: str) -> tuple[int, str]:
     return int(number.rstrip("abcd")), number
 
 
-_ROOMS = (propagation, elasticity, plates, images, microscope, patterns, crystals, gold, limits, zone)
+_ROOMS = (propagation, elasticity, plates, images, microscope, patterns, diffuse, crystals, gold, limits, zone)
 _ALL = {number: check for room in _ROOMS for number, check in room.CHECKS.items()}
 CHECKS: dict[str, Callable[[], Check]] = {number: _ALL[number] for number in sorted(_ALL, key=_order)}
