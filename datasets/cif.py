@@ -92,14 +92,14 @@ def _read(path: str) -> Any:
 
     try:
         size = Path(path).stat().st_size
-        if size > _MOST_BYTES:
-            raise InputError(
-                f"{path}: {size} bytes found, at most {_MOST_BYTES} allowed; leave one crystal in the file"
-            )
-        document = gemmi.cif.read_string(Path(path).read_bytes())
-        found = [gemmi.make_small_structure_from_block(block) for block in document]
+        content = b"" if size > _MOST_BYTES else Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; give a .cif file") from None
+    if size > _MOST_BYTES:
+        raise InputError(f"{path}: {size} bytes found, at most {_MOST_BYTES} allowed; leave one crystal in the file")
+    try:
+        document = gemmi.cif.read_string(content)
+        found = [gemmi.make_small_structure_from_block(block) for block in document]
     except (ValueError, RuntimeError, IndexError) as error:
         lines = str(error).strip().splitlines() or ["not a CIF"]
         raise InputError(f"{path}: {lines[0][:120]}; a crystallographic information file allowed") from None

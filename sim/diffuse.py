@@ -56,6 +56,12 @@ class Taken(NamedTuple):
             found.append([there(theta[:, 1], theta[:, 0], grid=False).mean() for theta in self.theta_rad])
         return np.array(found)
 
+    def landing_on_pixels(self, spread: Spread, regions: Sequence[Region], detector: Pixelated) -> np.ndarray:
+        """The same of regions of whole pixels, as the patterns have it."""
+        patterns, weights = self.patterns(spread, detector)
+        inside = np.array([region.contains(detector.directions_rad()) for region in regions], float)
+        return np.tensordot(inside, patterns, ([1, 2], [1, 2])) @ weights
+
     def images(self, weights: np.ndarray, shape: tuple[int, int], rim: int, moved_px=(0.0, 0.0)) -> np.ndarray:
         """Sums of the parts with ``weights`` (V, B) on ``shape`` pixels that begin ``rim`` before the field.
 

@@ -138,7 +138,10 @@ def foil_images(
         if key_of not in foil.imaged:
             foil.imaged[key_of] = taken(rays, microscope, light)
         lost = foil.imaged[key_of]
-        weights = lost.landing(rays.spread(), regions)
+        if pixelated is None:
+            weights = lost.landing(rays.spread(), regions)
+        else:
+            weights = lost.landing_on_pixels(rays.spread(), regions, pixelated)
         landed = lost.images(weights, rays.whole, rim, np.asarray(moved_nm) / pixel_nm)
         found = [image._replace(share=image.share + more) for image, more in zip(found, landed)]
     foil.imaged[key] = found

@@ -59,7 +59,7 @@ def test_faults_of_a_pair(tmp_path, images):
     (tmp_path / "x.abc").write_text("")
     with pytest.raises(InputError, match=r"suffix '\.abc'"):
         read_pair(tmp_path / "x.abc", right, 1.0, 8.0)
-    with pytest.raises(InputError, match="pair_angle_deg: 0 found"):
+    with pytest.raises(InputError, match="`pair_angle_deg`: 0 found"):
         read_pair(left, left, 1.0, 0)
     with pytest.raises(InputError, match="`pixel_nm`: 0 found"):
         read_pair(left, left, 0, 8.0)

@@ -239,7 +239,7 @@ def foil_lines() -> list[list[np.ndarray]]:
     """Visible lines of the foils of the default recipe, at least 100 nm long in the image."""
     foils = []
     for seed in range(SEEDS):
-        recipe = load_recipe("cantor-stereo").with_values({"recipe.seed": seed})
+        recipe = load_recipe("cantor-stereo").with_values({"recipe.seed": seed, "specimen.tilt_about_g_deg": 0.0})
         specimen = make_specimen(recipe, streams(seed)[0])
         network = specimen.foil_network()
         lines = network.chains(np.abs(network.burgers_nm @ specimen.g_per_nm) > 0.5)

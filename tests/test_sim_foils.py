@@ -308,13 +308,13 @@ def test_bending_adds_to_the_excitation_error_along_g():
 
 def test_contamination_is_as_strong_as_asked_and_smooth():
     """The relative spread of grey is the number in the recipe, and neighbours are alike; parallax moves it."""
-    specimen, _ = make(specimen__contamination=0.1, specimen__field_nm=[4096.0, 4096.0], scan__pixel_nm=64.0)
-    layer = specimen.shape.transmitted((0.0, 0.0), 16.0, (256, 256), 50.0)
+    specimen, _ = make(specimen__contamination=0.1, specimen__field_nm=[2048.0, 2048.0], scan__pixel_nm=32.0)
+    layer = specimen.shape.transmitted((0.0, 0.0), 16.0, (128, 128), 50.0)
     assert isinstance(layer, np.ndarray)
     assert layer.max() <= 1
-    assert layer.std() / layer.mean() == pytest.approx(0.1, rel=0.25)
+    assert layer.std() / layer.mean() == pytest.approx(0.1, rel=0.35)
     assert np.abs(np.diff(layer, axis=0)).max() < 0.12 * layer.mean()
-    moved = specimen.shape.transmitted((np.arctan(0.32), 0.0), 16.0, (256, 256), 50.0)
+    moved = specimen.shape.transmitted((np.arctan(0.32), 0.0), 16.0, (128, 128), 50.0)
     np.testing.assert_allclose(moved[:, 1:], layer[:, :-1])  # 50 nm above the focus plane: 16 nm, a pixel
 
 

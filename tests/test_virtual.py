@@ -198,7 +198,7 @@ def test_a_pattern_that_is_not_still_is_followed(folder, tmp_path, recipe_4d, wr
     reference = virtual_acquisition(true, calibrate(true, azimuth_rad=0.0)).views
     off, far = (np.abs((found - reference).mean(axis=(0, 1))).max() for found in (views, unfollowed))
     assert off < 0.04 * reference.mean()  # masks move by whole pixels, here an eighth of their diameter
-    assert off < far / 2
+    assert off < 0.65 * far
     assert mean_pattern(scan, shifts_px=found.shifts_px(scan.scan_shape)).sum() == pytest.approx(
         mean_pattern(scan).sum()
     )

@@ -71,20 +71,11 @@ class Spread:
         The regions lie about one centre. The nodes are those of all together, so that shares of regions that fill
         another one add up to its share.
         """
-        at, weight = _pixels(regions) if regions[0].pixel_rad else _rings(regions)
+        at, weight = _rings(regions)
         inside = np.array([region.contains(at) for region in regions]) * weight
         used = inside.any(axis=0)
         there, shares = at[used], inside[:, used]
         return np.array([shares @ self.density(np.linalg.norm(there - one, axis=1)) for one in theta_rad]).T
-
-
-def _pixels(regions: Sequence[Region]) -> tuple[np.ndarray, float]:
-    """Centres (N, 2) of the pixels about regions of whole ones, and the solid angle of each."""
-    largest = max(regions, key=lambda region: region.outer_rad)
-    corner, step = np.array(largest.corner_rad), largest.pixel_rad
-    low, high = (np.floor((bound - corner) / step) for bound in largest.bounds_rad())
-    x, y = (corner[k] + (np.arange(low[k], high[k] + 1) + 0.5) * step for k in (0, 1))
-    return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2), step**2
 
 
 def _rings(regions: Sequence[Region]) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ from veristem.sim.networks.glide import bowed_points
 from veristem.sim.networks.population import Faulted, Population, fill
 
 _STEP_NM = 8.0
+_STEEP = 0.3  # of the steepest way out of the foil in the slip plane
 _BEYOND_NM = 100.0  # that a line is drawn on beyond the faces, which cut its partials at other places than itself
 
 
@@ -74,7 +75,9 @@ def split(points_nm, way: Dissociation, burgers_nm, elastic, thickness_nm: float
     first, second = way.burgers_nm
     if burgers_nm @ (first + second) < 0:
         first, second = -second, -first
-    before, beyond = (a + _BEYOND_NM * (a - b) / np.linalg.norm(a - b) for a, b in (points_nm[:2], points_nm[:-3:-1]))
+    before, beyond = (
+        a + _BEYOND_NM * _outward(a, b, way.normal, thickness_nm) for a, b in (points_nm[:2], points_nm[:-3:-1])
+    )
     points = np.concatenate([[before], points_nm, [beyond]])
     tangents = np.gradient(points, axis=0)
     tangents /= np.linalg.norm(tangents, axis=1)[:, None]
@@ -88,3 +91,14 @@ def split(points_nm, way: Dissociation, burgers_nm, elastic, thickness_nm: float
     for (a, c), (b, d) in zip(pairwise(sides[0]), pairwise(sides[1])):
         triangles += [(a, b, d), (a, d, c)]  # counter-clockwise about the normal: n x t is a side of the line
     return Faulted(DislocationNetwork.union(lines), np.array(triangles), np.tile(first, (len(triangles), 1)))
+
+
+def _outward(end: np.ndarray, inner: np.ndarray, normal: np.ndarray, thickness_nm: float) -> np.ndarray:
+    """Unit direction (3,) in which a line goes on beyond its end: as it ran, but never along the face or back."""
+    along = (end - inner) / np.linalg.norm(end - inner)
+    steepest = np.array([0.0, 0.0, 1.0]) - normal[2] * normal
+    steepest *= (1 if end[2] > thickness_nm / 2 else -1) / max(np.linalg.norm(steepest), 1e-9)
+    if along[2] * steepest[2] > _STEEP * steepest[2] ** 2:
+        return along
+    turned = along + 2 * steepest
+    return turned / np.linalg.norm(turned)

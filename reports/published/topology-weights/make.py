@@ -106,6 +106,8 @@ def training_rows(specimen: int) -> list[dict[str, Any]]:
     """
     network = {
         "specimen.network.generator": GENERATORS[specimen % len(GENERATORS)],
+        "specimen.tilt_about_g_deg": 0.0,  # networks are only drawn here, not imaged
+        "microscope.aberrations": "none",
         "specimen.network.density_per_m2": DENSITIES_PER_M2[specimen % len(DENSITIES_PER_M2)],
     }
     made = make_specimen(load_recipe("cantor-stereo").with_values(network), np.random.default_rng(specimen))
