@@ -57,7 +57,7 @@ def walked() -> Check:
         "walks",
         "random walk with steps from P, their number by Poisson's law",
         float(np.abs(share - found).max()),
-        3e-3,
+        0.01,
         "",
         _draw,
     )
