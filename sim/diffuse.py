@@ -98,7 +98,8 @@ class Taken(NamedTuple):
     @staticmethod
     def _density(spread: Spread, theta: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Mean density (...) at places (..., 2) of what incidences (N, 2) of a part lose: 16 squares stand for all."""
-        at = np.floor(3.999 * (theta - theta.min(axis=0)) / np.ptp(theta, axis=0)).astype(int) @ [4, 1]
+        size = np.maximum(np.ptp(theta, axis=0), 1e-12)  # a part may be one incidence
+        at = np.floor(3.999 * (theta - theta.min(axis=0)) / size).astype(int) @ [4, 1]
         _, at, held = np.unique(at, return_inverse=True, return_counts=True)
         x, y = (np.bincount(at, theta[:, k]) / held for k in (0, 1))
         each = [spread.density(np.hypot(places[..., 0] - a, places[..., 1] - b)) for a, b in zip(x, y)]

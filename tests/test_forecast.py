@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import veristem as vs
-from veristem.bench.forecast import about, reconstruction_text, simulation_text
+from veristem.bench.files.forecast import about, reconstruction_text, simulation_text
 from veristem.datasets import DislocationNetwork, InputError
 from veristem.datasets.recipe import load_recipe
 from veristem.sim import simulate

@@ -125,7 +125,7 @@ def simulate(
         For a key or value that is not allowed, a bad file, a folder that cannot be written, or too little memory.
     """
     from veristem.bench.files.simulation import save_simulation, save_truth
-    from veristem.bench.forecast import simulation_text
+    from veristem.bench.files.forecast import simulation_text
     from veristem.bench.study.key import scan_key
     from veristem.bench.study.store import make_folder
     from veristem.datasets.errors import InputError
@@ -185,7 +185,7 @@ def reconstruct(
     MethodError
         When a method from outside fails, ends its process, or takes too long.
     """
-    from veristem.bench.forecast import reconstruction_text
+    from veristem.bench.files.forecast import reconstruction_text
     from veristem.datasets import Acquisition, formats
     from veristem.datasets.errors import InputError
     from veristem.datasets.formats.atomic import check_place
