@@ -124,8 +124,8 @@ def simulate(
     InputError
         For a key or value that is not allowed, a bad file, a folder that cannot be written, or too little memory.
     """
-    from veristem.bench.files.simulation import save_simulation, save_truth
     from veristem.bench.files.forecast import simulation_text
+    from veristem.bench.files.simulation import save_simulation, save_truth
     from veristem.bench.study.key import scan_key
     from veristem.bench.study.store import make_folder
     from veristem.datasets.errors import InputError
