@@ -16,7 +16,7 @@ from veristem.datasets.detectors.pixelated import Detector as Pixelated
 from veristem.datasets.geometry import Region
 from veristem.datasets.microscope import Microscope
 from veristem.datasets.structure import Site, phonon_density
-from veristem.sim.contrast.diffuse import Spread
+from veristem.sim.contrast.diffuse import PhononKernel
 from veristem.sim.optics import AberratedImage
 from veristem.sim.rays import Illumination, cone
 
@@ -27,7 +27,7 @@ _COARSE_RAD = 4e-3  # from one direction to the next where a pattern is sampled
 _LEAST = 1e-4  # of the strongest pattern, below which others do not count
 
 
-class Taken(NamedTuple):
+class PhononLosses(NamedTuple):
     """What phonons take from the parts of the cone.
 
     theta_rad: the incidences (N, 2) of each part. share (B, rows, columns): of the cone's electrons that each part
@@ -40,7 +40,7 @@ class Taken(NamedTuple):
     pixels: int
     rim: int
 
-    def landing(self, spread: Spread, regions: Sequence[Region]) -> np.ndarray:
+    def received(self, kernel: PhononKernel, regions: Sequence[Region]) -> np.ndarray:
         """Share (V, B) of what each part loses that lands in regions about one centre.
 
         It changes slowly with the incidence, so that it is sampled on a square over the cone.
@@ -49,16 +49,16 @@ class Taken(NamedTuple):
 
         far = max(float(np.abs(theta).max()) for theta in self.theta_rad)
         axis = np.linspace(-far, far, max(8, int(2 * far / _COARSE_RAD)))
-        grid = spread.arriving(np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2), regions)
+        grid = kernel.arriving(np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2), regions)
         found = []
         for one in grid:
             there = RectBivariateSpline(axis, axis, one.reshape(len(axis), -1))
             found.append([there(theta[:, 1], theta[:, 0], grid=False).mean() for theta in self.theta_rad])
         return np.array(found)
 
-    def landing_on_pixels(self, spread: Spread, regions: Sequence[Region], detector: Pixelated) -> np.ndarray:
+    def received_by_pixels(self, kernel: PhononKernel, regions: Sequence[Region], detector: Pixelated) -> np.ndarray:
         """The same of regions of whole pixels, as the patterns have it."""
-        patterns, weights = self.patterns(spread, detector)
+        patterns, weights = self.patterns(kernel, detector)
         inside = np.array([region.contains(detector.directions_rad()) for region in regions], float)
         return np.tensordot(inside, patterns, ([1, 2], [1, 2])) @ weights
 
@@ -76,7 +76,7 @@ class Taken(NamedTuple):
             map_coordinates(total, np.meshgrid(y, x, indexing="ij"), image, order=3, mode="nearest")
         return found
 
-    def patterns(self, spread: Spread, detector: Pixelated) -> tuple[np.ndarray, np.ndarray]:
+    def patterns(self, kernel: PhononKernel, detector: Pixelated) -> tuple[np.ndarray, np.ndarray]:
         """Few patterns (P, rows, columns) on a detector that the parts (P, B) are made of: its pixels' shares of each.
 
         The density is smooth, so that it is sampled coarsely and its singular vectors tell which patterns it takes.
@@ -87,7 +87,7 @@ class Taken(NamedTuple):
         y, x = (low + (np.arange(n) + 0.5) * pixel for low, n in ((top, rows), (left, columns)))
         coarse = [np.linspace(at[0], at[-1], max(8, int(np.ptp(at) / _COARSE_RAD))) for at in (y, x)]
         places = np.stack(np.meshgrid(coarse[1], coarse[0]), axis=-1)
-        density = np.array([self._density(spread, theta, places) for theta in self.theta_rad])
+        density = np.array([self._density(kernel, theta, places) for theta in self.theta_rad])
         part, size, made = np.linalg.svd(density.reshape(len(density), -1), full_matrices=False)
         kept = size > _LEAST * size[0]
         patterns = [
@@ -96,17 +96,17 @@ class Taken(NamedTuple):
         return pixel**2 * np.array(patterns), (part * size)[:, kept].T
 
     @staticmethod
-    def _density(spread: Spread, theta: np.ndarray, places: np.ndarray) -> np.ndarray:
+    def _density(kernel: PhononKernel, theta: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Mean density (...) at places (..., 2) of what incidences (N, 2) of a part lose: 16 squares stand for all."""
         size = np.maximum(np.ptp(theta, axis=0), 1e-12)  # a part may be one incidence
         at = np.floor(3.999 * (theta - theta.min(axis=0)) / size).astype(int) @ [4, 1]
         _, at, held = np.unique(at, return_inverse=True, return_counts=True)
         x, y = (np.bincount(at, theta[:, k]) / held for k in (0, 1))
-        each = [spread.density(np.hypot(places[..., 0] - a, places[..., 1] - b)) for a, b in zip(x, y)]
+        each = [kernel.density(np.hypot(places[..., 0] - a, places[..., 1] - b)) for a, b in zip(x, y)]
         return np.average(each, axis=0, weights=held)
 
 
-def taken(rays, microscope: Microscope, light: Illumination) -> Taken:
+def phonon_losses(rays, microscope: Microscope, light: Illumination) -> PhononLosses:
     """What phonons take from all rays of the cone on their way through a foil (`images.FoilRays`)."""
     pixels = max(1, int(_PIXEL_NM / rays.pixel_nm))
     coarse = rays.binned(pixels)
@@ -122,10 +122,10 @@ def taken(rays, microscope: Microscope, light: Illumination) -> Taken:
         else:
             shares.append(np.tensordot(weight, lost, 1) * kept)
         thetas.append(np.concatenate(part.rays[0][0]))
-    return Taken(tuple(thetas), np.array(shares, np.float32), pixels, coarse.rim)
+    return PhononLosses(tuple(thetas), np.array(shares, np.float32), pixels, coarse.rim)
 
 
 @lru_cache(maxsize=8)
-def spread_of(sites: tuple[Site, ...], energy_keV: float, optical_depth: float) -> Spread:
+def phonon_kernel(sites: tuple[Site, ...], energy_keV: float, optical_depth: float) -> PhononKernel:
     """Into which directions phonons turn the electrons that they take."""
-    return Spread(lambda angle: phonon_density(sites, energy_keV, angle), optical_depth)
+    return PhononKernel(lambda angle: phonon_density(sites, energy_keV, angle), optical_depth)

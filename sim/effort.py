@@ -20,7 +20,6 @@ from veristem.sim.rays import bundles, margin_pixels
 
 _PER_PRODUCT = 0.28  # of a row of beams, each with each, against a step of two beams
 # seconds of one core: a byte of the spectral grid, a ray in a slice, its sample of the strain, a divided part, the rest
-
 _PER_BYTE, _PER_STEP, _PER_SAMPLE, _PER_PART, _ALWAYS = 1.4e-8, 2.2e-9, 4e-9, 2e-6, 1.0
 
 
@@ -109,7 +108,7 @@ def _bare(recipe: Recipe) -> Foil:
     s = float(np.linalg.norm(g) * np.sin(np.radians(table.tilt_off_bragg_deg)))
     none = DislocationNetwork(np.zeros((0, 3)), np.zeros((0, 2), int), np.zeros((0, 3)))
     foil = Foil(none, material, table.g, g, s, table.field_nm, table.thickness_nm, table.thickness_nm / 2)
-    foil.beams = table.beams
+    foil.beams, foil.between = table.beams, material.orders_between(table.g, recipe.microscope.energy_keV)
     return foil
 
 

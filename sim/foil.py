@@ -101,7 +101,7 @@ class Foil:
     diffuse: bool = False
     between: int = 1
     drawn_as_seen: ClassVar[bool] = False  # its images are drawn on the focus plane
-    imaged: dict = field(default_factory=dict, repr=False)  # of detector regions already imaged
+    imaged: dict = field(default_factory=dict, repr=False)  # of detector regions, and what phonons take
     _strains: dict = field(default_factory=dict, repr=False)
 
     def __post_init__(self):

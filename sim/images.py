@@ -12,8 +12,8 @@ from veristem.datasets.detectors.pixelated import Detector as Pixelated
 from veristem.datasets.geometry import Region, Tilt
 from veristem.datasets.microscope import Microscope
 from veristem.sim.contrast import Extinction, Fault, Row, systematic_row, two_beam
-from veristem.sim.contrast.diffuse import Spread
-from veristem.sim.diffuse import spread_of, taken
+from veristem.sim.contrast.diffuse import PhononKernel
+from veristem.sim.diffuse import phonon_kernel, phonon_losses
 from veristem.sim.elasticity.voxels import Strain
 from veristem.sim.optics import AberratedImage, Image
 from veristem.sim.pattern import pattern_of
@@ -134,14 +134,14 @@ def foil_images(
         directions = (np.arctan(tangent) for tangent in _tangents(share[v], turned[v], pixel_nm))
         found.append(Image(share[v] if aberrated is None else aberrated[v].image(), *directions))
     if foil.diffuse:  # it comes from everywhere: no part in the directions
-        key_of = ("taken", optics, pixel_nm, shape, beams, rim, tilt, steepest_rad)
+        key_of = ("phonons", optics, pixel_nm, shape, beams, rim, tilt, steepest_rad)
         if key_of not in foil.imaged:
-            foil.imaged[key_of] = taken(rays, microscope, light)
+            foil.imaged[key_of] = phonon_losses(rays, microscope, light)
         lost = foil.imaged[key_of]
         if pixelated is None:
-            weights = lost.landing(rays.spread(), regions)
+            weights = lost.received(rays.phonon_kernel(), regions)
         else:
-            weights = lost.landing_on_pixels(rays.spread(), regions, pixelated)
+            weights = lost.received_by_pixels(rays.phonon_kernel(), regions, pixelated)
         landed = lost.images(weights, rays.whole, rim, np.asarray(moved_nm) / pixel_nm)
         found = [image._replace(share=image.share + more) for image, more in zip(found, landed)]
     foil.imaged[key] = found
@@ -253,10 +253,10 @@ class FoilRays:
         found.strain = Strain(voxels, np.zeros((0, 3), int), np.zeros((0, 3, 1, 1), np.float32))
         return found
 
-    def spread(self) -> Spread:
+    def phonon_kernel(self) -> PhononKernel:
         """Into which directions phonons turn the electrons that they take."""
         depth = 2 * np.pi * self.foil.thickness_nm / self.foil.extinction(self.energy_keV, 1.0).xi_0_abs
-        return spread_of(self.foil.material.sites, self.energy_keV, depth)
+        return phonon_kernel(self.foil.material.sites, self.energy_keV, depth)
 
     def lost(self, part: Bundle) -> tuple[np.ndarray, np.ndarray | float]:
         """What phonons take of each excitation error of a bundle (k, rows, columns), and what of it goes on (...).

@@ -17,7 +17,7 @@ from veristem.datasets.formats.zspy import ScanWriter, bytes_in
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Dislocations
 from veristem.sim.counts import draw_counts, sum_rays
-from veristem.sim.diffuse import taken
+from veristem.sim.diffuse import phonon_losses
 from veristem.sim.film import Film
 from veristem.sim.images import FoilRays
 from veristem.sim.noise import electrons_per_pixel
@@ -77,8 +77,8 @@ class Patterns:
                 specimen, microscope, scan.pixel_nm, scan.shape, light.beams, self.pattern.steepest_rad
             )
             if specimen.diffuse:
-                lost = taken(self.foil, microscope, light)
-                patterns, weights = lost.patterns(self.foil.spread(), self.detector)
+                lost = phonon_losses(self.foil, microscope, light)
+                patterns, weights = lost.patterns(self.foil.phonon_kernel(), self.detector)
                 self._diffuse = lost.images(weights, self.shape, 0)
                 matrix = csr_array(hstack([matrix, csr_array(patterns.reshape(len(patterns), -1).T)]))
         self._matrix = matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)

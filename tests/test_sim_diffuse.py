@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from validation.diffuse import walked_rad
 from veristem.datasets.crystal import load_material
 from veristem.datasets.geometry import Region
 from veristem.datasets.microscope import Microscope
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.structure import phonon_density
 from veristem.sim import diffuse
-from veristem.sim.contrast.diffuse import Spread
+from veristem.sim.contrast.diffuse import PhononKernel
 from veristem.sim.foil import Foil
 from veristem.sim.images import region_image
 from veristem.sim.shape import Shape
@@ -28,34 +29,24 @@ def once(angle):
 @pytest.mark.parametrize("theta", [(0.0, 0.0), (0.07, 0.0), (-0.03, 0.085)])
 def test_all_land_somewhere(depth, theta):
     """Over the plane the shares sum to 1, wherever they come from and however often they were turned."""
-    assert Spread(once, depth).arriving(np.array([theta]), [PLANE])[0, 0] == pytest.approx(1, abs=1e-6)
+    assert PhononKernel(once, depth).arriving(np.array([theta]), [PLANE])[0, 0] == pytest.approx(1, abs=1e-6)
 
 
 def test_in_a_thin_foil_they_are_turned_once():
     """The density of one phonon, up to terms of the optical depth."""
     angle = np.linspace(0.005, 0.25, 50)
-    np.testing.assert_allclose(Spread(once, 1e-4).density(angle), once(angle), rtol=0.025)
+    np.testing.assert_allclose(PhononKernel(once, 1e-4).density(angle), once(angle), rtol=0.025)
 
 
 def test_often_turned_they_are_as_a_random_walk_says():
     """Against a walk in the plane: n steps by Poisson's law, those without any left out."""
-    rng = np.random.default_rng(1)
-    depth, count = 1.32, 400_000
-    edges = np.linspace(0, 3, 30_001)
-    middle = (edges[1:] + edges[:-1]) / 2
-    chance = np.cumsum(once(middle) * middle)
-    steps = rng.poisson(depth, count)
-    steps = steps[steps > 0]
-    radius = np.interp(rng.uniform(0, chance[-1], steps.sum()), chance, middle)
-    azimuth = rng.uniform(0, 2 * np.pi, steps.sum())
-    walker = np.repeat(np.arange(len(steps)), steps)
-    x, y = (np.bincount(walker, radius * turn(azimuth)) for turn in (np.cos, np.sin))
-    spread = Spread(once, depth)
+    depth = 1.32
+    away = walked_rad(once, depth, 400_000)
+    kernel = PhononKernel(once, depth)
     for low, high in ((0.0, 0.015), (0.0, 0.06), (0.06, 0.12), (0.12, 0.3)):
-        share = spread.arriving(np.zeros((1, 2)), [Region((0.0, 0.0), high, low)])[0, 0]
-        away = np.hypot(x, y)
+        share = kernel.arriving(np.zeros((1, 2)), [Region((0.0, 0.0), high, low)])[0, 0]
         found = ((away >= low) & (away < high)).mean()
-        assert share == pytest.approx(found, abs=4 * np.sqrt(found / len(steps)))
+        assert share == pytest.approx(found, abs=4 * np.sqrt(found / len(away)))
 
 
 def foil(beams: int, taken: bool = True, bend: float = 0.0) -> Foil:

@@ -25,7 +25,7 @@ _APART_RAD = 4e-3  # they are, up to the radius beyond which the density is smoo
 _SMOOTH_RAD = 0.25
 
 
-class Spread:
+class PhononKernel:
     """The density of the directions into which phonons turn electrons.
 
     Parameters

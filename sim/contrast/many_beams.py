@@ -2,8 +2,8 @@
 
 dphi_n/dz = [2 pi i (s_n + n beta) - pi/xi0'] phi_n + i pi sum_m (1/xi_(n-m) + i/xi'_(n-m)) phi_m
 (Howie & Whelan, Proc. R. Soc. A 263 (1961) 217.) Without a centre of symmetry 1/xi_n and 1/xi'_n are complex, and those
-of -n their conjugates. Each slice is a Strang step as in `howie_whelan`: half of the phases
-of beta, the perfect crystal exactly, the other half.
+of -n their conjugates. Each slice is a Strang step as in `howie_whelan`: half of the phases of beta, the perfect
+crystal exactly, the other half.
 
 A fault or an exit within a slice splits the crystal's step there; parts of a step come from its eigenvectors.
 """

@@ -12,7 +12,7 @@ from veristem.datasets import load_material
 from veristem.datasets.geometry import Region
 from veristem.datasets.structure import phonon_density
 from veristem.reports.style import METHODS
-from veristem.sim.contrast.diffuse import Spread
+from veristem.sim.contrast.diffuse import PhononKernel
 
 _MATERIAL = load_material("CoCrFeMnNi")
 _THICKNESS, _ENERGY, _WALKERS = 200.0, 200.0, 2_000_000
@@ -24,16 +24,16 @@ def _once(angle):
 
 
 @cache
-def _spread() -> tuple[Spread, float]:
+def _kernel() -> tuple[PhononKernel, float]:
     depth = _THICKNESS / _MATERIAL.phonon_free_path_nm(_ENERGY)
-    return Spread(_once, depth), depth
+    return PhononKernel(_once, depth), depth
 
 
 def everywhere() -> Check:
     """Check 19: shares of the plane, of electrons from anywhere in a cone of 91 mrad."""
-    spread, _ = _spread()
+    kernel, _ = _kernel()
     theta = np.array([(0.0, 0.0), (0.07, 0.0), (-0.03, 0.085)])
-    total = spread.arriving(theta, [Region((0.0, 0.0), 1e3)])[0]
+    total = kernel.arriving(theta, [Region((0.0, 0.0), 1e3)])[0]
     return Check(
         "19a",
         "Electrons that phonons take all land",
@@ -48,7 +48,7 @@ def everywhere() -> Check:
 
 def walked() -> Check:
     """Check 19: repeated scattering against a random walk in the plane of angles."""
-    _, depth = _spread()
+    _, depth = _kernel()
     share, found = _shares(depth)
     return Check(
         "19b",
@@ -63,31 +63,36 @@ def walked() -> Check:
     )
 
 
-@cache
-def _shares(depth: float) -> tuple[np.ndarray, np.ndarray]:
+def walked_rad(density: Callable, depth: float, walkers: int) -> np.ndarray:
+    """Angles (N,) of random walks in the plane [rad]: steps from a density, their number by Poisson's law, not none."""
     rng = np.random.default_rng(1)
     edges = np.linspace(0, 3, 60_001)
     middle = (edges[1:] + edges[:-1]) / 2
-    chance = np.cumsum(_once(middle) * middle)
-    steps = rng.poisson(depth, _WALKERS)
+    chance = np.cumsum(density(middle) * middle)
+    steps = rng.poisson(depth, walkers)
     steps = steps[steps > 0]
     radius = np.interp(rng.uniform(0, chance[-1], steps.sum()), chance, middle)
     azimuth = rng.uniform(0, 2 * np.pi, steps.sum())
     walker = np.repeat(np.arange(len(steps)), steps)
-    away = np.hypot(*(np.bincount(walker, radius * turn(azimuth)) for turn in (np.cos, np.sin)))
-    spread, _ = _spread()
+    return np.hypot(*(np.bincount(walker, radius * turn(azimuth)) for turn in (np.cos, np.sin)))
+
+
+@cache
+def _shares(depth: float) -> tuple[np.ndarray, np.ndarray]:
+    away = walked_rad(_once, depth, _WALKERS)
+    kernel, _ = _kernel()
     found = np.array([(away < edge).mean() for edge in _EDGES[3:]])
-    share = [spread.arriving(np.zeros((1, 2)), [Region((0.0, 0.0), edge)])[0, 0] for edge in _EDGES[3:]]
+    share = [kernel.arriving(np.zeros((1, 2)), [Region((0.0, 0.0), edge)])[0, 0] for edge in _EDGES[3:]]
     return np.array(share), found
 
 
 def _draw(figure) -> None:
-    spread, depth = _spread()
+    kernel, depth = _kernel()
     share, found = _shares(depth)
     left, right = figure.subplots(1, 2)
     angle = np.linspace(1e-3, 0.2, 400)
     left.plot(1e3 * angle, _once(angle), "--", color=METHODS[1], label="one phonon")
-    left.plot(1e3 * angle, spread.density(angle), color=METHODS[0], label=f"optical depth {depth:.2f}")
+    left.plot(1e3 * angle, kernel.density(angle), color=METHODS[0], label=f"optical depth {depth:.2f}")
     left.set(xlabel="angle (mrad)", ylabel="density (1/sr)")
     left.legend(frameon=False)
     right.plot(1e3 * _EDGES[3:], share, color=METHODS[0], label="transform")

@@ -2,7 +2,7 @@
 
 Needs abTEM (pip install abtem), which is no dependency. A plane wave passes a fcc metal that is turned away from its
 zone axes; what the mean over displaced atoms leaves out of the mean wave is diffuse, and the share of it in a disc of
-15 mrad at 70 mrad is that of `Spread` for the optical depth. Only the numbers are kept (docs/validation.md).
+15 mrad at 70 mrad is that of `PhononKernel` for the optical depth. Only the numbers are kept (docs/validation.md).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from veristem.datasets import load_material
 from veristem.datasets.geometry import Region
 from veristem.datasets.structure import phonon_density
-from veristem.sim.contrast.diffuse import Spread
+from veristem.sim.contrast.diffuse import PhononKernel
 
 _ENERGY_KEV, _CELLS, _PIXELS, _DISC_RAD, _RADIUS_RAD = 200.0, 10, 480, 0.07, 0.015
 
@@ -91,10 +91,10 @@ def main() -> None:
     found, held_rad = multislice(options.material, tuple(options.thickness_nm), options.configurations, options.seed)
     for thickness, (lost, share) in zip(options.thickness_nm, found):
         depth = thickness / material.phonon_free_path_nm(_ENERGY_KEV)
-        spread = Spread(lambda angle: phonon_density(material.sites, _ENERGY_KEV, angle), depth)
+        kernel = PhononKernel(lambda angle: phonon_density(material.sites, _ENERGY_KEV, angle), depth)
         region = Region((_DISC_RAD, 0.0), _RADIUS_RAD)
-        held = spread.arriving(np.zeros((1, 2)), [Region((0.0, 0.0), held_rad)])[0, 0]
-        ours = spread.arriving(np.zeros((1, 2)), [region])[0, 0] / held
+        held = kernel.arriving(np.zeros((1, 2)), [Region((0.0, 0.0), held_rad)])[0, 0]
+        ours = kernel.arriving(np.zeros((1, 2)), [region])[0, 0] / held
         print(
             f"{thickness:g} nm: lost {lost:.3f} (mean absorption alone {1 - np.exp(-depth):.3f}); "
             f"in the disc {share:.4f}, ours {ours:.4f}, ratio {ours / share:.3f}"
