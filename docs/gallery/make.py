@@ -166,7 +166,7 @@ def describe(name: str, exhibit: Exhibit, table: Dislocations, notes: tuple[str,
     g, zone = (" ".join(f"{i:g}" for i in triple) for triple in (table.g, table.zone_axis))
     facts = (
         f"{table.material}, {table.thickness_nm:g} nm, g = ({g}), zone axis [{zone}], "
-        f"{table.tilt_off_bragg_deg:g}° off Bragg."
+        f"turned {table.tilt_about_g_deg:g}° about g, {table.tilt_off_bragg_deg:g}° off Bragg."
     )
     about = " ".join([exhibit.caption, facts, *(note[0].upper() + note[1:] + "." for note in notes)])
     return [f"### {name}", "", about, "", f"![{exhibit.caption}](gallery/{name}.png)", ""]
