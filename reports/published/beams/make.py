@@ -206,8 +206,8 @@ Contrast: the largest |I/background − 1|; width: rms of its square about its c
 
 {sentences}
 
-**Default.** A row of 5 beams, of 7 for cones below 20 mrad. Two beams, which `--set specimen.beams=2` takes, make a line
-a fifth to a quarter too faint in cones of 91 and 130 mrad, and show another image below 45 mrad.
+**Default.** A row of 5 beams, of 7 for cones below 20 mrad. Two beams, which `--set specimen.beams=2` takes, make a
+line a fifth to a quarter too faint in cones of 91 and 130 mrad, and show another image below 45 mrad.
 
 | crystal | α, mrad | contrast: 2 beams | 3 | 5 | 7 | 2 from 7: contrast, width, position | 5 from 7 | level 2 / 7 |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
