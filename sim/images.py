@@ -118,7 +118,6 @@ def foil_images(
             counts = np.zeros(share.shape)
             fine = _single(part, *paths.fine) if paths.fine else None
             for beam, k, weights, image in _single(part, *paths.rays):
-                image = image.astype(float)
                 if fine is not None:
                     image[paths.pixels] = next(fine)[3].mean(axis=1)
                 for v, weight in enumerate(weights):

@@ -63,11 +63,18 @@ class AberratedImage:
         if len(delta_nm):
             kernel = np.zeros(self.shape)
             _scatter(-delta_nm / self.pixel_nm, share, kernel)
-            self._sum += np.fft.rfft2(image) * np.fft.rfft2(kernel)
+            self._sum += _waves(image) * _waves(kernel)
 
     def image(self) -> np.ndarray:
         """The sum (rows, columns)."""
         return np.fft.irfft2(self._sum, self.shape)
+
+
+def _waves(image: np.ndarray) -> np.ndarray:
+    """Transform in float32, which is what rays are propagated in, and twice as fast."""
+    from scipy.fft import rfft2
+
+    return np.asarray(rfft2(image.astype(np.float32, copy=False)))
 
 
 @numba.njit(cache=True)

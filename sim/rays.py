@@ -14,8 +14,11 @@ from veristem.sim.elasticity.octaves import check_memory
 from veristem.sim.elasticity.voxels import Strain
 
 _GRID = 400  # points across a region or a cone when its directions are binned, as in Region.fraction
-_PER_FRINGE = 1.6  # samples of s for each thickness fringe, period 1/t; above 1 the sum over s is free of aliasing
-_LEAST = 16  # samples of s across the region or cone, whichever is smaller, however narrow
+# samples of s for each thickness fringe, period 1/t: above 1 two beams do not alias; those of a row beat faster
+_PAIR, _ROW = 1.2, 2.4
+_PANEL_NM = 0.7  # a pixel near a line has a ray in each, along x and y
+_TURNS = 3  # most strips that do
+_LEAST = 24  # samples of s across the region or cone, whichever is smaller, however narrow
 
 
 class Bundle(NamedTuple):
@@ -68,15 +71,15 @@ def row_orders(beams: int) -> np.ndarray:
     return np.arange(beams) - (beams - 1) // 2
 
 
-def bundles(regions: Sequence[Region], light: Illumination, shear_nm: Sequence[float] = (0.5, 2.5)) -> list[Bundle]:
+def bundles(regions: Sequence[Region], light: Illumination, shear_nm: Sequence[float] = (1.0, 2.5)) -> list[Bundle]:
     """The incidences that reach some detector regions about one centre, binned by shear and by excitation error.
 
     Beam n of the incidence theta leaves at theta + n lambda g, so a region may lie anywhere, beyond the cone as well.
     With two beams every detector angle within the cone shows both ends of one two-beam case, that of the nearer Bragg
     line, so that without absorption a wide cone stays flat; an angle beyond the cone shows what its neighbour in the
     cone loses to it. No electron is lost or counted twice (docs/conventions.md). A row counts all of its beams.
-    Neighbouring s differ by less than a thickness fringe. The bins are those of all regions together, so that their
-    images add up to that of all.
+    The strips along g of a row sample s in turn, so that together they sample it finely. The bins are those of all
+    regions together, so that their images add up to that of all.
 
     Parameters
     ----------
@@ -93,14 +96,15 @@ def bundles(regions: Sequence[Region], light: Illumination, shear_nm: Sequence[f
     # beams of a row that reach one direction of a small region all come from one run, back from the detector
     back = light.beams > 2 and _by_detector(regions, light)
     along = detector if back else incidence
-    parts = _binned(along, incidence, sign, beam, share, member, light, across, shear_nm, _PER_FRINGE)
+    per_fringe = _ROW if light.beams > 2 else _PAIR
+    parts = _binned(along, incidence, sign, beam, share, member, light, across, shear_nm, per_fringe)
     return [part._replace(back=back) for part in parts]
 
 
 def cone(light: Illumination, shear_nm: Sequence[float], per_fringe: float) -> list[Bundle]:
     """All incidences of the cone, each once: weight (1, beams, k) is their share, that of the first beam alone.
 
-    ``per_fringe`` samples of s are taken for each thickness fringe. See `bundles`.
+    ``per_fringe`` samples of s are taken for each thickness fringe, by strips together. See `bundles`.
     """
     theta = Region((0.0, 0.0), light.convergence_rad).directions(light.convergence_rad, _GRID)
     sign = _nearer(theta, light) if light.beams == 2 else np.ones(len(theta), int)
@@ -116,15 +120,17 @@ def _binned(
     g, thickness_nm, beams = np.asarray(light.g_xy_per_nm, float), light.thickness_nm, light.beams
     if not len(theta):
         return []
-    s = excitation(theta, sign, light)
-    s_step = min(1 / (per_fringe * thickness_nm), across_rad * np.hypot(*g) / _LEAST)
-    # along g the shear goes with s: a bundle is a run of whole steps of s, which a wide cone then sums evenly
-    s_cell = np.rint(s / s_step).astype(int)
-    run = max(1, int(shear_nm[0] / thickness_nm * np.hypot(*g) / s_step))
     across = theta @ [-g[1], g[0]] / np.hypot(*g)
     strips = max(1, int(np.ceil(np.ptp(across) * thickness_nm / shear_nm[1] - 0.05)))
-    strip = (across - across.min()) * (strips / max(np.ptp(across), 1e-12))
-    cell = np.column_stack([sign, s_cell // run, np.minimum(strip, strips - 1).astype(int), s_cell])
+    strip = np.minimum((across - across.min()) * (strips / max(np.ptp(across), 1e-12)), strips - 1).astype(int)
+    # two beams change at a Bragg line, where samples that strips take in turn would not end alike
+    turns = min(strips, _TURNS) if beams > 2 else 1
+    s = excitation(theta, sign, light)
+    s_step = turns * min(1 / (per_fringe * thickness_nm), across_rad * np.hypot(*g) / _LEAST)
+    # along g the shear goes with s: a bundle is a run of whole steps of s, which a wide cone then sums evenly
+    s_cell = np.floor(s / s_step + 0.5 + strip % turns / turns).astype(int)
+    run = max(1, int(shear_nm[0] / thickness_nm * np.hypot(*g) / s_step))
+    cell = np.column_stack([sign, s_cell // run, strip, s_cell])
     cell -= cell.min(axis=0)
     size = cell.max(axis=0) + 1
     cells, ray = np.unique(np.ravel_multi_index(tuple(cell.T), size), return_inverse=True)
@@ -248,8 +254,8 @@ def _taps(shift):
 
 
 @numba.njit(cache=True, parallel=True)
-def _gather(voxels, tan_x, tan_y, shifts_x, shifts_y, margin, out, pixels, f, close):
-    """beta of one ray a pixel, cubic, and of f x f rays each of some pixels, linear between voxels."""
+def _gather(voxels, tan_x, tan_y, shifts_x, shifts_y, margin, out, pixels, nodes, close):
+    """beta of one ray a pixel, cubic, and of several of some pixels, at ``nodes`` along x and y, linear in voxels."""
     slices, rows, columns = out.shape
     for z in numba.prange(slices):
         plane = voxels[2, z] + tan_x * voxels[0, z] + tan_y * voxels[1, z]
@@ -264,56 +270,63 @@ def _gather(voxels, tan_x, tan_y, shifts_x, shifts_y, margin, out, pixels, f, cl
             for i in range(columns):
                 k = i + left
                 out[z, j, i] = b0 * line[k] + b1 * line[k + 1] + b2 * line[k + 2] + b3 * line[k + 3]
-        for v in range(f):
-            y = shifts_y[z] + (v + 0.5) / f - 0.5 + margin
+        for v in range(len(nodes)):
+            y = shifts_y[z] + nodes[v] + margin
             iy = int(np.floor(y))
             fy = np.float32(y - iy)
-            for u in range(f):
-                x = shifts_x[z] + (u + 0.5) / f - 0.5 + margin
+            for u in range(len(nodes)):
+                x = shifts_x[z] + nodes[u] + margin
                 ix = int(np.floor(x))
                 fx = np.float32(x - ix)
                 for n in range(len(pixels)):
                     j, i = pixels[n, 0] + iy, pixels[n, 1] + ix
                     low = plane[j, i] + fx * (plane[j, i + 1] - plane[j, i])
                     high = plane[j + 1, i] + fx * (plane[j + 1, i + 1] - plane[j + 1, i])
-                    close[z, n, v * f + u] = low + fy * (high - low)
+                    close[z, n, v * len(nodes) + u] = low + fy * (high - low)
 
 
 @numba.njit(cache=True)
-def _rays_of(place, f, shifts_x, shifts_y, margin):
-    """First of the f x f rays (y, x), counted from the corner of the image, whose next lower parts are of a voxel."""
-    z = place[0]
-    y, x = int(np.floor(shifts_y[z] * f)), int(np.floor(shifts_x[z] * f))
-    return (place[1] - margin) * f - y, (place[2] - margin) * f - x
+def _meets(shift, margin, node, f):
+    """Pixels from the one whose ray at ``node`` meets a voxel to that voxel, and where in it, counted in parts."""
+    at = shift + margin + node + 0.5 - 0.5 / f
+    whole = int(np.floor(at))
+    return whole, (at - whole) * f
 
 
 @numba.njit(cache=True)
-def _mark(places, f, shifts_x, shifts_y, margin, out):
+def _mark(places, f, shifts_x, shifts_y, margin, nodes, out):
     """Mark the pixels (rows, columns) that have rays through divided voxels."""
     rows, columns = out.shape
     for m in range(len(places)):
-        y, x = _rays_of(places[m], f, shifts_x, shifts_y, margin)
-        for j in range(max(y // f, 0), min((y + f - 1) // f + 1, rows)):
-            for i in range(max(x // f, 0), min((x + f - 1) // f + 1, columns)):
-                out[j, i] = True
+        z = places[m, 0]
+        for v in range(len(nodes)):
+            j = places[m, 1] - _meets(shifts_y[z], margin, nodes[v], f)[0]
+            for u in range(len(nodes)):
+                i = places[m, 2] - _meets(shifts_x[z], margin, nodes[u], f)[0]
+                if 0 <= j < rows and 0 <= i < columns:
+                    out[j, i] = True
 
 
 @numba.njit(cache=True, parallel=True)
-def _replace(places, parts, number, tan_x, tan_y, shifts_x, shifts_y, margin, close):
+def _replace(places, parts, number, tan_x, tan_y, shifts_x, shifts_y, margin, nodes, close):
     """Put the parts of divided voxels in their rays, linear between them; no two voxels share a ray and slice."""
     f = parts.shape[2] - 1
     rows, columns = number.shape
     for m in numba.prange(len(places)):
         z = places[m, 0]
-        fy, fx = np.float32(shifts_y[z] * f % 1), np.float32(shifts_x[z] * f % 1)
-        y0, x0 = _rays_of(places[m], f, shifts_x, shifts_y, margin)
         part = parts[m, 2] + tan_x * parts[m, 0] + tan_y * parts[m, 1]
-        for y in range(max(y0, 0), min(y0 + f, rows * f)):
-            for x in range(max(x0, 0), min(x0 + f, columns * f)):
-                v, u = y - y0, x - x0
-                low = part[v, u] + fx * (part[v, u + 1] - part[v, u])
-                high = part[v + 1, u] + fx * (part[v + 1, u + 1] - part[v + 1, u])
-                close[z, number[y // f, x // f], (y % f) * f + x % f] = low + fy * (high - low)
+        for a in range(len(nodes)):
+            whole, y = _meets(shifts_y[z], margin, nodes[a], f)
+            j, v = places[m, 1] - whole, int(y)
+            fy = np.float32(y - v)
+            for b in range(len(nodes)):
+                whole, x = _meets(shifts_x[z], margin, nodes[b], f)
+                i, u = places[m, 2] - whole, int(x)
+                fx = np.float32(x - u)
+                if 0 <= j < rows and 0 <= i < columns:
+                    low = part[v, u] + fx * (part[v, u + 1] - part[v, u])
+                    high = part[v + 1, u] + fx * (part[v + 1, u + 1] - part[v + 1, u])
+                    close[z, number[j, i], a * len(nodes) + b] = low + fy * (high - low)
 
 
 class Scratch:
@@ -334,6 +347,12 @@ class Scratch:
 def margin_pixels(theta_max_rad: float, depth_max_nm: float, pixel_nm: float) -> int:
     """Pixels that a volume must reach beyond the image so that every ray stays inside it."""
     return int(np.ceil(np.tan(theta_max_rad) * depth_max_nm / pixel_nm)) + 3
+
+
+def sub_pixel_nodes(pixel_nm: float) -> np.ndarray:
+    """Where rays through a pixel near a line lie along x and along y, in pixels from its middle: of equal weights."""
+    count = int(np.ceil(pixel_nm / _PANEL_NM - 1e-9))
+    return (np.arange(count) + 0.5) / count - 0.5
 
 
 def ray_beta(
@@ -369,8 +388,8 @@ def ray_beta(
         Of the rays through the middles of the pixels [1/nm].
     pixels : (rows, columns) bool
         Those with rays through divided voxels, N of them.
-    close : (nz, N, f f) float32
-        Of the rays through the middles of the parts of these pixels [1/nm].
+    close : (nz, N, n n) float32
+        Of n x n rays through each of these pixels, whose mean intensity is the pixel's [1/nm].
     """
     _, slices, rows, columns = strain.voxels.shape
     tan_x, tan_y = np.tan(np.asarray(theta_rad, float)).astype(np.float32)
@@ -378,13 +397,12 @@ def ray_beta(
     path = (z * tan_x, z * tan_y, margin)
     f = strain.parts.shape[2] - 1
     pixels = np.zeros((rows - 2 * margin, columns - 2 * margin), np.bool_)
-    if f > 1:
-        _mark(strain.places, f, *path, pixels)
+    nodes = sub_pixel_nodes(pixel_nm) if f > 1 else np.zeros(0)
+    _mark(strain.places, f, *path, nodes, pixels)
     number = np.cumsum(pixels).reshape(pixels.shape) - 1
     scratch = scratch or Scratch()
     beta = scratch.array("beta", (slices, *pixels.shape))
-    close = scratch.array("close", (slices, int(pixels.sum()), f * f))
-    _gather(strain.voxels, tan_x, tan_y, *path, beta, np.argwhere(pixels), f, close)
-    if f > 1:
-        _replace(strain.places, strain.parts, number, tan_x, tan_y, *path, close)
+    close = scratch.array("close", (slices, int(pixels.sum()), len(nodes) ** 2))
+    _gather(strain.voxels, tan_x, tan_y, *path, beta, np.argwhere(pixels), nodes, close)
+    _replace(strain.places, strain.parts, number, tan_x, tan_y, *path, nodes, close)
     return beta, pixels, close
