@@ -31,7 +31,8 @@ _ALL_BEAMS = 2.0  # of a step whose beams are all kept, for patterns, against on
 _COARSE = 4  # pixels of a detector put together to count the rays of its patterns
 # seconds of one core for each of what `work` counts; python tests/benchmarks/costs.py measures them
 COSTS = {
-    "always": 0.6,
+    "always": 0.4,
+    "viewed_pixels": 5e-7,  # of all views, whatever is in them
     "strain_bytes": 1.6e-8,  # of the spectral grid
     "divided_parts": 3e-6,  # of voxels near lines
     "steps": 2.2e-9,  # of two beams through a slice
@@ -93,7 +94,8 @@ def core_seconds(recipe: Recipe) -> tuple[float, bool]:
 def work(recipe: Recipe) -> dict[str, float]:
     """How much of each of `COSTS` the simulation of a recipe takes, before anything random is drawn."""
     counted = _foil_work(recipe) if isinstance(recipe.specimen, Dislocations) else _film_work(recipe)
-    return {"always": 1.0, **counted}
+    views = len(recipe.microscope.detector.regions(recipe.kikuchi_azimuth_rad)) * len(recipe.stage.angles_deg)
+    return {"always": 1.0, "viewed_pixels": float(views * np.prod(recipe.scan.shape)), **counted}
 
 
 def _foil_work(recipe: Recipe) -> dict[str, float]:
