@@ -25,6 +25,8 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any
 
+import numpy as np
+
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.intermediate import STAGES
@@ -36,6 +38,7 @@ from veristem.datasets.text import printable
 
 Method = Callable[..., Reconstruction]
 _GROUP = "veristem.methods"
+_NUMBER = (float, int, "float", "int", "float | None", "int | None")  # annotations
 _SAID = 1 << 16  # bytes of the end of what a program says
 _LAST_WORDS_S = 1.0  # to wait for them once it has ended
 
@@ -76,19 +79,40 @@ def load_method(text: str) -> Method:
     Raises
     ------
     InputError
-        When there is none, its module cannot be imported, or it has no such parameter.
+        When there is none, its module cannot be imported, it cannot be called with an acquisition alone, or it has no
+        such parameter.
     """
     name, parameters = split_method(text)
     found = target(name)
     method = _executable(found) if is_program(found) else imported(found, "method")
+    arguments = _signature(name, method)
+    try:
+        arguments.bind(None, **parameters)
+    except TypeError as error:
+        known = [
+            p.name
+            for p in list(arguments.parameters.values())[1:]
+            if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name not in STAGES
+        ]
+        allowed = f"allowed are {', '.join(known) or 'none'}" if parameters else "a function of an acquisition allowed"
+        raise InputError(f"method {text}: {error}; {allowed}") from None
     if not parameters:
         return method
-    try:
-        inspect.signature(method).bind(None, **parameters)
-    except TypeError as error:
-        known = [p for p in inspect.signature(method).parameters if p not in ("acquisition", "parameters", *STAGES)]
-        raise InputError(f"method {text}: {error}; allowed are {', '.join(known) or 'none'}") from None
+    for key, value in parameters.items():
+        asked = arguments.parameters.get(key)
+        if asked and asked.annotation in _NUMBER and not (isinstance(value, (int, float)) and np.isfinite(value)):
+            raise InputError(f"method {name}: {key}: {str(value)[:40]!r} found, a finite number allowed")
     return partial(method, **parameters)
+
+
+def _signature(name: str, method: Method) -> inspect.Signature:
+    """The arguments of a method; of some that are not written in Python nothing tells them."""
+    try:
+        return inspect.signature(method)
+    except Exception:  # an object may answer in any way
+        raise InputError(
+            f"method {name}: {type(method).__name__} whose arguments cannot be told found, a function allowed"
+        ) from None
 
 
 def target(name: str) -> str:
@@ -128,8 +152,8 @@ def run_method(name: str, acquisition: Acquisition, **parameters) -> Reconstruct
 
 def stages_of(text: str) -> tuple[str, ...]:
     """The stages that a method takes from outside: those of `STAGES` that its parameters name; of a program none."""
-    method = load_method(without_oracles(text)[0])
-    return tuple(stage for stage in STAGES if stage in inspect.signature(method).parameters)
+    parameters = _signature(text, load_method(without_oracles(text)[0])).parameters
+    return tuple(stage for stage in STAGES if stage in parameters)
 
 
 def check_stages(text: str, stages: Iterable[str]) -> None:

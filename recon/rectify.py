@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.geometry import epipolar_direction, widest_pair
 
 REGISTERED_PX = 1.0  # vertical residual up to which depths can be trusted
+_SURE = 3.0  # standard errors beyond it that a warning takes
 _RATIO = 0.7  # of the distances to the best and the second best descriptor (Lowe 2004)
-_FEWEST = 12  # matches that a median is made of; below, quarters of the images are compared
-_COARSE = 3.0  # times less is known from quarters of the images
-_SMOOTH_PX = 1.0  # so that noise makes no features
-_LARGEST_PX = 1024  # side of the images that features are sought in
+_FEWEST = 12  # matches that a median is made of
+_LARGEST_PX = 1024  # side of the images that are compared
+_BAND_PX = (1.0, 10.0)  # noise is finer and background coarser than what rows are compared by
+_RANKS, _BANDS = 16, 8  # groups of the sorted pixels of a row; bands of rows left out in turn
+_SMALLEST_PX = 32  # side of an image in which rows are compared
+_UNLIKE = 0.4  # share of the difference of rows that may be left where they fit best
 
 
-def vertical_residual_px(left: np.ndarray, right: np.ndarray, epipolar=(1.0, 0.0)) -> tuple[float, int]:
-    """Median distance of matched features across the epipolar direction, right less left.
+class Residual(NamedTuple):
+    """How far the second view lies off the first across the epipolar direction."""
 
-    SIFT features that agree both ways; with too few of them the phase correlation of quarters of the images.
+    px: float  # NaN where nothing tells it to a pixel
+    error_px: float  # standard error
+    features: int  # 0 where rows were compared
+
+
+def vertical_residual_px(left: np.ndarray, right: np.ndarray, epipolar=(1.0, 0.0)) -> Residual:
+    """Distance of what is imaged across the epipolar direction, right less left.
+
+    The median of SIFT features that agree both ways, or the shift at which rows are most alike: what has the smaller
+    error. Thin lines have few features, and those lie anywhere along them.
 
     Parameters
     ----------
@@ -29,18 +44,21 @@ def vertical_residual_px(left: np.ndarray, right: np.ndarray, epipolar=(1.0, 0.0
 
     Returns
     -------
-    median_px : float
-        NaN where nothing in the images matches.
-    count : int
-        Number of features; 0 for the phase correlation.
+    Residual
     """
     step = max(1, -(-max(left.shape) // _LARGEST_PX))
     pictures = [_picture(image, step) for image in (left, right)]
-    across = np.array([-epipolar[1], epipolar[0]])
-    moves = _matched(pictures[0], pictures[1])
+    moves = _matched(*pictures) @ np.array([-epipolar[1], epipolar[0]])
+    found = []
     if len(moves) >= _FEWEST:
-        return float(np.median(moves @ across)) * step, len(moves)
-    return _correlated(pictures[0], pictures[1], across) * step, 0
+        median = float(np.median(moves))
+        error = 1.86 * float(np.median(np.abs(moves - median))) / len(moves) ** 0.5  # of a median of normal errors
+        found.append(Residual(median * step, error * step, len(moves)))
+    if min(pictures[0].shape) >= _SMALLEST_PX:
+        shift, error = _shift_of_rows(*(_ranks(picture, *epipolar) for picture in pictures))
+        found.append(Residual(shift * step, error * step, 0))
+    known = [one for one in found if one.error_px <= step * REGISTERED_PX]
+    return min(known, key=lambda one: one.error_px, default=Residual(np.nan, np.nan, 0))
 
 
 def _picture(image: np.ndarray, step: int) -> np.ndarray:
@@ -71,23 +89,47 @@ def _matched(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.array([np.subtract(others[j].pt, points[i].pt) for i, j in both]).reshape(-1, 2)
 
 
-def _correlated(left: np.ndarray, right: np.ndarray, across: np.ndarray) -> float:
-    """The same of the four quarters, by phase correlation; NaN unless three of them agree."""
-    import cv2
+def _ranks(picture: np.ndarray, ex: float, ey: float) -> np.ndarray:
+    """(rows, ranks) mean grey levels of the darkest to the brightest pixels of each row along the epipolar direction.
 
-    if min(left.shape) < 32 or not (left.std() and right.std()):
+    Depth moves a point along its row, so what a row holds, though not where, is the same in both views.
+    """
+    rows, columns = picture.shape
+    shape = (rows, columns) if abs(ex) > 0.999 else (columns, rows)
+    if max(abs(ex), abs(ey)) < 0.999:  # a square that lies within the image when turned
+        shape = (int(min(rows, columns) / (abs(ex) + abs(ey))),) * 2
+    v, u = (index - (n - 1) / 2 for index, n in zip(np.indices(shape), shape))
+    fine, coarse = (gaussian_filter(picture.astype(float), sigma) for sigma in _BAND_PX)
+    at = (rows - 1) / 2 + ey * u + ex * v, (columns - 1) / 2 + ex * u - ey * v
+    ordered = np.sort(map_coordinates(fine - coarse, at, order=1), axis=1)
+    ranks = np.stack([part.mean(axis=1) for part in np.array_split(ordered, _RANKS, axis=1)], axis=1)
+    ranks -= ranks.mean(axis=0)
+    return ranks / max(float(np.std(ranks)), 1e-12)
+
+
+def _shift_of_rows(left: np.ndarray, right: np.ndarray) -> tuple[float, float]:
+    """By how many rows ``right`` fits ``left`` best, and its standard error with bands of rows left out in turn.
+
+    NaN where the rows are unlike, or fit best at the end of the range, a sixth of the image.
+    """
+    most = len(left) // 6
+    inner = np.arange(most, len(left) - most)
+    unlike = [((left[inner] - right[inner + shift]) ** 2).sum(axis=1) for shift in range(-most, most + 1)]
+    bands = np.array([part.sum(axis=1) for part in np.array_split(np.array(unlike), _BANDS, axis=1)])
+    whole = bands.sum(axis=0)
+    if not whole.min() < _UNLIKE * np.median(whole):
+        return np.nan, np.nan
+    without = [_lowest(whole - band) - most for band in bands]
+    return _lowest(whole) - most, float(np.std(without) * (_BANDS - 1) ** 0.5)
+
+
+def _lowest(values: np.ndarray) -> float:
+    """Index of the lowest value, by a parabola through it and its neighbours; NaN at the ends."""
+    k = int(values.argmin())
+    if not 0 < k < len(values) - 1:
         return np.nan
-    moves = []
-    for rows in np.array_split(np.arange(left.shape[0]), 2):
-        for columns in np.array_split(np.arange(left.shape[1]), 2):
-            parts = [
-                cv2.GaussianBlur(image[np.ix_(rows, columns)].astype(float), (0, 0), 1.5) for image in (left, right)
-            ]
-            window = cv2.createHanningWindow(parts[0].shape[::-1], cv2.CV_64F)
-            moves.append(float(np.dot(cv2.phaseCorrelate(parts[0], parts[1], window)[0], across)))
-    moves.sort()
-    agree = min((moves[k + 2] - moves[k], moves[k + 1]) for k in (0, 1))
-    return agree[1] if agree[0] < REGISTERED_PX else np.nan
+    before, here, after = values[k - 1 : k + 2]
+    return k + (before - after) / (2 * (before - 2 * here + after))
 
 
 def registration_warning(acquisition: Acquisition) -> str | None:
@@ -100,11 +142,11 @@ def registration_warning(acquisition: Acquisition) -> str | None:
         return None
     first, second = widest_pair(acquisition.directions_rad)
     left, right = acquisition.views[first], acquisition.views[second]
-    median, count = vertical_residual_px(left, right, epipolar)
-    if not abs(median) > (REGISTERED_PX if count else _COARSE * REGISTERED_PX):
+    px, error_px, features = vertical_residual_px(left, right, epipolar)
+    if not abs(px) > REGISTERED_PX + _SURE * error_px:
         return None
-    seen = f"{count} features" if count else "quarters of the images"
+    seen = f"{features} features lie" if features else "their rows fit best"
     return (
-        f"warning: views {first} and {second} are not registered: {seen} lie {median:+.1f} pixels off across the "
-        f"epipolar direction, up to {REGISTERED_PX:g} allowed; depths cannot be trusted. Align the images first"
+        f"warning: views {first} and {second} are not registered: {seen} {px:+.1f} ± {error_px:.1f} pixels off across "
+        f"the epipolar direction, up to {REGISTERED_PX:g} allowed; depths cannot be trusted. Align the images first"
     )

@@ -106,8 +106,11 @@ def _shares(rows: pd.DataFrame, method: str, stages, aside, score: str, error) -
 
 
 def _cell(by_seed: np.ndarray, least: float, most: float) -> tuple[str, str]:
+    """A mean and its interval, to two digits of half the interval, or of the mean without one."""
     mean, low, high = mean_interval(by_seed, least, most)
-    texts = ["–" if not np.isfinite(v) else f"{v:.2g}".replace("-", "−") for v in (mean, low, high)]
+    half = (high - low) / 2 if high - low > 0.01 * abs(mean) else abs(mean)
+    digits = min(max(1 - int(np.floor(np.log10(half))), 0), 5) if half > 0 else 0
+    texts = [f"{v:.{digits}f}".replace("-", "−") if np.isfinite(v) else "–" for v in np.round((mean, low, high), 5) + 0]
     return texts[0], f"{texts[1]} to {texts[2]}" if np.isfinite(low) else ""
 
 

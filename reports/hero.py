@@ -27,9 +27,9 @@ def _said(result: StudyResult) -> list[str]:
     if not runs:
         return [f"All {counted(len(result.staged), 'run')} had a stage of the truth's handed in: no method to compare."]
     if result.failed == runs:
-        text = (
-            "The only run failed: there is no score." if runs == 1 else f"All {runs:,} runs failed: there is no score."
-        )
+        which = "The only run failed" if runs == 1 else f"All {runs:,} runs failed"
+        nothing = "nothing was found, which counts as F = 0" if result.knows("f_score") else "there is no score"
+        text = f"{which}: {nothing}."
         return [sentence for sentence in (text, contrast_sentence(result)) if sentence]
     found = findings(result)
     if found:

@@ -157,7 +157,7 @@ def _study(result: StudyResult, commands: Mapping[str, str], examples: Mapping[s
         "budget_charts": _folded(budget.budget_charts(result)),
         "budget_tables": budget.budget_tables(result),
         "methods": tables.methods_table(result),
-        "table": tables.numbers_table(result),
+        "table": tables.numbers_table(result) if len(result.rows) else None,
         "conditions": len(set(result.rows["condition"])),
         "over": result.things,
         "axes": [label(axis) for axis in result.axes],

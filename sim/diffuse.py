@@ -20,9 +20,9 @@ from veristem.sim.contrast.diffuse import PhononKernel
 from veristem.sim.optics import AberratedImage
 from veristem.sim.rays import Illumination, cone
 
-_PIXEL_NM = 4.0  # largest that pixels are put together to
-_SHEAR_NM = (6.0, 10.0)  # between the faces from one direction to the next, along g and across it
-_PER_FRINGE = 0.8  # samples of s: the fringes of a whole cone are many
+PIXEL_NM = 4.0  # largest that pixels are put together to
+SHEAR_NM = (6.0, 10.0)  # between the faces from one direction to the next, along g and across it
+PER_FRINGE = 0.8  # samples of s: the fringes of a whole cone are many
 _COARSE_RAD = 4e-3  # from one direction to the next where a pattern is sampled
 _LEAST = 1e-4  # of the strongest pattern, below which others do not count
 
@@ -108,10 +108,10 @@ class PhononLosses(NamedTuple):
 
 def phonon_losses(rays, microscope: Microscope, light: Illumination) -> PhononLosses:
     """What phonons take from all rays of the cone on their way through a foil (`images.FoilRays`)."""
-    pixels = max(1, int(_PIXEL_NM / rays.pixel_nm))
+    pixels = max(1, int(PIXEL_NM / rays.pixel_nm))
     coarse = rays.binned(pixels)
     thetas, shares = [], []
-    for part in cone(light, _SHEAR_NM, _PER_FRINGE):
+    for part in cone(light, SHEAR_NM, PER_FRINGE):
         lost, kept = coarse.lost(part)
         weight = part.weight[0, 0]
         if microscope.aberrations.coefficients_nm():

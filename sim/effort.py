@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 
 from veristem.datasets.crystal import load_material
 from veristem.datasets.detectors.pixelated import Detector as Pixelated
+from veristem.datasets.dispersion import ParticleDispersion
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import around_one_centre
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.recipe import LONGEST_NM, Recipe
-from veristem.datasets.specimens import Dislocations, Generated
+from veristem.datasets.specimens import Centres, Dislocations, FromFile, Generated, Particles
+from veristem.sim.diffuse import PER_FRINGE, PIXEL_NM, SHEAR_NM
+from veristem.sim.dispersions.packing import number_density_per_nm3
 from veristem.sim.elasticity.cores import DIVIDED_NM
 from veristem.sim.elasticity.octaves import check_memory, line_points
 from veristem.sim.elasticity.voxels import bytes_of_strain, bytes_of_voxels, parts_across
+from veristem.sim.film import film_of
 from veristem.sim.foil import Foil, orientation
 from veristem.sim.networks.foil import clip
-from veristem.sim.rays import bundles, margin_pixels
+from veristem.sim.optics import spread_nm2
+from veristem.sim.pattern import pattern_of
+from veristem.sim.rays import Bundle, bundles, cone, margin_pixels
 
 _PER_PRODUCT = 0.28  # of a row of beams, each with each, against a step of two beams
-# seconds of one core: a byte of the spectral grid, a ray in a slice, its sample of the strain, a divided part, the rest
-_PER_BYTE, _PER_STEP, _PER_SAMPLE, _PER_PART, _ALWAYS = 1.4e-8, 2.2e-9, 4e-9, 2e-6, 1.0
+_ALL_BEAMS = 2.0  # of a step whose beams are all kept, for patterns, against one that regions add up at once
+_COARSE = 4  # pixels of a detector put together to count the rays of its patterns
+# seconds of one core for each of what `work` counts; python tests/benchmarks/costs.py measures them
+COSTS = {
+    "always": 0.4,
+    "viewed_pixels": 5e-7,  # of all views, whatever is in them
+    "strain_bytes": 1.6e-8,  # of the spectral grid
+    "divided_parts": 3e-6,  # of voxels near lines
+    "steps": 2.2e-9,  # of two beams through a slice
+    "samples": 4e-9,  # of the strain, a ray in a slice
+    "moved_pixels": 5e-8,  # of an image of rays that an aberration moves
+    "pattern_pixels": 4e-5,  # of a detector, to know its rays
+    "counted_pixels": 5e-8,  # of the patterns of a scan
+    "shaded_pixels": 1.5e-8,  # of a particle along a ray
+    "film_rays": 1e-5,
+}
 
 
 def check_room(recipe: Recipe) -> None:
@@ -59,21 +81,28 @@ def check_lines(recipe: Recipe, network: DislocationNetwork) -> None:
     check_memory(bytes_of_voxels(voxels) + parts, f"strain near {length:.3g} nm of line")
 
 
-def core_seconds(recipe: Recipe) -> tuple[float, bool] | None:
-    """Time of one core for the images of a recipe [s], and whether lines in a file may make it longer.
+def core_seconds(recipe: Recipe) -> tuple[float, bool]:
+    """Time of one core for a recipe [s], to a factor of about two, and whether what a file holds may make it longer.
 
-    From the voxels of the strain and from rays x slices x pixels, on the machine that the constants were measured on:
-    for a foil without regions, aberrations or 4D scan. None for anything else.
+    It is that of the machine that `COSTS` were measured on.
     """
-    table, microscope, stage = recipe.specimen, recipe.microscope, recipe.stage
-    if (
-        not isinstance(table, Dislocations)
-        or isinstance(microscope.detector, Pixelated)
-        or table.regions is not None
-        or microscope.aberrations.coefficients_nm()
-    ):
-        return None
-    light = _bare(recipe).illumination(microscope)
+    table = recipe.specimen
+    from_file = isinstance(table.network if isinstance(table, Dislocations) else table.dispersion, (FromFile, Centres))
+    return float(sum(COSTS[name] * amount for name, amount in work(recipe).items())), from_file
+
+
+def work(recipe: Recipe) -> dict[str, float]:
+    """How much of each of `COSTS` the simulation of a recipe takes, before anything random is drawn."""
+    counted = _foil_work(recipe) if isinstance(recipe.specimen, Dislocations) else _film_work(recipe)
+    views = len(recipe.microscope.detector.regions(recipe.kikuchi_azimuth_rad)) * len(recipe.stage.angles_deg)
+    return {"always": 1.0, "viewed_pixels": float(views * np.prod(recipe.scan.shape)), **counted}
+
+
+def _foil_work(recipe: Recipe) -> dict[str, float]:
+    """Voxels of the strain, and rays x slices x pixels of the images, of their diffuse part, and of a 4D scan."""
+    table, microscope = recipe.specimen, recipe.microscope.balanced
+    assert isinstance(table, Dislocations)
+    detector, light = microscope.detector, _bare(recipe).illumination(microscope)
     step, voxels = _voxels(recipe)
     pixel, field = recipe.scan.pixel_nm, np.prod(table.field_nm)
     length = 0.0
@@ -82,21 +111,73 @@ def core_seconds(recipe: Recipe) -> tuple[float, bool] | None:
     near = 1 - np.exp(-0.8 * length * (2 * DIVIDED_NM + pixel) / field)  # share of the pixels with cores
     divided = 1 - np.exp(-np.pi * DIVIDED_NM**2 * length / (field * table.thickness_nm))
     fine = parts_across(pixel)
-    rays = float(np.prod(recipe.scan.shape)) * (1 + near * fine**2) * voxels[0]
+    regions = detector.regions(recipe.kikuchi_azimuth_rad)
+    counted: dict[str, float] = defaultdict(float)
+    pixels = float(np.prod([n + 2 * _rim(recipe) for n in recipe.scan.shape]))
+    if isinstance(detector, Pixelated):
+        fewer = max(1, min(_COARSE, min(detector.shape) // 16))
+        rows, columns = detector.shape
+        coarse = detector.model_copy(
+            update={"shape": (rows // fewer, columns // fewer), "pixel_mrad": detector.pixel_mrad * fewer}
+        )
+        with np.errstate(invalid="ignore"):  # a ray that stands on one of two strips has no share in the other
+            pattern = pattern_of(coarse, light)
+        parts = [*pattern.parts, *pattern.seen_by(regions, coarse)]
+        counted["pattern_pixels"] = 3.0 * rows * columns  # for scan, vacuum and truth
+        counted["counted_pixels"] = float(rows * columns * (pixels + np.prod(detector.vacuum_shape)))
+    else:
+        parts = [p for group in around_one_centre(regions) for p in bundles([regions[n] for n in group], light)]
+    per_step = 1 if light.beams == 2 else _PER_PRODUCT * light.beams**2
+    per_step *= _ALL_BEAMS if isinstance(detector, Pixelated) else 1
+    aberrated = bool(microscope.aberrations.coefficients_nm())
+
+    def image(parts: list[Bundle], pixels: float, rays: float) -> None:
+        counted["steps"] += rays * voxels[0] * per_step * sum(len(part.s) for part in parts)
+        counted["samples"] += rays * voxels[0] * len(parts)
+        if aberrated:
+            counted["moved_pixels"] += pixels * sum(np.count_nonzero(part.weight) for part in parts)
+
+    image(parts, pixels, pixels * (1 + near * fine**2))
+    if table.diffuse:
+        binned = pixels / max(1, int(PIXEL_NM / pixel)) ** 2
+        image(cone(light, SHEAR_NM, PER_FRINGE), binned, binned)
+    for name in counted:
+        counted[name] *= len(recipe.stage.angles_deg)
+    counted["strain_bytes"] = float(bytes_of_strain(step, voxels))
+    counted["divided_parts"] = float(np.prod(voxels)) * divided * (fine + 1) ** 2
+    return counted
+
+
+def _film_work(recipe: Recipe) -> dict[str, float]:
+    """Rays of the regions, each shaded by every particle."""
+    table, microscope, pixel = recipe.specimen, recipe.microscope.balanced, recipe.scan.pixel_nm
+    assert isinstance(table, Particles)
+    box = np.array([*table.field_nm, table.thickness_nm])
+    diameter = getattr(table.dispersion, "diameter_nm", 5.0)
+    density = 0.0
+    if not isinstance(table.dispersion, Centres):
+        density = number_density_per_nm3(table.dispersion.concentration_mg_per_ml, diameter**3 / 8)
+    one = ParticleDispersion(box[None] / 2, np.array([diameter / 2]), box)
     regions = microscope.detector.regions(recipe.kikuchi_azimuth_rad)
-    steps = samples = 0
+    rays = 0
     for group in around_one_centre(regions):
-        for part in bundles([regions[n] for n in group], light):
-            steps, samples = steps + len(part.s), samples + 1
-    per_step = _PER_STEP * (1 if light.beams == 2 else _PER_PRODUCT * light.beams**2)
-    tilts = len(stage.angles_deg)
-    core_s = (
-        _ALWAYS
-        + _PER_BYTE * bytes_of_strain(step, voxels)
-        + tilts * rays * (per_step * steps + _PER_SAMPLE * samples)
-        + _PER_PART * float(np.prod(voxels)) * divided * (fine + 1) ** 2
-    )
-    return float(core_s), not isinstance(table.network, Generated)
+        found, _ = film_of(table, one).rays([regions[n] for n in group], microscope, pixel)
+        rays += sum(len(part.share) for part in found)
+    rays *= len(recipe.stage.angles_deg)
+    area = np.prod([n + 2 * _rim(recipe) for n in recipe.scan.shape]) * pixel**2
+    across = (diameter / pixel + 1) ** 2  # pixels that a particle touches
+    return {"film_rays": float(rays), "shaded_pixels": float(rays * density * area * table.thickness_nm * across)}
+
+
+def _rim(recipe: Recipe) -> int:
+    """Pixels beyond the field that aberrations and the source bring in."""
+    microscope = recipe.microscope.balanced
+    regions = microscope.detector.regions(recipe.kikuchi_azimuth_rad)
+    alpha = 1e-3 * microscope.convergence_mrad
+    shifts = [microscope.aberrations.shift_nm(region, alpha) for region in regions]
+    far = max(float(np.abs(far - mean).max() if recipe.scan.registered else far.max()) for mean, far in shifts)
+    blur = far + 4 * max(float(np.sqrt(np.trace(spread_nm2(microscope, region)))) for region in regions)
+    return int(np.ceil(blur / recipe.scan.pixel_nm)) + 3 if blur else 0
 
 
 def _bare(recipe: Recipe) -> Foil:

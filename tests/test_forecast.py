@@ -15,8 +15,9 @@ import veristem as vs
 from veristem.bench.files.forecast import about, reconstruction_text, simulation_text
 from veristem.datasets import DislocationNetwork, InputError
 from veristem.datasets.recipe import load_recipe
+from veristem.recon.methods import METHODS
 from veristem.sim import simulate
-from veristem.sim.effort import check_lines, core_seconds
+from veristem.sim.effort import COSTS, check_lines, core_seconds, work
 from veristem.sim.elasticity import octaves
 from veristem.sim.networks.foil import tiled
 from veristem.sim.rays import Scratch
@@ -38,40 +39,72 @@ def test_times_have_one_digit(seconds):
 
 
 def test_a_simulation_is_told():
-    """What is made; from a file lines may take longer; nothing is said of times that are not known."""
-    text = simulation_text(FOIL)
+    """What is made, and about how long it takes, whatever it is; what a file holds may take longer."""
     assert re.match(
-        "simulating cantor-small, seed 0: foil of 256 x 256 x 100 nm, 2 views of 64 x 64 pixels; about", text
+        "simulating cantor-small, seed 0: foil of 256 x 256 x 100 nm, 2 views of 64 x 64 pixels; about", text_of({})
     )
-    assert "or, with many lines in the file, longer" in simulation_text(
-        FOIL.with_values({"specimen.network": {"file": "not-there.data"}})
-    )
-    for name, said in (("particles-small", "film of"), ("tial-4d", "4D scan of 256 x 256 pixels, 256 x 256 each")):
-        text = simulation_text(load_recipe(name))
-        assert said in text
-        assert "about" not in text
+    assert "or, with much in the file, longer" in text_of({"specimen.network": {"file": "not-there.data"}})
+    film = load_recipe("particles-small")
+    assert re.search(r"film of .*; about (a|\d+) s(econd)?, besides", simulation_text(film))
+    stored = film.with_values({"specimen.dispersion": {"file": "not-there.csv"}})
+    assert "or, with much in the file, longer" in simulation_text(stored)
+    scan = simulation_text(load_recipe("tial-4d"))
+    assert re.search("4D scan of 256 x 256 pixels, 256 x 256 each; about .* (min|h), besides", scan)
+    assert "; about" in text_of({"specimen.regions": {"kind": "lamellae"}})
+
+
+def text_of(values) -> str:
+    """What is said of the foil with other values."""
+    return simulation_text(FOIL.with_values(values))
+
+
+@pytest.mark.parametrize(
+    ("values", "cost"),
+    [
+        ({"microscope.aberrations": "corrected"}, "moved_pixels"),
+        ({"stage.tilts_deg": [-5.0, 0.0, 5.0]}, "steps"),
+        ({"specimen.diffuse": True}, "samples"),
+        ({"specimen.thickness_nm": 200.0}, "strain_bytes"),
+        ({"specimen.network.density_per_m2": 1e15}, "divided_parts"),
+    ],
+)
+def test_what_is_asked_for_is_counted(values, cost):
+    """An aberrated image moves its rays, each tilt has its own, phonons have some too."""
+    plain = FOIL.with_values({"specimen.diffuse": False})
+    assert work(plain.with_values(values))[cost] > 1.05 * work(plain).get(cost, 0.0)
+    assert set(work(plain.with_values(values))) <= set(COSTS)
+
+
+def test_particles_and_pixels_of_a_film_add_to_its_time():
+    """Twice the particles, or the pixels, take twice the shading."""
+    film = load_recipe("particles-small")
+    one = work(film)["shaded_pixels"]
+    assert work(film.with_values({"specimen.dispersion.concentration_mg_per_ml": 40.0}))["shaded_pixels"] == 2 * one
+    larger = film.with_values({"scan.shape": [512, 1024], "specimen.field_nm": [409.6, 204.8]})
+    assert work(larger)["shaded_pixels"] == pytest.approx(2 * one)
 
 
 def test_more_work_takes_longer():
     """Pixels, thickness and line each add to it."""
     less = core_seconds(FOIL)
-    assert less is not None
     for values in (
         {"scan.shape": [128, 128], "specimen.field_nm": [512.0, 512.0]},
         {"specimen.thickness_nm": 200.0},
         {"specimen.network.density_per_m2": 1e15},
     ):
         more = core_seconds(FOIL.with_values(values))
-        assert more is not None
         assert more[0] > less[0]
 
 
 def test_a_reconstruction_is_told(acquisition):
-    """Only of our own method of lines is the time known."""
-    assert re.fullmatch(
-        "reconstructing with stereo-classical: 2 views of 20 x 16 pixels; about a second",
-        reconstruction_text(acquisition, "stereo-classical"),
-    )
+    """The time of every method of our own is known, with parameters as well, and of no other."""
+    for name in METHODS.keys() - {"failing"}:
+        for method in (name, f"{name} some=1"):
+            assert re.fullmatch(
+                f"reconstructing with {method}: 2 views of 20 x 16 pixels; about a second, besides what a first run "
+                "compiles",
+                reconstruction_text(acquisition, method),
+            )
     assert reconstruction_text(acquisition, "mine:run") == "reconstructing with mine:run: 2 views of 20 x 16 pixels"
 
 

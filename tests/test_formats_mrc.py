@@ -96,7 +96,9 @@ def test_tilts_stand_where_etspy_looks(tmp_path):
 @pytest.mark.parametrize("suffix", [".mrc", ".hspy"])
 def test_etspy_opens_the_series(tmp_path, suffix):
     """With its angles; it ignores the .rawtlt beside a .mrc that HyperSpy reads."""
-    etspy_io = pytest.importorskip("etspy.io", reason="ETSpy is not installed")
+    etspy_io = pytest.importorskip(
+        "etspy.io", reason="ETSpy is not installed; tests/validation/with_etspy.py runs this with it"
+    )
     from veristem.datasets.formats.hspy import write_hspy
 
     made = series([-61.25, 0, 2.5])

@@ -33,12 +33,14 @@ def make(path, version=6, lines=LINES, rings=RINGS, pbc="0 0 0", replace=("", ""
         text += [str(i), " ".join(map(str, b)), "0" if version == 4 else "1", str(len(points))]
         text += [" ".join(map(str, p)) + (" 5" if version == 5 else "") for p in points]
         text += ["5"] * len(points) if version == 4 else []
-    text += ["DISLOCATION_JUNCTIONS", *rings, "DEFECT_MESH_VERTICES 1", "0 0 0", ""]
+    text += ["DISLOCATION_JUNCTIONS", *rings]
+    text += ["METADATA SIMULATION_TIMESTEP 100", "SLIP_SURFACE_VERTICES 0"] if version == 7 else []
+    text += ["DEFECT_MESH_VERTICES 1", "0 0 0", ""]
     path.write_text("\n".join(text).replace(*replace, 1) if replace[0] else "\n".join(text))
     return path
 
 
-@pytest.mark.parametrize("version", [4, 5, 6])
+@pytest.mark.parametrize("version", [4, 5, 6, 7])
 def test_junction_becomes_one_node(tmp_path, version):
     """Angstrom become nm, lattice vectors turn with the cluster, three ends become one node, far ends are pinned."""
     network = read_network(make(tmp_path / "x.ca", version))
@@ -71,7 +73,7 @@ def test_ends_that_meet_only_across_another_cell_are_pinned(tmp_path):
 @pytest.mark.parametrize(
     ("replace", "message"),
     [
-        (("CA_FILE_VERSION 6", "CA_FILE_VERSION 3"), "line 1: CA_FILE_VERSION 3 found, 4, 5 or 6"),
+        (("CA_FILE_VERSION 6", "CA_FILE_VERSION 3"), "line 1: CA_FILE_VERSION 3 found, 4 to 7"),
         (("CA_FILE_VERSION", "ITEM: TIMESTEP"), "line 1: 'ITEM:' found"),
         (("CA_FILE_VERSION", "PBCCA_FILE_VERSION"), "line 1: PBCCA_FILE_VERSION found, .* run Dislocation analysis"),
         (("DISLOCATIONS 3", "DISLOCATIONS 1000000000000"), "whole number from 0 .* of dislocation 4 of 1000000000000"),

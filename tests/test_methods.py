@@ -192,6 +192,31 @@ def test_unknown_method(cli, given, tmp_path, name):
     check_failed(cli("reconstruct", given, "--method", name, "-o", tmp_path / "c.vtp"), "method")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("functools:partial", "type whose arguments cannot be told found, a function allowed"),
+        ("builtins:dict", "type whose arguments cannot be told found"),
+        ("os:getcwd", "too many positional arguments; a function of an acquisition allowed"),
+        ("numpy:hypot", "missing a required argument: 'x2'; a function of an acquisition allowed"),
+        ("math:sin x=1", "unexpected keyword argument 'x'; allowed are none"),
+        ("stereo-classical scale_nm=[[[[", "scale_nm: '\\[\\[\\[\\[' found, a finite number allowed"),
+        ("stereo-classical scale_nm=nan", "scale_nm: 'nan' found, a finite number allowed"),
+        ("points-hough diameter_nm=wide", "diameter_nm: 'wide' found, a finite number"),
+    ],
+)
+def test_what_cannot_be_a_method_is_told_before_it_is_called(text, message):
+    """Some of these ended in a traceback: os:system and its like come from no file and tell no arguments."""
+    with pytest.raises(InputError, match=message):
+        load_method(text)
+
+
+def test_a_parameter_out_of_range(acquisition):
+    """A blur wider than the images would fill the memory with its kernel."""
+    with pytest.raises(InputError, match="scale_nm: 1e\\+12 found, above 0 and below the field's"):
+        run_method("stereo-classical scale_nm=1e12", acquisition)
+
+
 def test_debug_shows_the_traceback(given, tmp_path):
     """With --debug the writer of a method sees the line that failed."""
     (tmp_path / "mine.py").write_text(GOOD, encoding="utf-8")

@@ -6,6 +6,7 @@ import os
 import sys
 import textwrap
 import time
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -159,6 +160,21 @@ def test_the_limit_is_part_of_what_a_row_depends_on():
 def test_a_built_in_module_is_no_traceback():
     """os:system is of a module without a file."""
     assert cell_key(load_recipe("cantor-small"), "os:system", 20.0)
+
+
+@pytest.mark.parametrize("said", [17, "", "no.such.module"])
+def test_what_a_function_says_it_is_from_may_be_anything(monkeypatch, said):
+    """It is no module that could be read."""
+
+    def method(acquisition):
+        return None
+
+    method.__module__ = said
+    name = f"foreign{len(str(said))}"
+    module = ModuleType(name)
+    module.method = method  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, name, module)
+    assert cell_key(load_recipe("cantor-small"), f"{name}:method", 20.0)
 
 
 def test_a_killed_process_is_tried_again(pair, tmp_path, monkeypatch):

@@ -34,6 +34,13 @@ def test_named_studies_can_be_run(name):
     assert len(cells) == study.seeds * len(study.cells()) * len(study.methods)
 
 
+@pytest.mark.parametrize("name", recipe_names("study"))
+def test_studies_have_the_tolerance_of_everything_else(name):
+    """10 nm for lines, the radius for particles; those behind a table or baseline of record until it is made anew."""
+    older = {"cantor-default", "common-mode", "conditions", "detector-radius", "gate-lines"}
+    assert load_study(name).tolerance_nm == (20.0 if name in older else None)
+
+
 @pytest.mark.parametrize("name", recipe_names("recipe"))
 def test_wide_cones_have_a_lens_or_say_that_it_is_ideal(name):
     """Above 30 mrad no lens is free of aberrations: balanced where the discs are, or ideal and the title says so."""

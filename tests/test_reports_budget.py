@@ -40,13 +40,28 @@ def test_each_stage_has_its_part_of_the_error():
     (result,) = split(make_table())
     of_f, of_depth = budget.budget_tables(result)
     for table, words, shares in (
-        (of_f, "1 − F", ["0.41", "0.3", "0.1", "0.01", "0.02"]),
-        (of_depth, "depth RMSE, ψ\u00a0>\u00a025°, squared (nm²)", ["36", "32", "3", "1", "11"]),
+        (of_f, "1 − F", [0.41, 0.3, 0.1, 0.01, 0.02]),
+        (of_depth, "depth RMSE, ψ\u00a0>\u00a025°, squared (nm²)", [36, 32, 3, 1, 11]),
     ):
         assert table["head"][2:] == [words, "contours", "matching", "the rest", "(geometry)"]
         assert [row[1][0] for row in table["rows"]] == ["all", "2", "4", "8"]
-        assert all([cell[0] for cell in row[2:]] == shares for row in table["rows"])
-    assert of_f["rows"][0][2][1] == "0.39 to 0.44"  # by t of 0.40, 0.41 and 0.42, on log odds
+        assert all([float(cell[0]) for cell in row[2:]] == shares for row in table["rows"])
+    assert of_f["rows"][0][2][1] == "0.385 to 0.435"  # by t of 0.40, 0.41 and 0.42, on log odds
+
+
+@pytest.mark.parametrize(
+    ("seeds", "texts"),
+    [
+        ([-2e-5, 8e-5, 3e-5], ("0.00003", "−0.00009 to 0.00015")),
+        ([0.31, 0.35], ("0.33", "0.08 to 0.58")),
+        ([44.0, 41.0, 47.0], ("44.0", "36.5 to 51.5")),
+        ([0.0, 0.0], ("0", "0 to 0")),
+        ([-1e-9], ("0.00000", "")),
+    ],
+)
+def test_a_mean_has_the_decimals_of_its_interval(seeds, texts):
+    """6.7e-05 (−0.00032 to 0.00045) could not be compared at a glance."""
+    assert budget._cell(np.array(seeds), -np.inf, np.inf) == texts
 
 
 def test_parts_add_up_where_a_score_is_missing():
@@ -60,8 +75,8 @@ def test_parts_add_up_where_a_score_is_missing():
     table.loc[failed, ["f_score_visible", "depth_rmse_nm_psi_above_25"]] = None
     (result,) = split(table)
     of_f, of_depth = budget.budget_tables(result)
-    assert all([cell[0] for cell in row[2:]] == ["36", "32", "3", "1", "11"] for row in of_depth["rows"])
-    assert all([cell[0] for cell in row[3:5]] == ["0.3", "0.1"] for row in of_f["rows"])
+    assert all([float(cell[0]) for cell in row[2:]] == [36, 32, 3, 1, 11] for row in of_depth["rows"])
+    assert all([float(cell[0]) for cell in row[3:5]] == [0.3, 0.1] for row in of_f["rows"])
 
 
 def test_runs_with_true_stages_are_no_methods_to_choose_from():

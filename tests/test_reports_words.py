@@ -246,9 +246,13 @@ STUDIES = {
     "one cell": (make_table(("good",), (8,), (10,), 1),
                  "1 run, 1 condition, 1 seed: F of good over all lines is ", True, False),
     "seeds alone": (make_table(("good",), (8,), (10,), 4), "4 runs, 1 condition, 4 seeds: mean F of good", True, False),
-    "all failed": (failing(make_table()), "All 36 runs failed: there is no score.", False, False),
-    "one failed": (failing(make_table(("good",), (8,), (10,), 1)), "The only run failed: there is no score.", False,
-                   False),
+    "all failed": (failing(make_table()), "All 36 runs failed: nothing was found, which counts", False, False),
+    "one failed": (failing(make_table(("good",), (8,), (10,), 1)), "The only run failed: nothing was found,",
+                   False, False),
+    "none simulated": (failing(make_table()).assign(failure="simulation"), "All 36 runs failed: there is no score.",
+                       False, False),
+    "all with truth": (make_table(("good contours=truth",)), "All 18 runs had a stage of the truth",
+                       False, False),
 }  # fmt: skip
 
 
@@ -266,6 +270,7 @@ def test_pages_of_studies_say_nothing_false(tmp_path, name):
         assert bool(number[1]) == (result.rows["seed"].nunique() > 1)
         assert ("95 % interval over seeds" in text) == bool(number[1])
     assert (hero.chief_chart(result) is not None) == has_picture
+    assert ("of one seed" in text.lower()) == (result.rows["seed"].nunique() == 1)
     assert ("with 95 % intervals" in text) == (result.rows["seed"].nunique() > 1)
 
 

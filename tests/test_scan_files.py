@@ -78,6 +78,21 @@ def test_frames_that_do_not_go_with_the_scan_are_counted(tmp_path, nine, suffix)
     assert block == [[4], [7]]
 
 
+@pytest.mark.parametrize("announced", [4, 8])
+def test_two_counters_of_twelve_bit(tmp_path, announced):
+    """Every shot leaves two frames in 16 bits, whichever number the .hdr counts; no count loses its upper bits."""
+    shots = np.arange(4095, 4087, -1, dtype="u2")[:, None, None] * np.ones((1, 16, 16), "u2")
+    write_mib(tmp_path / "two.mib", shots, counters=(0, 1))
+    said = ("HDR,\t", "Counter Depth (number):\t12", f"Frames in Acquisition (Number):\t{announced}", "End\t")
+    (tmp_path / "two.hdr").write_text("\r\n".join(said))
+    scan = read_scan(tmp_path / "two.mib", (2, 2))
+    assert scan.read(slice(0, 2), slice(0, 2))[..., 0, 0].tolist() == [[4095, 4093], [4091, 4089]]
+    assert "two counters: 4 frames of the first one" in scan.notes[0]
+    (tmp_path / "two.hdr").write_text("\r\n".join(said).replace(":\t12", ":\t6"))
+    with pytest.raises(InputError, match="counter depth of 6 bit found, one that goes with U16"):
+        read_scan(tmp_path / "two.mib", (2, 2))
+
+
 def test_two_counters_of_a_merlin(tmp_path, nine):
     """The frames of the second threshold are no patterns of the scan; colour and mixtures are refused."""
     path = tmp_path / "two.mib"

@@ -12,10 +12,18 @@ import psutil
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.detectors.pixelated import Detector as Pixelated
 from veristem.datasets.recipe import Recipe
+from veristem.recon.methods import split_method
 from veristem.sim import effort
 
 _REFERENCE_S = 0.027  # of the computation in `_pace`, on a core of the machine that times were measured on
-_PER_PIXEL_S = 5e-6  # of stereo-classical there, a pixel of each view
+# of our own methods there, a pixel of each view
+_PER_PIXEL_S = {
+    "stereo-classical": 5e-6,
+    "points-matched": 2.5e-6,
+    "points-hough": 1e-6,
+    "points-threshold": 5e-7,
+    "constant": 0.0,
+}
 
 
 def simulation_text(recipe: Recipe) -> str:
@@ -30,10 +38,8 @@ def simulation_text(recipe: Recipe) -> str:
     if isinstance(detector, Pixelated):
         images = f"4D scan of {columns} x {rows} pixels, {detector.shape[1]} x {detector.shape[0]} each"
     text = f"simulating {recipe.recipe.name}, seed {recipe.recipe.seed}: {what} of {size}, {images}"
-    if (found := effort.core_seconds(recipe)) is None:
-        return text
-    core_s, or_more = found
-    more = " or, with many lines in the file, longer" if or_more else ""
+    core_s, or_more = effort.core_seconds(recipe)
+    more = " or, with much in the file, longer" if or_more else ""
     return f"{text}; {about(core_s * _pace(numba.get_num_threads()))}{more}, besides what a first run compiles"
 
 
@@ -41,9 +47,9 @@ def reconstruction_text(images: Acquisition, method: str) -> str:
     """The method and its images, with its time where it can be told."""
     views, rows, columns = images.views.shape
     text = f"reconstructing with {method}: {views} view{'s' * (views != 1)} of {columns} x {rows} pixels"
-    if method != "stereo-classical":
+    if (per_pixel_s := _PER_PIXEL_S.get(split_method(method)[0])) is None:
         return text
-    return f"{text}; {about(_PER_PIXEL_S * images.views.size * _pace(1))}"
+    return f"{text}; {about(per_pixel_s * images.views.size * _pace(1))}, besides what a first run compiles"
 
 
 def _pace(threads: int) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 from veristem.bench.files.simulation import save_reconstruction, save_simulation
 from veristem.bench.pages.folder import make_scene, run_facts, save_page, sentence
 from veristem.bench.pages.runs import has_name, run_commands
+from veristem.bench.scoring import TOLERANCE_NM
 from veristem.bench.study.facts import versions
 from veristem.bench.study.runner import run_study
 from veristem.bench.study.store import make_folder
@@ -139,8 +140,7 @@ def _lines(folder: Path, network: Path | None, material: str | None, values: dic
         orientation = {"specimen.zone_axis": list(crystal.zone_axis), "specimen.g": list(crystal.g)}
         recipe = recipe.with_values({"specimen.material": material, **orientation})
     recipe = recipe.with_values(values)
-    assert study.tolerance_nm is not None
-    study = study.changed({"tolerance_nm": min(study.tolerance_nm, min(recipe.specimen.field_nm) / 25)})
+    study = study.changed({"tolerance_nm": min(TOLERANCE_NM, min(recipe.specimen.field_nm) / 25)})
 
     truth, acquisition, specimen = simulate_recipe(recipe)
     assert isinstance(truth, LineTruth)

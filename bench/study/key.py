@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache, partial
 from importlib import import_module
@@ -90,8 +91,10 @@ def _modules(found: str) -> tuple[str, ...]:
     method = load_method(found)
     while isinstance(method, partial):
         method = method.func
-    named = (found.partition(":")[0], getattr(method, "__module__", None) or "")
-    tops = dict.fromkeys(m.partition(".")[0] for m in named if m)
+    named = [found.partition(":")[0]]
+    if isinstance(said := getattr(method, "__module__", None), str) and said in sys.modules:  # it may say anything
+        named.append(said)
+    tops = dict.fromkeys(module.partition(".")[0] for module in named)
     return tuple("veristem.recon" if top == "veristem" else top for top in tops)
 
 

@@ -1,4 +1,4 @@
-"""Crystal-analysis files of OVITO (.ca, versions 4 to 6): dislocation lines found in atoms. Read only.
+"""Crystal-analysis files of OVITO (.ca, versions 4 to 7): dislocation lines found in atoms. Read only.
 
 Read are PBC_FLAGS, the cell, names of STRUCTURE_TYPES, CLUSTERS with their orientation, DISLOCATIONS and
 DISLOCATION_JUNCTIONS; other sections are skipped. Positions are in Angstrom, in the frame of the cell. A Burgers vector
@@ -167,13 +167,13 @@ def _start(lines: Lines) -> int:
     if key == "PBCCA_FILE_VERSION":
         raise lines.error(
             f"{key} found, of which no description is known and which OVITO does not open either; CA_FILE_VERSION "
-            "4 to 6 allowed: run Dislocation analysis on the atoms in OVITO and export a Crystal Analysis file"
+            "4 to 7 allowed: run Dislocation analysis on the atoms in OVITO and export a Crystal Analysis file"
         )
     if key != "CA_FILE_VERSION":
         raise lines.error(f"{key[:40]!r} found, CA_FILE_VERSION allowed; export a Crystal Analysis file from OVITO")
     version = lines.whole(rest, "version")
-    if version not in (4, 5, 6):
-        raise lines.error(f"CA_FILE_VERSION {version} found, 4, 5 or 6 allowed; export it again from OVITO")
+    if version not in (4, 5, 6, 7):  # 7 differs in meshes only
+        raise lines.error(f"CA_FILE_VERSION {version} found, 4 to 7 allowed; export it again from OVITO")
     return version
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import inverse, mapped, widest_pair
 from veristem.datasets.intermediate import Alignment, Contours, Matches
 from veristem.datasets.reconstruction import CurveSet
@@ -44,7 +45,7 @@ def reconstruct(
     Raises
     ------
     InputError
-        With fewer than two views, or views without parallax.
+        With fewer than two views, views without parallax, or a bad parameter.
     """
     if alignment is None:
         alignment = Alignment(acquisition.directions_rad, acquisition.to_image)
@@ -52,6 +53,8 @@ def reconstruct(
     epipolar, parallax = epipolar_axes(alignment.directions_rad, pair)
     if scale_nm is None:
         scale_nm = default_scale_nm(acquisition.field_nm, acquisition.pixel_nm)
+    if not 0 < scale_nm < (most := min(acquisition.field_nm)):
+        raise InputError(f"scale_nm: {scale_nm:g} found, above 0 and below the field's {most:g} nm allowed")
     if matches is None:
         if contours is None:
             contours = ridge_contours(acquisition.views, acquisition.pixel_nm, scale_nm)
