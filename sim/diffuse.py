@@ -22,7 +22,7 @@ from veristem.sim.rays import Illumination, cone
 
 PIXEL_NM = 4.0  # largest that pixels are put together to
 SHEAR_NM = (6.0, 10.0)  # between the faces from one direction to the next, along g and across it
-PER_FRINGE = 0.8  # samples of s: the fringes of a whole cone are many
+PER_FRINGE = 1.6  # samples of s, by all strips: the fringes of a whole cone are many
 _COARSE_RAD = 4e-3  # from one direction to the next where a pattern is sampled
 _LEAST = 1e-4  # of the strongest pattern, below which others do not count
 

@@ -18,13 +18,13 @@ from veristem.sim.diffuse import PER_FRINGE, PIXEL_NM, SHEAR_NM
 from veristem.sim.dispersions.packing import number_density_per_nm3
 from veristem.sim.elasticity.cores import DIVIDED_NM
 from veristem.sim.elasticity.octaves import check_memory, line_points
-from veristem.sim.elasticity.voxels import bytes_of_strain, bytes_of_voxels, parts_across
+from veristem.sim.elasticity.voxels import bytes_of_strain, bytes_of_voxels
 from veristem.sim.film import film_of
 from veristem.sim.foil import Foil, orientation
 from veristem.sim.networks.foil import clip
 from veristem.sim.optics import spread_nm2
 from veristem.sim.pattern import pattern_of
-from veristem.sim.rays import Bundle, bundles, cone, margin_pixels
+from veristem.sim.rays import Bundle, bundles, cone, margin_pixels, sub_pixel_nodes
 
 _PER_PRODUCT = 0.28  # of a row of beams, each with each, against a step of two beams
 _ALL_BEAMS = 2.0  # of a step whose beams are all kept, for patterns, against one that regions add up at once
@@ -73,7 +73,7 @@ def check_lines(recipe: Recipe, network: DislocationNetwork) -> None:
             f"found, {LONGEST_NM:g} nm allowed; lower specimen.field_nm with scan.shape, or specimen.thickness_nm"
         )
     step, voxels = _voxels(recipe)
-    fine = parts_across(recipe.scan.pixel_nm)
+    fine = len(sub_pixel_nodes(recipe.scan.pixel_nm))
     points, _ = line_points(inside, max(step.min(), 1.0))
     near = np.unique((points / step).astype(int), axis=0)  # no fewer are divided
     pixels = len(np.unique(near[:, 1:], axis=0))
@@ -110,7 +110,7 @@ def _foil_work(recipe: Recipe) -> dict[str, float]:
         length = 1e-18 * table.network.density_per_m2 * field * table.thickness_nm
     near = 1 - np.exp(-0.8 * length * (2 * DIVIDED_NM + pixel) / field)  # share of the pixels with cores
     divided = 1 - np.exp(-np.pi * DIVIDED_NM**2 * length / (field * table.thickness_nm))
-    fine = parts_across(pixel)
+    fine = len(sub_pixel_nodes(pixel))
     regions = detector.regions(recipe.kikuchi_azimuth_rad)
     counted: dict[str, float] = defaultdict(float)
     pixels = float(np.prod([n + 2 * _rim(recipe) for n in recipe.scan.shape]))

@@ -64,8 +64,8 @@ def foil(beams: int, taken: bool = True, bend: float = 0.0) -> Foil:
 @pytest.mark.parametrize("beams", [2, 5])
 def test_the_whole_plane_receives_all_electrons(monkeypatch, beams):
     """Bragg beams and what phonons take from them, of a bent foil, sampled alike: 1 without losses of energy."""
-    monkeypatch.setattr(diffuse, "SHEAR_NM", (0.5, 2.5))
-    monkeypatch.setattr(diffuse, "PER_FRINGE", 1.6)
+    monkeypatch.setattr(diffuse, "SHEAR_NM", (1.0, 2.5))
+    monkeypatch.setattr(diffuse, "PER_FRINGE", 1.2 if beams == 2 else 2.4)
     monkeypatch.setattr(diffuse, "_COARSE_RAD", COARSE)
     wide = Microscope(convergence_mrad=30.0)
     image = region_image(foil(beams, bend=1e-4), PLANE, wide, 4.0, (16, 16))
