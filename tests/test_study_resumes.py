@@ -41,7 +41,7 @@ def test_a_stopped_study_goes_on(two_doses, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         run_study(STUDY, RECIPE, tmp_path, stopping)
-    assert len(list((tmp_path / "parts").glob("*.parquet"))) == 3
+    assert len(list((tmp_path / "parts").glob("*.json"))) == 3
     asked = []
     again = run_study(STUDY, RECIPE, tmp_path, lambda cells, total: asked.append(total) or cells)
     assert asked == [5]
@@ -76,7 +76,7 @@ def test_a_part_that_cannot_be_read_is_run_again(two_doses, tmp_path):
     folder, table = two_doses
     shutil.copytree(folder / "parts", tmp_path / "parts")
     for cell, size in zip(table["cell"], (0, 100)):
-        part = tmp_path / "parts" / f"{cell}.parquet"
+        part = tmp_path / "parts" / f"{cell}.json"
         part.write_bytes(part.read_bytes()[:size])
     asked = []
     again = run_study(STUDY, RECIPE, tmp_path, lambda cells, total: asked.append(total) or cells)
