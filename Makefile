@@ -10,7 +10,7 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/python tests/kernels.py & $(BIN)/pyright && wait $$!
 	PYTHONPATH=.links $(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist worksteal
 

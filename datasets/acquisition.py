@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import Region, Tilt, project
 from veristem.datasets.shapes import as_array, check_positive
-from veristem.datasets.specimens import SpecimenKind
+
+SpecimenKind = Literal["dislocations", "particles"]
 
 # beyond which a number is in another unit, or none at all
 _MOST = {"pixel_nm": 1e6, "thickness_nm": 1e6, "energy_keV": 1e5, "convergence_rad": 1.0}

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 
 def set_numba_cache() -> None:
-    """Point NUMBA_CACHE_DIR at a folder for this state of the sources, unless it is set; before numba is imported."""
+    """Point NUMBA_CACHE_DIR at a folder for this state of the sources, unless it is set; before any kernel."""
     if "NUMBA_CACHE_DIR" in os.environ:
         return
     digest = hashlib.sha256()
@@ -28,3 +29,5 @@ def set_numba_cache() -> None:
     except OSError:
         return  # numba then keeps its cache beside the sources
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    if numba := sys.modules.get("numba"):  # it reads its settings when it is imported
+        numba.config.reload_config()

@@ -91,7 +91,7 @@ def test_a_path_of_a_hundred_thousand_letters_is_answered_at_once():
     assert len(str(caught.value)) < 300
 
 
-def test_both_files_or_none(tmp_path, monkeypatch):
+def test_both_files_or_none(tmp_path, monkeypatch, truth, acquisition):
     """A truth that could not be written left an acquisition without it."""
     write, failing = formats.write, []
 
@@ -100,10 +100,6 @@ def test_both_files_or_none(tmp_path, monkeypatch):
             raise InputError("truth.h5: no")
         return write(path, content, *rest)
 
-    from veristem.sim.simulate import simulate_recipe
-
-    values = {"scan.shape": [16, 16], "specimen.field_nm": [64.0, 64.0]}
-    truth, acquisition, _ = simulate_recipe(load_recipe("cantor-small").with_values(values))
     monkeypatch.setattr(formats, "write", broken)
     failing.append(1)
     with pytest.raises(InputError):

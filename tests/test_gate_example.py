@@ -64,14 +64,15 @@ def workflow_commands() -> list[list[str]]:
 
 
 def test_its_gate_passes_and_fails(package):
-    """What its README and its workflow run passes; made to err by 3 nm in depth it falls short, and says where."""
+    """What its workflow and its README run passes; made to err by 3 nm in depth it falls short, and says where."""
     assert "darkest-row" in package.veristem("list", "methods").stdout.split()
     study, gate = ("study", "gate.toml", "-o", "results"), ("gate", "results", "--baseline", "baseline.json")
+    readme = (EXAMPLE / "README.md").read_text(encoding="utf-8")
+    assert all(f"\nveristem {' '.join(command)}\n" in readme for command in (study, gate))
     done = package.veristem(*study)
     assert done.returncode == 0, done.stderr
-    done = package.veristem(*gate)
-    assert done.returncode == 0, done.stdout + done.stderr
-    for command in workflow_commands():
+    for command, told in zip(workflow_commands(), (study, gate), strict=True):
+        assert tuple(command[: len(told)]) == told  # and how many workers, and which files besides
         done = package.veristem(*command)
         assert done.returncode == 0, done.stdout + done.stderr
     report = (package.folder / "gate.md").read_text(encoding="utf-8")

@@ -76,3 +76,10 @@ def test_files_stay_small(folder):
     """One method, detector, metric or format a file: a stranger finds the place to change in a minute."""
     long = {str(p): n for p in (ROOT / folder).rglob("*.py") if (n := len(p.read_text("utf-8").splitlines())) > 400}
     assert not long
+
+
+def test_what_flows_loads_no_tables_of_recipes():
+    """Who writes a method needs arrays and files alone: pydantic is half of the time of an import."""
+    code = "import sys, veristem.datasets; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"veristem.datasets.specimens", "pydantic", *HEAVY} & set(done.stdout.split())

@@ -320,3 +320,24 @@ def test_a_point_set_checks_its_shapes():
         PointSet(np.zeros((2, 3)), np.zeros((1, 3, 3)))
     with pytest.raises(InputError, match="points_nm: nan found"):
         PointSet([[0.0, 0.0, np.nan]])
+
+
+def test_groups_of_any_size_are_solved_as_one():
+    """Particles that touch share their errors: the steps and covariances are those of the whole system."""
+    from veristem.recon.particles.fit import _solve
+
+    rng = np.random.default_rng(3)
+    pairs = np.array([[0, 4], [4, 2], [1, 5], [3, 7], [8, 7]])
+    root = rng.normal(size=(9, 4, 6))
+    own, cross = root @ root.transpose(0, 2, 1) + 9 * np.eye(4), rng.normal(size=(len(pairs), 4, 4))
+    gradient = rng.normal(size=(9, 4))
+    whole = np.zeros((9, 4, 9, 4))
+    for n in range(9):
+        whole[n, :, n] = own[n] + np.diag([4.0, 4.0, 1e-3, 0.0])
+    for (a, b), block in zip(pairs, cross, strict=True):
+        whole[a, :, b], whole[b, :, a] = block, block.T
+    inverse = np.linalg.inv(whole.reshape(36, 36))
+    move, covariance = _solve(gradient, own, cross, pairs, 1.0)
+    np.testing.assert_allclose(move.ravel(), inverse @ gradient.ravel(), rtol=1e-9)
+    for n in range(9):
+        np.testing.assert_allclose(covariance[n], inverse.reshape(9, 4, 9, 4)[n, :3, n, :3], rtol=1e-9)

@@ -191,15 +191,17 @@ def test_truth_and_images_are_made_once(tmp_path, monkeypatch):
     assert table["error"].str.contains("outside").all()
 
 
-def test_study_command(cli, small, tmp_path):
+def test_study_command(cli, tiny, tmp_path):
     """A study file from the command line; a method given there takes the place of the study's."""
     text = (
-        '[study]\nname = "mine"\nrecipe = "cantor-stereo"\nmethods = ["failing"]\nseeds = 1\n'
+        '[study]\nname = "mine"\nrecipe = "tiny.toml"\nmethods = ["failing"]\nseeds = 1\n'
         '[study.axes]\n"scan.dwell_us" = [5, 50]\n'
     )
+    (tmp_path / "tiny.toml").write_text(tiny, encoding="utf-8")
     (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
     out = tmp_path / "results"
-    arguments = ["study", tmp_path / "mine.toml", "-o", out, *small, "--method", "constant", "--method", "failing"]
+    methods = ("--method", "constant", "--method", "failing")
+    arguments = ("study", tmp_path / "mine.toml", "-o", out, "--set", "recipe.seed=3", *methods)
     first = cli(*arguments)
     assert first.code == 0
     assert first.out.splitlines()[-1] == f"4 rows, 2 failed: {out / 'results.parquet'}"

@@ -94,6 +94,7 @@ def test_a_study_that_makes_no_sense(tmp_path, change, message):
     with pytest.raises(InputError, match=re.escape(message)):
         run_study(STUDY.changed(change), RECIPE, tmp_path / "out")
     assert not list(tmp_path.rglob("*.parquet"))
+    assert not (tmp_path / "out").exists()
 
 
 @given(
@@ -105,13 +106,23 @@ def test_a_study_that_makes_no_sense(tmp_path, change, message):
 )
 @settings(deadline=None, max_examples=30)
 def test_batches(workers, doses, radii, seeds, methods):
-    """Every cell once; one specimen and detector a batch; methods of a condition together; enough for every worker."""
+    """Every cell once; a batch has one specimen, methods of a condition together; enough for every worker."""
     axes = {"scan.dwell_us": list(range(1, doses + 1)), "microscope.detector.radius_mrad": list(range(1, radii + 1))}
     study = STUDY.changed({"axes": axes, "seeds": seeds, "methods": ["constant", "failing"][:methods]})
     cells = list_cells(study, RECIPE)
     found = batches(cells, workers)
     assert sorted(c.key for batch in found for c in batch) == sorted(c.key for c in cells)
-    assert all(len({c.recipe.images_key for c in batch}) == 1 for batch in found)
+    assert all(len({c.recipe.specimen_key for c in batch}) == 1 for batch in found)
     assert all(len({id(c.recipe) for c in batch}) * methods == len(batch) for batch in found)
     conditions = len(cells) // methods
-    assert len(found) >= min(conditions, 8 * workers)
+    assert len(found) >= min(conditions, 4 * workers)
+    assert max(map(len, found)) <= 32 * methods
+
+
+def test_a_worker_makes_a_specimen_once():
+    """Where every worker gets several specimens, all conditions of one go to one worker, those of one dose in a row."""
+    axes = {"scan.dwell_us": [1, 10], "microscope.detector.radius_mrad": [1, 2, 3]}
+    found = batches(list_cells(STUDY.changed({"axes": axes, "seeds": 8, "methods": ["constant"]}), RECIPE), 2)
+    assert [len(batch) for batch in found] == [6] * 8
+    keys = [cell.recipe.images_key for cell in found[0]]
+    assert keys == sorted(keys, key=list(dict.fromkeys(keys)).index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 
 import pandas as pd
@@ -14,7 +15,7 @@ from studies import RECIPE, STUDY, timeless
 from veristem.bench.study import cell as bench_cell
 from veristem.bench.study import runner as bench_study
 from veristem.bench.study.runner import run_study
-from veristem.bench.study.store import read_table
+from veristem.bench.study.store import Store, read_table
 from veristem.datasets import InputError
 from veristem.recon import apart
 
@@ -41,7 +42,7 @@ def test_a_stopped_study_goes_on(two_doses, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         run_study(STUDY, RECIPE, tmp_path, stopping)
-    assert len(list((tmp_path / "parts").glob("*.parquet"))) == 3
+    assert len(list((tmp_path / "parts").glob("*.json"))) == 3
     asked = []
     again = run_study(STUDY, RECIPE, tmp_path, lambda cells, total: asked.append(total) or cells)
     assert asked == [5]
@@ -76,12 +77,31 @@ def test_a_part_that_cannot_be_read_is_run_again(two_doses, tmp_path):
     folder, table = two_doses
     shutil.copytree(folder / "parts", tmp_path / "parts")
     for cell, size in zip(table["cell"], (0, 100)):
-        part = tmp_path / "parts" / f"{cell}.parquet"
+        part = tmp_path / "parts" / f"{cell}.json"
         part.write_bytes(part.read_bytes()[:size])
     asked = []
     again = run_study(STUDY, RECIPE, tmp_path, lambda cells, total: asked.append(total) or cells)
     assert asked == [2]
     pd.testing.assert_frame_equal(timeless(again), timeless(table))
+
+
+@pytest.mark.parametrize("text", ["", "[", "[]", "{}", "[" * 100_000, '{"cell": "0"}', "\xff"])
+def test_a_part_that_holds_no_row(tmp_path, text):
+    """Whatever stands in it, its cell is one that is not finished."""
+    store = Store(tmp_path)
+    (tmp_path / "parts/0.json").write_text(text, encoding="latin-1")
+    assert store.finished(["0"]) == set()
+
+
+def test_a_row_costs_the_same_however_many_there_are(two_doses, tmp_path, monkeypatch):
+    """Each looked through the folder for what killed processes left, and took as much place as a hundred."""
+    folder, _ = two_doses
+    assert all(part.stat().st_size < 10_000 for part in (folder / "parts").iterdir())
+    store, row = Store(tmp_path), json.loads(next((folder / "parts").iterdir()).read_text(encoding="utf-8"))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", lambda *_: pytest.fail("looked through the folder"))
+        store.put(row["cell"], row, "log")
+    assert store.finished([row["cell"]]) == {row["cell"]}
 
 
 def test_a_table_that_cannot_be_read_is_made_again(two_doses, tmp_path):

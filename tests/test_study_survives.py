@@ -61,7 +61,7 @@ def late(acquisition):
     calls = len(list(Path(os.environ["MARKER"]).parent.glob("call-*")))
     Path(os.environ["MARKER"]).with_name(f"call-{calls}").touch()
     def watch():
-        while not list((Path(os.environ["MARKER"]).parent / "out/parts").glob("[!.]*.parquet")):
+        while not list((Path(os.environ["MARKER"]).parent / "out/parts").glob("[!.]*.json")):
             pass
         os.kill(os.getppid(), signal.SIGKILL)
     if calls == 0:
@@ -137,7 +137,7 @@ def ended(process: subprocess.Popen) -> SimpleNamespace:
 
 def parts(folder: Path) -> int:
     """Number of stored rows."""
-    return len([p for p in (folder / "parts").glob("*.parquet") if not p.name.startswith(".")])
+    return len([p for p in (folder / "parts").glob("*.json") if not p.name.startswith(".")])
 
 
 def wait_for(process: subprocess.Popen, folder: Path, count: int) -> None:
@@ -252,7 +252,7 @@ def test_interrupt_ends_cleanly(start, tmp_path, workers):
 def test_a_full_disk_loses_nothing(start, place, whole, undisturbed, tmp_path, workers):
     """A row that cannot be written ends the study with one line; what was stored before is there for the next run."""
     folder = shutil.copytree(whole, tmp_path / "out", ignore=shutil.ignore_patterns("results.parquet", "examples"))
-    for row in sorted((folder / "parts").glob("*.parquet"))[3:]:
+    for row in sorted((folder / "parts").glob("*.json"))[3:]:
         row.unlink()
     full = ended(
         start(

@@ -6,7 +6,6 @@ import numba
 import numpy as np
 
 
-@numba.njit(cache=True)
 def nearest_segments(points, start, stop):
     """Nearest segment of each point, exactly: all are looked at, most are ruled out by the sphere around them.
 
@@ -31,12 +30,16 @@ def nearest_segments(points, start, stop):
     """
     middle, vector = (start + stop) / 2, stop - start
     square = (vector**2).sum(axis=1)
-    half = np.sqrt(square) / 2
+    return _nearest(points, start, middle, vector, square, np.sqrt(square) / 2)
+
+
+@numba.njit(cache=True)
+def _nearest(points, start, middle, vector, square, half):
     index, at = np.zeros(len(points), np.int64), np.zeros(len(points))
     distance = np.zeros(len(points))
     last = 0
     for i in range(len(points)):
-        x, y, z = points[i]
+        x, y, z = points[i, 0], points[i, 1], points[i, 2]
         best, best_middle = np.inf, np.inf
         for k in range(-1, len(start)):
             j = last if k < 0 else k  # the neighbour's segment first: a good bound from the beginning

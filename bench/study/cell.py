@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import chdir
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -131,8 +132,14 @@ def base_row(cell: Cell) -> dict[str, Any]:
         "conditions": cell.conditions_json,
         "seed": cell.recipe.recipe.seed,
         "tolerance_nm": cell.tolerance_nm,
-        "version": version("veristem"),
+        "version": _version(),
     }
+
+
+@cache
+def _version() -> str:
+    """Of the package; to look it up takes longer than to store a row."""
+    return version("veristem")
 
 
 def run_batch(cells: Iterable[Cell], store: Store, made: Made) -> Iterator[str]:

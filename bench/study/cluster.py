@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, suppress
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from uuid import uuid4
@@ -20,6 +21,7 @@ from veristem.bench.study.store import Store
 from veristem.datasets.errors import InputError
 
 _ANSWER_S = 10
+_AHEAD = 4  # batches a worker that are sent at once: each takes memory here and in the scheduler
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _one_at_a_time = Lock()  # in a worker with several threads: kernels and programs are not made to share a process
 
@@ -97,8 +99,8 @@ def _interrupt_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-def run_on(client, batches: list[list[Cell]], store: Store) -> Iterator[str]:
-    """Run batches on the workers of a client, and name each cell that has a row.
+def run_on(client, batches: list[list[Cell]], store: Store, workers: int) -> Iterator[str]:
+    """Run batches on the workers of a client, some sent ahead, and name each cell that has a row.
 
     A batch whose worker dies goes to another one. When it dies every time, the cell it was at becomes a row with a
     failure of the machine, and the rest of the batch goes on.
@@ -118,11 +120,15 @@ def run_on(client, batches: list[list[Cell]], store: Store) -> Iterator[str]:
         return client.submit(_work, batch, str(store.folder), here, run, pure=False)
 
     token.write_text(run, encoding="utf-8")
+    waiting, ahead = iter(batches), max(_AHEAD * workers, 100)  # more workers may join
     try:
-        sent = {send(batch): batch for batch in batches}
+        sent = {send(batch): batch for batch in islice(waiting, ahead)}
         ended = as_completed(list(sent), loop=client.loop)
         for future in ended:
             batch = sent.pop(future)
+            for more in islice(waiting, 1):
+                sent[new := send(more)] = more
+                ended.add(new)
             left: list[Cell] = []
             try:
                 future.result()
@@ -136,8 +142,8 @@ def run_on(client, batches: list[list[Cell]], store: Store) -> Iterator[str]:
             if rest := left[1:]:
                 sent[again := send(rest)] = rest
                 ended.add(again)
-            waiting = {cell.key for cell in rest}
-            done = [cell for cell in batch if cell.key not in waiting]
+            undone = {cell.key for cell in rest}
+            done = [cell for cell in batch if cell.key not in undone]
             if not _seen(store, done):
                 raise InputError(f"{store.folder}: the workers do not write here; choose a folder that they see too")
             yield from (cell.key for cell in done)

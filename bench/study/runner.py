@@ -18,6 +18,8 @@ from veristem.datasets.recipe import Recipe, Study
 from veristem.recon.methods import check_stages, load_method, without_oracles
 
 _COMPACT_S = 60.0
+_BATCHES = 4  # that every worker gets at least, so that none waits long for the last
+_MOST = 32  # conditions of a batch: it is told of when all are done, and is held by driver and scheduler
 
 
 def run_study(
@@ -134,16 +136,27 @@ def list_cells(study: Study, recipe: Recipe, method_version: str = "", timeout_s
 def batches(cells: Iterable[Cell], workers: int) -> list[list[Cell]]:
     """Cells in the order and the portions in which they cost least.
 
-    Cells of one specimen follow each other, and those that differ in dose alone come as one batch, small enough that
-    every worker gets several. The methods of a condition stay together.
+    A batch is of one specimen, which a worker makes once, and small enough that every worker gets several. Cells of one
+    specimen follow each other, those that differ in dose alone and the methods of a condition stay together.
     """
     specimens: dict[str, dict[str, list[list[Cell]]]] = {}
     for recipe, methods in groupby(cells, lambda cell: cell.recipe):
         same = specimens.setdefault(recipe.specimen_key, {})
         same.setdefault(recipe.images_key, []).append(list(methods))
-    groups = [group for same in specimens.values() for group in same.values()]
-    most = max(1, sum(map(len, groups)) // (8 * workers))
-    return [list(chain(*group[i : i + most])) for group in groups for i in range(0, len(group), most)]
+    conditions = sum(len(group) for same in specimens.values() for group in same.values())
+    most = max(1, min(conditions // (_BATCHES * workers), _MOST))
+    portions: list[list[list[Cell]]] = []
+    for same in specimens.values():
+        last: list[list[Cell]] = []
+        for group in same.values():
+            if len(last) + len(group) > most:
+                portions.append(last)
+                whole = len(group) // most * most
+                portions += [group[i : i + most] for i in range(0, whole, most)]
+                last, group = [], group[whole:]
+            last = last + group
+        portions.append(last)
+    return [list(chain(*portion)) for portion in portions if portion]
 
 
 @contextmanager
@@ -156,7 +169,7 @@ def _running(cells: list[Cell], store: Store, workers: int, scheduler: str | Non
         from veristem.bench.study.cluster import connect, run_on
 
         with connect(workers, scheduler) as (client, count):
-            yield run_on(client, batches(cells, count), store)
+            yield run_on(client, batches(cells, count), store, count)
 
 
 def _compacting(done: Iterable[str], compact: Callable[[], object]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Results on disk: one parquet part a finished cell, compacted to one table."""
+"""Results on disk: one part a finished cell, compacted to one parquet table."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -16,6 +17,8 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.results import Metric, as_frame, is_axis, metrics_in, schema, with_axes
 from veristem.datasets.text import printable
+
+_ROWS = 1000  # parts that are held at once; one as a dictionary takes ten times its place in the table
 
 
 def make_folder(folder: Path) -> None:
@@ -56,29 +59,33 @@ class Store:
         self.parts = self.folder / "parts"
         self.logs = self.folder / "logs"
         self.table_path = self.folder / "results.parquet"
-        self._tables: dict[str, Any] = {}  # of parts once read
+        self._table: Any = None  # all that was read so far
         for path in (self.folder, self.parts, self.logs):
             make_folder(path)
 
+    @cached_property
+    def schema(self):
+        """The pyarrow schema of a row."""
+        return schema(self.metrics)
+
     def has(self, cell: str) -> bool:
         """Whether a cell has a part, be it of a failure."""
-        return (self.parts / f"{cell}.parquet").is_file()
+        return self._part(cell).is_file()
 
     def drop(self, cell: str) -> None:
         """Forget the part of a cell, so that it is run again."""
-        self._tables.pop(cell, None)
-        (self.parts / f"{cell}.parquet").unlink(missing_ok=True)
+        self._part(cell).unlink(missing_ok=True)
 
     def put(self, cell: str, row: dict, log: str | None = None) -> None:
         """Store one row; it appears whole or not at all. A failure's log is kept beside."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         if log:
-            with atomic_path(self.logs / f"{cell}.log") as partial:
+            with atomic_path(self.logs / f"{cell}.log", sweep=False) as partial:
                 partial.write_text(printable(log), encoding="utf-8")
-        with atomic_path(self.parts / f"{cell}.parquet") as partial:
-            pq.write_table(pa.Table.from_pylist([row], schema=schema(self.metrics)), partial)
+        row = pa.Table.from_pylist([row], schema=self.schema).to_pylist()[0]  # what does not fit the table shows here
+        with atomic_path(self._part(cell), sweep=False) as partial:
+            partial.write_text(json.dumps(row), encoding="utf-8")
 
     def rows(self, cells: Iterable[str]):
         """The rows there are of these cells, in this order, as a pyarrow Table; without those that cannot be read.
@@ -89,22 +96,36 @@ class Store:
             For results of another version.
         """
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         cells = list(cells)
-        table = self._read(self.table_path) if self.table_path.is_file() else None
-        table = table or schema(self.metrics).empty_table()
+        if self._table is None and self.table_path.is_file():
+            self._table = _read(self.table_path, self.metrics)
+        table = self.schema.empty_table() if self._table is None else self._table
         # a failure of the machine may have been made good since: its part is looked at again
-        known = {c for c, failure in zip(*(table[k].to_pylist() for k in ("cell", "failure"))) if failure != "machine"}
+        table = table.filter(pc.fill_null(pc.not_equal(table["failure"], "machine"), True))  # type: ignore[attr-defined]
+        known = set(table["cell"].to_pylist())
         with os.scandir(self.parts) as entries:
-            parts = {entry.name.removesuffix(".parquet") for entry in entries}
-        for cell in cells:
-            if cell in parts and cell not in known and cell not in self._tables:
-                part = self._read(self.parts / f"{cell}.parquet")
-                self._tables |= {} if part is None else {cell: part}
-        own = [self._tables[cell] for cell in cells if cell in self._tables]
-        table = pa.concat_tables([table, *own], promote_options="default")  # a run before may have had other metrics
+            parts = {entry.name.removesuffix(".json") for entry in entries}
+        new, tables = [cell for cell in cells if cell in parts and cell not in known], [table]
+        for start in range(0, len(new), _ROWS):
+            rows = [row for cell in new[start : start + _ROWS] if (row := self._row(cell))]
+            tables.append(pa.Table.from_pylist(rows, schema=self.schema))
+        # a run before may have had other metrics
+        self._table = table = pa.concat_tables(tables, promote_options="default").combine_chunks()
         at = {cell: i for i, cell in enumerate(table["cell"].to_pylist())}
         return table.take(pa.array([at[cell] for cell in cells if cell in at], pa.int64()))
+
+    def _part(self, cell: str) -> Path:
+        return self.parts / f"{cell}.json"
+
+    def _row(self, cell: str) -> dict | None:
+        """What a part holds; None when it is damaged."""
+        try:
+            row = json.loads(self._part(cell).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return None
+        return row if isinstance(row, dict) and row.keys() == set(self.schema.names) else None
 
     def finished(self, cells: Iterable[str]) -> set[str]:
         """Those of these cells that need not be run again: all with a row, but those that a machine has failed."""
@@ -130,9 +151,6 @@ class Store:
         with atomic_path(self.table_path) as partial:
             pq.write_table(table, partial)
         return as_frame(table)
-
-    def _read(self, path: Path):
-        return _read(path, self.metrics)
 
     def describe(self, facts: dict) -> None:
         """Write study.json: what was asked for last; what ``facts`` does not tell stays as it was."""

@@ -7,13 +7,12 @@ from typing import cast
 
 import numpy as np
 
-from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.acquisition import Acquisition, SpecimenKind
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats import hdf5
 from veristem.datasets.formats.base import Format
 from veristem.datasets.geometry import Region
 from veristem.datasets.shapes import as_array
-from veristem.datasets.specimens import SpecimenKind
 
 SCHEMA, VERSION = "veristem-acquisition", 1
 

@@ -81,10 +81,11 @@ def _refused(path: Path, error: OSError) -> InputError:
 
 
 @contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path, sweep: bool = True) -> Iterator[Path]:
     """A temporary path with the same suffix in the same folder, renamed to ``path`` when the block ends well.
 
-    Its name is short, whatever that of the file. Those that killed processes left in that folder are swept away.
+    Its name is short, whatever that of the file. Those that killed processes left in that folder are swept away, unless
+    ``sweep`` is false: to look for them takes the longer the more files there are.
 
     Raises
     ------
@@ -99,7 +100,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     waiting = _waiting.get()
     try:
         temporary.touch()  # so that a missing or locked folder shows here, whatever library writes next
-        _sweep(path.parent)
+        if sweep:
+            _sweep(path.parent)
         yield temporary
         if waiting is None:
             os.replace(temporary, path)

@@ -231,15 +231,26 @@ def _solve(gradient, own, cross, pairs, mean: float) -> tuple[np.ndarray, np.nda
     count = len(gradient)
     own = own + np.diag(np.array([4.0, 4.0, 1e-3, 0.0]) / mean**2)  # where overlap leaves a direction open
     graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(count, count))
-    total, label = connected_components(graph, directed=False)
+    label = connected_components(graph, directed=False)[1]
+    sizes = np.bincount(label)
     order = np.argsort(label, kind="stable")
     place = np.empty(count, np.int64)  # of a particle within its group
-    starts = np.concatenate([[0], np.cumsum(np.bincount(label, minlength=total))])
-    place[order] = np.arange(count) - starts[label[order]]
-    of_pair = label[pairs[:, 0]]
-    inside = np.concatenate([[0], np.cumsum(np.bincount(of_pair, minlength=total))])
-    sorted_pairs = np.argsort(of_pair, kind="stable")
-    return _solve_groups(order, starts, place, gradient, own, cross[sorted_pairs], pairs[sorted_pairs], inside)
+    place[order] = np.arange(count) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    move, covariance = np.empty((count, 4)), np.empty((count, 3, 3))
+    for size in np.unique(sizes):  # groups of one size are solved together
+        number = np.cumsum(sizes == size) - 1  # of a group among these
+        some, them = np.flatnonzero(sizes[label] == size), sizes[label[pairs[:, 0]]] == size
+        a, b = pairs[them].T
+        own_at, a_at, b_at = ((number[label[n]], place[n]) for n in (some, a, b))
+        matrix, right = np.zeros((number[-1] + 1, size, 4, size, 4)), np.zeros((number[-1] + 1, size, 4))
+        matrix[*own_at, :, place[some]] = own[some]
+        matrix[*a_at, :, place[b]] = cross[them]
+        matrix[*b_at, :, place[a]] = cross[them].transpose(0, 2, 1)
+        right[own_at] = gradient[some]
+        inverse = np.linalg.inv(matrix.reshape(-1, 4 * size, 4 * size))
+        move[some] = (inverse @ right.reshape(-1, 4 * size, 1)).reshape(right.shape)[own_at]
+        covariance[some] = inverse.reshape(matrix.shape)[*own_at, :, place[some]][:, :3, :3]
+    return move, covariance
 
 
 def _common(images: Images, total, patches, spheres: Spheres, active) -> np.ndarray:
@@ -248,7 +259,8 @@ def _common(images: Images, total, patches, spheres: Spheres, active) -> np.ndar
     for view, (corner, patch) in enumerate(patches):
         size = np.zeros_like(total[view])
         _add(size, corner, patch, _RADIUS, spheres.radii[active])
-        sums = _compared(images.counts[view], images.background[view], spheres.strength, total[view], size)
+        rows = _compared(images.counts[view], images.background[view], spheres.strength, total[view], size)
+        sums = rows.sum(axis=0)
         vector += sums[:2]
         matrix += [[sums[2], sums[3]], [sums[3], sums[4]]]
     return np.clip(np.linalg.solve(matrix, vector), -0.1, 0.1)
@@ -257,58 +269,45 @@ def _common(images: Images, total, patches, spheres: Spheres, active) -> np.ndar
 @njit(cache=True, parallel=True)
 def _shades(places, radii, tangents, weights, table, table_radius, corner, size):
     patches = np.zeros((len(radii), size, size, 5), np.float32)
-    steps = (POINTS - 1) / (table_radius + RIM_PX) ** 2
-    for n in prange(len(radii)):
-        scale = table_radius / radii[n]
-        reach = radii[n] * (1 + RIM_PX / table_radius)
-        sums = np.zeros((size, size, 5))
-        for k in range(len(weights)):
-            cx = places[n, 0] - places[n, 2] * tangents[k, 0] - corner[n, 0] - 0.5
-            cy = places[n, 1] - places[n, 2] * tangents[k, 1] - corner[n, 1] - 0.5
-            for j in range(max(int(np.ceil(cy - reach)), 0), min(int(np.floor(cy + reach)) + 1, size)):
-                dy = j - cy
-                wide = np.sqrt(max(reach * reach - dy * dy, 0.0))
-                for i in range(max(int(np.ceil(cx - wide)), 0), min(int(np.floor(cx + wide)) + 1, size)):
-                    dx = i - cx
-                    square = (dx * dx + dy * dy) * scale * scale
-                    at = square * steps
-                    low = int(at)
-                    if low >= POINTS - 1:
-                        continue
-                    rise = table[low + 1] - table[low]
-                    value = table[low] + (at - low) * rise
-                    slope = rise * steps
-                    by_x, by_y = -2 * dx * scale * slope, -2 * dy * scale * slope
-                    pixel = sums[j, i]
-                    pixel[0] += weights[k] * value / scale
-                    pixel[1] += weights[k] * by_x
-                    pixel[2] += weights[k] * by_y
-                    pixel[3] -= weights[k] * (by_x * tangents[k, 0] + by_y * tangents[k, 1])
-                    pixel[4] += weights[k] * (value - 2 * slope * square) / table_radius
-        patches[n] = sums
+    for n in prange(len(radii)):  # what a loop over threads calls compiles in half the time of what stands in it
+        _shade(patches[n], places[n], radii[n], tangents, weights, table, table_radius, corner[n])
     return patches
 
 
-@njit(cache=True, parallel=True)
-def _solve_groups(order, starts, place, gradient, own, cross, pairs, inside):
-    move, covariance = np.empty(gradient.shape), np.empty((len(gradient), 3, 3))
-    for group in prange(len(starts) - 1):
-        members = order[starts[group] : starts[group + 1]]
-        count = 4 * len(members)
-        full, right = np.zeros((count, count)), np.empty(count)
-        for k, n in enumerate(members):
-            full[4 * k : 4 * k + 4, 4 * k : 4 * k + 4] = own[n]
-            right[4 * k : 4 * k + 4] = gradient[n]
-        for p in range(inside[group], inside[group + 1]):
-            a, b = 4 * place[pairs[p, 0]], 4 * place[pairs[p, 1]]
-            full[a : a + 4, b : b + 4] += cross[p]
-            full[b : b + 4, a : a + 4] += cross[p].T
-        inverse = np.linalg.inv(full)
-        step = inverse @ right
-        for k, n in enumerate(members):
-            move[n] = step[4 * k : 4 * k + 4]
-            covariance[n] = inverse[4 * k : 4 * k + 3, 4 * k : 4 * k + 3]
-    return move, covariance
+@njit(cache=True)
+def _shade(patch, place, radius, tangents, weights, table, table_radius, corner):
+    size = len(patch)
+    steps = (POINTS - 1) / (table_radius + RIM_PX) ** 2
+    scale = table_radius / radius
+    reach = radius * (1 + RIM_PX / table_radius)
+    sums = np.zeros((size, size, 5))
+    for k in range(len(weights)):
+        cx = place[0] - place[2] * tangents[k, 0] - corner[0] - 0.5
+        cy = place[1] - place[2] * tangents[k, 1] - corner[1] - 0.5
+        for j in range(max(int(np.ceil(cy - reach)), 0), min(int(np.floor(cy + reach)) + 1, size)):
+            dy = j - cy
+            wide = np.sqrt(max(reach * reach - dy * dy, 0.0))
+            for i in range(max(int(np.ceil(cx - wide)), 0), min(int(np.floor(cx + wide)) + 1, size)):
+                dx = i - cx
+                square = (dx * dx + dy * dy) * scale * scale
+                at = square * steps
+                low = int(at)
+                if low >= POINTS - 1:
+                    continue
+                rise = table[low + 1] - table[low]
+                value = table[low] + (at - low) * rise
+                slope = rise * steps
+                by_x, by_y = -2 * dx * scale * slope, -2 * dy * scale * slope
+                pixel = sums[j, i]
+                pixel[0] += weights[k] * value / scale
+                pixel[1] += weights[k] * by_x
+                pixel[2] += weights[k] * by_y
+                pixel[3] -= weights[k] * (by_x * tangents[k, 0] + by_y * tangents[k, 1])
+                pixel[4] += weights[k] * (value - 2 * slope * square) / table_radius
+    for j in range(size):  # one by one: the error that an assigned slice can raise takes seconds to compile
+        for i in range(size):
+            for c in range(5):
+                patch[j, i, c] = sums[j, i, c]
 
 
 @njit(cache=True)
@@ -323,7 +322,7 @@ def _add(image, corner, patches, column, factor):
 
 @njit(cache=True, parallel=True)
 def _compared(counts, background, strength, total, size):
-    """Sums over an image for the strength and the size of all: two of the gradient, three of the information."""
+    """Sums over each row (Y, 5) for the strength and the size of all: two of the gradient, three of the information."""
     sums = np.zeros((total.shape[0], 5))
     for j in prange(total.shape[0]):
         for i in range(total.shape[1]):
@@ -336,7 +335,7 @@ def _compared(counts, background, strength, total, size):
                 sums[j, 2] += expected * v * v
                 sums[j, 3] += expected * v * s
                 sums[j, 4] += expected * s * s
-    return sums.sum(axis=0)
+    return sums
 
 
 @njit(cache=True, parallel=True)
