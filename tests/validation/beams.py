@@ -13,7 +13,6 @@ from validation.check import Check
 from veristem.datasets.recipe import load_recipe
 from veristem.reports.style import METHODS
 
-study: Any = script("reports/published/beams/make.py")
 # material and recipe; beams of the default, and what it is held to
 _SEEN = {
     "CoCrFeMnNi, 5 mrad": ("CoCrFeMnNi", "tilt-series", (7, 9)),
@@ -25,8 +24,14 @@ _BEYOND = "γ-TiAl, 60 mrad"  # beyond the target in contrast, and said so
 
 
 @cache
+def _study() -> Any:
+    """The published study, whose lines these are; loaded when it is needed, as studies load the checks."""
+    return script("reports/published/beams/make.py")
+
+
+@cache
 def _profiles() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    found = {}
+    study, found = _study(), {}
     for name, (material, recipe, beams) in _SEEN.items():
         microscope, crystal = load_recipe(recipe).microscope, study.Crystal.of(material)
         view = microscope.detector.regions(np.pi / 2)[0], microscope.convergence_mrad
@@ -36,7 +41,7 @@ def _profiles() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def contrast() -> Check:
     """Check 22: the default row shows lines as dark as more beams do."""
-    off = {name: study.difference(*both)[0] for name, both in _profiles().items()}
+    off = {name: _study().difference(*both)[0] for name, both in _profiles().items()}
     return Check(
         "22a",
         "The default number of beams: contrast of a line",
@@ -45,7 +50,7 @@ def contrast() -> Check:
         "target and left out; so are MgO and GaN (reports/published/beams), which want `specimen.beams = 7`",
         "the same rays and columns, more beams",
         max(value for name, value in off.items() if name != _BEYOND),
-        study.BOUNDS[0],
+        _study().BOUNDS[0],
         "",
         partial(_draw, found=_profiles()),
     )
@@ -53,21 +58,21 @@ def contrast() -> Check:
 
 def place() -> Check:
     """Check 22: the default row shows lines where more beams do."""
-    off = {name: study.difference(*both)[3] for name, both in _profiles().items()}
+    off = {name: _study().difference(*both)[3] for name, both in _profiles().items()}
     return Check(
         "22b",
         "The default number of beams: place of a line",
         "how far its profile must be moved to be most like that of more beams; the same views",
         "the same rays and columns, more beams",
         max(off.values()),
-        study.BOUNDS[2],
+        _study().BOUNDS[2],
         "nm",
         partial(_draw, found=_profiles()),
     )
 
 
 def _draw(figure, found) -> None:
-    axes = figure.subplots(1, len(found))
+    study, axes = _study(), figure.subplots(1, len(found))
     for axis, (name, both) in zip(axes, found.items()):
         for profile, beams, style, colour in zip(both, _SEEN[name][2], ("-", "--"), METHODS):
             axis.plot(study._X, study.contrast(profile[1]), style, color=colour, label=f"{beams} beams", lw=1)
