@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,16 +22,19 @@ sys.path.append(str(Path(__file__).parents[3] / "tests"))
 
 from validation.depth_scale import angle_deg, foil_with, shift_nm
 from veristem.bench.scoring import score_curves
-from veristem.datasets import Acquisition, CurveSet, LineTruth
+from veristem.datasets import Acquisition, CurveSet
 from veristem.datasets.formats.atomic import atomic_path
-from veristem.datasets.geometry import Region, pair_angle_rad
+from veristem.datasets.geometry import pair_angle_rad
 from veristem.datasets.recipe import Recipe, load_recipe
 from veristem.recon.methods import run_method
 from veristem.reports.figures import open_figure, styled
 from veristem.reports.pictures import drawn
 from veristem.reports.style import METHODS
-from veristem.sim.acquire import acquire
-from veristem.sim.simulate import simulate_recipe
+from veristem.sim.foil import Foil
+from veristem.sim.noise import electrons_per_pixel
+from veristem.sim.simulate import streams
+from veristem.sim.specimen import make_specimen
+from veristem.sim.views import expected_views
 
 CONES_MRAD = (28.0, 60.0)
 LENSES = ("none", "corrected")
@@ -56,52 +60,60 @@ def recipe_of(cone_mrad: float, lens: str, **values) -> Recipe:
     )
 
 
-def summed(truth: LineTruth, acquisition: Acquisition, rings) -> tuple[LineTruth, Acquisition]:
-    """Views of the quadrants A to D, each the sum over some rings."""
-    assert acquisition.regions is not None
-    assert acquisition.electrons_per_pixel is not None
-    of = [[4 * ring + quadrant for ring in rings] for quadrant in range(4)]
-    expected = np.array([truth.expected[n].sum(axis=0) for n in of])
-    received = [truth.expected[n].sum(axis=(1, 2), dtype=float) for n in of]
-    directions = np.array([np.average(truth.directions_rad[n], axis=0, weights=w) for n, w in zip(of, received)])
-    regions = tuple(
-        Region((0.0, 0.0), last.outer_rad, first.inner_rad, first.start_rad, first.width_rad)
-        for first, last in ((acquisition.regions[n[0]], acquisition.regions[n[-1]]) for n in of)
-    )
-    assert acquisition.convergence_rad is not None
-    nominal = np.array([region.mean_direction_rad(acquisition.convergence_rad) for region in regions])
-    return (
-        replace(truth, expected=expected, labels=truth.labels[[n[-1] for n in of]], directions_rad=directions,
-                contrast_directions_rad=None, to_image=None),
-        replace(acquisition, views=np.array([acquisition.views[n].sum(axis=0) for n in of]), directions_rad=nominal,
-                regions=regions, electrons_per_pixel=np.array([acquisition.electrons_per_pixel[n].sum() for n in of])),
-    )  # fmt: skip
+class Pair(NamedTuple):
+    """Quadrants A and C: expected counts (2, Y, X), true and nominal mean directions (2, 2) [rad], electrons there."""
+
+    expected: np.ndarray
+    directions_rad: np.ndarray
+    nominal_rad: np.ndarray
+    electrons_per_pixel: np.ndarray
+
+
+def pairs(foil: Foil, recipe: Recipe) -> dict[str, Pair]:
+    """What A and C see, of the segments of the two outer rings, which make the quadrants together."""
+    regions = recipe.microscope.detector.regions(recipe.kikuchi_azimuth_rad)
+    cone, number = 1e-3 * recipe.microscope.convergence_mrad, {(r, q): 4 * r + q for r in (2, 3) for q in (0, 2)}
+    seen = expected_views(foil, recipe, [regions[n] for n in number.values()], np.random.default_rng(0), lambda a, _: a)
+    dose = electrons_per_pixel(recipe.microscope.current_nA, recipe.scan.dwell_us)
+    views = dict(zip(number, seen))
+    found = {}
+    for name, rings in PAIRS.items():
+        of = [[views[ring, quadrant] for ring in rings] for quadrant in (0, 2)]
+        inner, outer = ([regions[number[ring, q]] for q in (0, 2)] for ring in (rings[0], rings[-1]))
+        wholes = [replace(b, inner_rad=a.inner_rad) for a, b in zip(inner, outer)]
+        found[name] = Pair(
+            dose * np.array([np.sum([view.share for view in part], axis=0) for part in of]),
+            np.array(
+                [np.average([v.mean_rad for v in part], axis=0, weights=[v.share.sum() for v in part]) for part in of]
+            ),
+            np.array([whole.mean_direction_rad(cone) for whole in wholes]),
+            np.array([dose * whole.fraction(cone) for whole in wholes]),
+        )
+    return found
 
 
 def effective(cone_mrad: float, lens: str, twice_b) -> dict[str, dict[str, float]]:
     """Angles between A and C [deg] by pair, of a line that rises from face to face across the epipolar direction.
 
     measured: that which turns the shifts of its profile into the true depths; mean: of the rays of the segments in the
-    cone; likeness: median correlation of what was shifted; spread_nm: rms of depth that is left.
+    cone; received: of the electrons they receive; likeness: median correlation of what was shifted; spread_nm: rms of
+    depth that is left.
     """
     width, length, pixel = 96.0, 256.0, 2.0
     shape = [round(length / pixel), round(width / pixel)]
     recipe = recipe_of(cone_mrad, lens, specimen__field_nm=[width, length], scan__shape=shape, scan__pixel_nm=pixel)
     foil = foil_with(recipe, 0, _FACE_NM, np.array(twice_b) / 2)
-    truth, acquisition = acquire(foil, recipe, np.random.default_rng(0))
-    assert isinstance(truth, LineTruth)
     z = _FACE_NM + (foil.thickness_nm - 2 * _FACE_NM) * (np.arange(shape[0]) + 0.5) / shape[0]
     bands = np.array_split(np.arange(shape[0]), _BANDS)[2:-2]  # the ends near the faces left out
     found = {}
-    for name, rings in {**PAIRS, **{f"ring {n + 1}": (n,) for n in range(3)}}.items():
-        seen, nominal = summed(truth, acquisition, rings)
-        left, right = seen.expected[[0, 2]].astype(float)
+    for name, pair in pairs(foil, recipe).items():
+        left, right = pair.expected
         matched = [shift_nm(left[band].mean(axis=0), right[band].mean(axis=0), pixel) for band in bands]
         angle, spread = angle_deg(np.array([z[band].mean() for band in bands]), np.array(matched)[:, 0])
-        mean = np.degrees(pair_angle_rad(nominal.directions_rad[0], nominal.directions_rad[2]))
         found[name] = {
             "measured": angle,
-            "mean": float(mean),
+            "mean": float(np.degrees(pair_angle_rad(*pair.nominal_rad))),
+            "received": float(np.degrees(pair_angle_rad(*pair.directions_rad))),
             "likeness": float(np.median(np.array(matched)[:, 1])),
             "spread_nm": spread,
         }
@@ -111,23 +123,26 @@ def effective(cone_mrad: float, lens: str, twice_b) -> dict[str, dict[str, float
 def scores(cone_mrad: float, lens: str, seed: int) -> dict[str, dict[str, float | None]]:
     """What stereo-classical makes of A and C of a foil of lines that glide, by pair."""
     recipe = recipe_of(
-        cone_mrad, lens, recipe__seed=seed, specimen__field_nm=[256.0, 256.0], scan__shape=[128, 128],
-        specimen__network__density_per_m2=6e13,
+        cone_mrad, lens, recipe__seed=seed, specimen__field_nm=[192.0, 192.0], scan__shape=[96, 96],
+        specimen__network__density_per_m2=8e13,
     )  # fmt: skip
-    truth, acquisition, _ = simulate_recipe(recipe)
-    assert isinstance(truth, LineTruth)
+    specimen_rng, noise = streams(seed)
+    foil = make_specimen(recipe, specimen_rng)
+    assert isinstance(foil, Foil)
     found = {}
-    for name, rings in PAIRS.items():
-        told, seen = summed(truth, acquisition, rings)
-        assert seen.electrons_per_pixel is not None
-        told = replace(
-            told, expected=told.expected[::2], labels=told.labels[::2], directions_rad=told.directions_rad[::2]
+    for name, pair in pairs(foil, recipe).items():
+        truth = foil.truth(recipe, pair.expected.astype(np.float32), pair.directions_rad)
+        acquisition = Acquisition(
+            views=noise.poisson(pair.expected).astype(np.float32),
+            directions_rad=pair.nominal_rad,
+            pixel_nm=recipe.scan.pixel_nm,
+            focus_nm=foil.focus_nm,
+            thickness_nm=foil.thickness_nm,
+            electrons_per_pixel=pair.electrons_per_pixel,
         )
-        pair = {"views": seen.views[::2], "directions_rad": seen.directions_rad[::2]}
-        seen = replace(seen, **pair, electrons_per_pixel=seen.electrons_per_pixel[::2], regions=None)
-        curves = run_method("stereo-classical", seen)
+        curves = run_method("stereo-classical", acquisition)
         assert isinstance(curves, CurveSet)
-        row = score_curves(told, curves, tolerance_nm=TOLERANCE_NM)
+        row = score_curves(truth, curves, tolerance_nm=TOLERANCE_NM)
         found[name] = {key: row[key] for key in ("f_score_visible", "f_score", "depth_rmse_nm", "depth_bias_nm")}
     return found
 
@@ -154,9 +169,9 @@ def measure(folder: Path, seeds: int) -> dict[str, dict]:
 
 
 def _angles(found: dict, cone: float, lens: str, name: str) -> np.ndarray:
-    """Measured, mean, likeness, spread (lines, 4)."""
+    """Measured, mean, received, likeness, spread (lines, 5)."""
     rows = [found[f"angle {cone:g} {lens} {b}"][name] for b in _BURGERS]
-    return np.array([[row[key] for key in ("measured", "mean", "likeness", "spread_nm")] for row in rows])
+    return np.array([[row[key] for key in ("measured", "mean", "received", "likeness", "spread_nm")] for row in rows])
 
 
 def _scored(found: dict, cone: float, lens: str, name: str, key: str) -> np.ndarray:
@@ -165,48 +180,43 @@ def _scored(found: dict, cone: float, lens: str, name: str, key: str) -> np.ndar
     return np.array([row[name][key] for at, row in found.items() if at.startswith(start)], float)
 
 
-def tables(found: dict) -> tuple[str, str]:
-    """Rows of both tables of the page."""
-    angles, scored = [], []
-    for cone, name, lens in product(CONES_MRAD, [*PAIRS, "ring 3", "ring 2", "ring 1"], LENSES):
-        lines = _angles(found, cone, lens, name)
-        each = ", ".join(f"{value:.2f}" for value in lines[:, 0])
-        mean = lines[0, 1]
-        angles.append(
-            f"| {cone:g} | {name} | {lens} | {lines[:, 0].mean():.2f} ({each}) | {mean:.2f} "
-            f"| {lines[:, 0].mean() / mean:.2f} | {lines[:, 2].min():.2f} | {lines[:, 3].mean():.1f} |"
-        )
+def rows_of(found: dict) -> str:
+    """Rows of the table of the page."""
+    rows = []
     for cone, name, lens in product(CONES_MRAD, PAIRS, LENSES):
-        f = _scored(found, cone, lens, name, "f_score_visible")
-        rmse, bias = (_scored(found, cone, lens, name, key) for key in ("depth_rmse_nm", "depth_bias_nm"))
-        scored.append(
-            f"| {cone:g} | {name} | {lens} | {np.nanmean(f):.2f} ({', '.join(f'{value:.2f}' for value in f)}) "
-            f"| {np.nanmean(rmse):.1f} | {np.nanmean(bias):+.1f} |"
+        lines = _angles(found, cone, lens, name)
+        f, rmse, bias = (
+            _scored(found, cone, lens, name, key) for key in ("f_score_visible", "depth_rmse_nm", "depth_bias_nm")
         )
-    return "\n".join(angles), "\n".join(scored)
+        angles = " | ".join(f"{value:.2f}" for value in (*lines[0, 1:3], lines[:, 0].mean()))
+        each = ", ".join(f"{value:.2f}" for value in lines[:, 0])
+        rows.append(
+            f"| {cone:g} | {name} | {'ideal' if lens == 'none' else lens} | {angles} ({each}) "
+            f"| {lines[:, 0].mean() / lines[0, 1]:.2f} | {lines[:, 4].mean():.1f} | {lines[:, 3].min():.3f} "
+            f"| {np.nanmean(f):.2f} ({', '.join(f'{value:.2f}' for value in f)}) | {np.nanmean(rmse):.1f} "
+            f"| {np.nanmean(bias):+.1f} |"
+        )
+    return "\n".join(rows)
 
 
 @styled
 def figure(found: dict):
-    """Measured angle over that of the mean directions by ring, and F by cone and lens."""
+    """Measured angle against that of the mean directions, and F by pair."""
     drawing = open_figure((6.7, 2.8))
     left, right = drawing.subplots(1, 2)
-    for (cone, lens), colour in zip(product(CONES_MRAD, LENSES), METHODS):
+    conditions = list(product(CONES_MRAD, LENSES))
+    for number, ((cone, lens), colour) in enumerate(zip(conditions, METHODS)):
         title = f"{cone:g} mrad, {'ideal' if lens == 'none' else 'corrected'}"
-        marker = "o" if lens == "none" else "s"
-        ratios = [
-            (lambda a: a[:, 0] / a[:, 1])(_angles(found, cone, lens, name))
-            for name in ("ring 1", "ring 2", "ring 3", "16 segments")
-        ]
-        left.plot(range(1, 5), [r.mean() for r in ratios], marker, ls="-", lw=1, ms=4, color=colour, label=title)
-        for at, name in enumerate(PAIRS):
+        for at, (name, mark) in enumerate(zip(PAIRS, "os")):
+            lines = _angles(found, cone, lens, name)
+            left.plot(lines[:, 1], lines[:, 0], mark, ms=4, mfc="none", color=colour, label="" if at else title)
             f = _scored(found, cone, lens, name, "f_score_visible")
-            place = at + 0.16 * (list(product(CONES_MRAD, LENSES)).index((cone, lens)) - 1.5)
-            right.plot(np.full(len(f), place), f, marker, ms=3, mfc="none", color=colour)
+            place = at + 0.16 * (number - 1.5)
+            right.plot(np.full(len(f), place), f, mark, ms=3, mfc="none", color=colour)
             right.plot(place, np.nanmean(f), "_", ms=12, mew=2, color=colour)
-    left.axhline(1, color="0.5", lw=0.8, ls=(0, (4, 3)), zorder=0)
-    left.set(xlabel="ring of segments, from the axis", xticks=range(1, 5), ylabel="measured angle / mean direction")
-    left.legend()
+    left.axline((2, 2), slope=1, color="0.5", lw=0.8, ls=(0, (4, 3)), zorder=0)
+    left.set(xlabel="angle of the mean directions (°)", ylabel="angle that scales depths right (°)")
+    left.legend(title="○ quadrants, □ outer segments")
     right.set(xticks=range(len(PAIRS)), xticklabels=list(PAIRS), ylabel="F, visible lines", ylim=(0, 1))
     return drawing
 
@@ -216,8 +226,7 @@ def write_study(folder: Path, seeds: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     found = measure(folder, seeds)
     (folder / "segments.png").write_bytes(drawn(figure(found), "png", 200))
-    angles, scored = tables(found)
-    text = _README.format(angles=angles, scored=scored, seeds=seeds, tolerance=TOLERANCE_NM)
+    text = _README.format(table=rows_of(found), seeds=seeds, tolerance=TOLERANCE_NM)
     (folder / "README.md").write_text(text, encoding="utf-8")
     return folder / "README.md"
 
