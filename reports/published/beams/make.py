@@ -34,7 +34,7 @@ _TILT_DEG, _TURN_DEG = 0.14, 8.0  # off the Bragg condition, about g off the zon
 _ENERGY_KEV, _THICKNESS_NM, _SLICE_NM = 200.0, 200.0, 2.0
 _STEP_NM, _PIXEL = 2.5 / 3, 3  # of the profile, and how many of these a pixel has
 _X = np.arange(-72, 73) * _STEP_NM
-_SHEAR_NM = (0.5, np.inf)  # along y nothing changes
+_SHEAR_NM = (0.5, 1e6)  # along y nothing changes
 _ALONG_Y = np.pi / 2  # azimuth of the Kikuchi line
 
 
