@@ -240,9 +240,9 @@ python reports/published/segments/make.py
 ![Angle that scales depths right against that of the mean directions, and F of stereo](segments.png)
 
 Recipe `cantor-stereo` (CoCrFeMnNi, g = 002, 200 nm, a row of five beams, phonons counted) with segments that reach
-to the rim of cones of 28 and 60 mrad, A and C along the Kikuchi line. *4 segments*: quadrants of the outer half, 14 to 28
-and 30 to 60 mrad. *16 segments*: four rings from the axis on, of which the outermost is the pair, 21 to 28 and 45 to 60
-mrad. Lenses: ideal, and the preset `corrected` balanced at three quarters of the cone; images registered.
+to the rim of cones of 28 and 60 mrad, A and C along the Kikuchi line. *4 segments*: quadrants of the outer half, 14 to
+28 and 30 to 60 mrad. *16 segments*: four rings from the axis on, of which the outermost is the pair, 21 to 28 and 45 to
+60 mrad. Lenses: ideal, and the preset `corrected` balanced at three quarters of the cone; images registered.
 
 | α mrad | pair | lens | mean ° | received ° | effective ° | over mean | left nm | likeness | F | RMSE nm | bias nm |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
