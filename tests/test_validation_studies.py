@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from itertools import product
+
 import numpy as np
 import pytest
 
-from scripts import script
+from scripts import ROOT, script
 from veristem.datasets.geometry import Region
 from veristem.datasets.recipe import load_recipe
 from veristem.sim.foil import Foil
 from veristem.sim.specimen import make_specimen
 
-angles, beams, faces = (script(f"reports/published/{name}/make.py") for name in ("angles", "beams", "faces"))
+angles, beams, faces, segments = (
+    script(f"reports/published/{name}/make.py") for name in ("angles", "beams", "faces", "segments")
+)
 
 
 def test_measures_of_a_line():
@@ -98,3 +103,14 @@ def test_particles_that_scatter_measure_a_larger_angle():
     assert 2.3 < contour.measured < centroid.measured
     for angle, error in angles.MULTISLICE_DEG.values():
         assert abs(centroid.measured - angle) < error + 0.05
+
+
+def test_page_on_segments_says_what_was_measured():
+    """Its table is that of the scores beside it, and a pair of segments lies where the cone ends."""
+    folder = ROOT / "reports/published/segments"
+    found = json.loads((folder / "scores.json").read_text("utf-8"))
+    assert segments.rows_of(found) in (folder / "README.md").read_text("utf-8")
+    for cone, name in product(segments.CONES_MRAD, segments.PAIRS):
+        lines = segments._angles(found, cone, "none", name)
+        assert lines[0, 1] < np.degrees(2e-3 * cone)
+        assert lines[0, 2] == pytest.approx(lines[0, 1], rel=0.03)  # electrons come from where the segment is
