@@ -32,7 +32,7 @@ def _edge(rise: float) -> tuple[np.ndarray, np.ndarray]:
     g = np.array([np.linalg.norm(material.reciprocal_per_nm((0, 0, 2))), 0.0, 0.0])
     field = (_SIDE, _SIDE)
     foil = Foil(far, material, (0, 0, 2), g, 0.002, field, _THICKNESS, _THICKNESS / 2, False, grains=regions)
-    shape = (round(_SIDE / _PIXEL),) * 2
+    shape = (round(_SIDE / _PIXEL), round(_SIDE / _PIXEL))
     image = region_image(foil, Region((0.0, 0.0), 1e-4), Microscope(convergence_mrad=0.1), _PIXEL, shape)
     left, right = image[:, :1], image[:, -1:]
     return image, ((image - right) / (left - right)).sum(axis=1)

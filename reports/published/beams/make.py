@@ -65,7 +65,7 @@ class Crystal(NamedTuple):
         rotation = specimen_from_crystal(turned, g, 0.0, material.bragg_angle_rad(hkl, _ENERGY_KEV))
         between = material.orders_between(hkl, _ENERGY_KEV)
         seen = [b for _, b in material.slip_systems() if abs(g @ b) > 0.5]
-        burgers = between * min(seen, key=lambda b: (round(abs(g @ b)), round(np.linalg.norm(b), 6)))
+        burgers = between * min(seen, key=lambda b: (round(float(abs(g @ b))), round(float(np.linalg.norm(b)), 6)))
         return cls(name, tuple(hkl), material, between, float(np.linalg.norm(g)) / between, rotation @ burgers)
 
     def row(self, beams: int) -> Extinction | Row:
