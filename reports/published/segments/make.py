@@ -269,7 +269,7 @@ this lens (C5 = 5 mm) brings the rays of one to within 0.24 nm (rms), balanced o
 the width of a line. The thesis saw detection spoilt by aberrations beyond 23 mrad: its lens had larger ones.
 
 **Limits.** One reflection, one thickness, lines across the epipolar direction. Directions are binned into steps of 2.5
-nm across the foil; with steps of 0.8 nm the effective angles at 28 mrad are 2.45° and 2.76°, within 2 % of those here.
+nm across the foil; with steps of 0.8 nm the effective angles at 28 mrad (one line) are 2.49° and 2.91°, 3 and 1 % more.
 Each pair is imaged by itself, for rings imaged together share the mean directions of their rays. F of a few small foils
 tells large differences only.
 """
