@@ -12,7 +12,7 @@ from validation import CHECKS
 
 page = script("docs/validation/make.py")
 # more than 5 s of processor time each: by command only
-SLOW = {"5a", "5c", "9", "12a", "16", "18b", "18c", "18d", "23a", "23b", "23c", "24a", "24b"}
+SLOW = {"5a", "5c", "9", "12a", "16", "18b", "18c", "18d", "22a", "22b", "23a", "23b", "23c", "24a", "24b"}
 
 
 def test_slow_ones_are_checks():
@@ -35,6 +35,16 @@ def test_page_has_a_row_a_section_and_a_small_picture(tmp_path):
     assert text.count(check.title) == 3
     assert (tmp_path / "validation" / "1.png").read_bytes() == page.picture(check)
     assert len(page.picture(check)) < 60_000
+
+
+def test_one_check_leaves_the_others_on_the_page(tmp_path):
+    """--only used to drop all others from the page."""
+    first, second = CHECKS["1"](), CHECKS["2"]()
+    whole = page.write_page([first, second], tmp_path).read_text("utf-8")
+    assert page.write_page([second], tmp_path).read_text("utf-8") == whole
+    worse = page.write_page([replace(second, bound=0.0)], tmp_path).read_text("utf-8")
+    assert worse.count(first.title) == 3
+    assert worse.count("**not met**") == 1
 
 
 @pytest.mark.parametrize(("bound", "code"), [(1.0, 0), (0.0, 1), (float("nan"), 1)])

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from itertools import product
+
 import numpy as np
 import pytest
 
-from scripts import script
+from scripts import ROOT, script
+from veristem.datasets.geometry import Region
 from veristem.datasets.recipe import load_recipe
 from veristem.sim.foil import Foil
 from veristem.sim.specimen import make_specimen
 
-angles, beams, faces = (script(f"reports/published/{name}/make.py") for name in ("angles", "beams", "faces"))
+angles, beams, faces, segments = (
+    script(f"reports/published/{name}/make.py") for name in ("angles", "beams", "faces", "segments")
+)
 
 
 def test_measures_of_a_line():
@@ -24,13 +30,27 @@ def test_measures_of_a_line():
 
 
 def test_few_beams_miss_most_of_a_line_in_copper():
-    """At 12 mrad the row of copper's 111 is far from two beams, and five beams are close to seven."""
-    lines = beams.compared((12.0,), (100.0,), ("Cu 111",), (2, 5, 7))["Cu 111"]
-    assert lines.shape == (1, 3, 1, 4)
-    assert beams.differences(lines)[0, 0] > 0.3
-    assert beams.differences(lines, 1)[0, 0] < 0.1
-    assert beams.enough(lines, (12.0,)) == []
-    assert beams.enough(lines[:, [2, 2]], (12.0,)) == [12.0]
+    """In a cone of 12 mrad the row of copper's 111 is far from two beams, and five beams are close to seven."""
+    crystal, disc = beams.Crystal.of("Cu", (1, 1, 1)), Region((0.0, 0.0), 12e-3)
+    seen = {n: beams.profiles(crystal, disc, 12.0, n)[1:2] for n in (2, 5, 7)}
+    assert beams.difference(seen[2], seen[7])[0] > 0.3
+    assert beams.met(beams.difference(seen[5], seen[7])).tolist()[0]
+    assert not beams.difference(seen[7], seen[7]).any()
+
+
+def test_profiles_shifted_by_a_nanometre():
+    """The largest correlation tells it, whatever the contrast."""
+    first, second = (np.append(1 - c * np.exp(-((beams._X - at) ** 2) / 50), 1.0) for c, at in ((0.4, 3.0), (0.2, 4.0)))
+    assert beams.shift_nm(first, second) == pytest.approx(1.0, abs=0.03)
+
+
+@pytest.mark.parametrize("name", ["gamma-TiAl", "Si", "Ti", "GaN"])
+def test_lines_of_all_materials_leave_no_fault(name):
+    """g·b of every order of the row is a whole number, and not 0."""
+    crystal = beams.Crystal.of(name)
+    turns = crystal.g_per_nm * crystal.burgers_nm[0]  # g lies along x but for the Bragg angle
+    assert abs(turns - round(turns)) < 0.02
+    assert round(turns) != 0
 
 
 def test_parts_of_an_image_of_free_faces():
@@ -83,3 +103,14 @@ def test_particles_that_scatter_measure_a_larger_angle():
     assert 2.3 < contour.measured < centroid.measured
     for angle, error in angles.MULTISLICE_DEG.values():
         assert abs(centroid.measured - angle) < error + 0.05
+
+
+def test_page_on_segments_says_what_was_measured():
+    """Its table is that of the scores beside it, and a pair of segments lies where the cone ends."""
+    folder = ROOT / "reports/published/segments"
+    found = json.loads((folder / "scores.json").read_text("utf-8"))
+    assert segments.rows_of(found) in (folder / "README.md").read_text("utf-8")
+    for cone, name in product(segments.CONES_MRAD, segments.PAIRS):
+        lines = segments._angles(found, cone, "none", name)
+        assert lines[0, 1] < np.degrees(2e-3 * cone)
+        assert lines[0, 2] == pytest.approx(lines[0, 1], rel=0.03)  # electrons come from where the segment is

@@ -1,6 +1,8 @@
 """Measure the checks of tests/validation and write docs/validation.md and its pictures; 1 when a bound is not met.
 
 python docs/validation/make.py [-o docs] [--only 1 9]
+
+With --only what the page says of the other checks stays.
 """
 
 from __future__ import annotations
@@ -46,10 +48,10 @@ def _figure(check: Check) -> Figure:
 
 
 def write_page(checks: Sequence[Check], folder: Path) -> Path:
-    """Write validation.md and validation/*.png into a folder and return the page's path."""
-    pictures = folder / "validation"
+    """Write validation.md and validation/*.png into a folder and return the page's path; other checks on it stay."""
+    page, pictures = folder / "validation.md", folder / "validation"
     pictures.mkdir(parents=True, exist_ok=True)
-    sections = []
+    parts = _known(page)
     for check in checks:
         (pictures / f"{check.number}.png").write_bytes(picture(check))
         measured, bound = (_number(value, check.unit) for value in (check.measured, check.bound))
@@ -57,10 +59,21 @@ def write_page(checks: Sequence[Check], folder: Path) -> Path:
             f"Measured {measured}, bound {bound}{'' if check.passed else ': **not met**'}. Source: {check.source}."
         )
         image = f"![{check.title}](validation/{check.number}.png)"
-        sections.append(f"## {check.number} · {check.title}\n\n{check.formula}\n\n{verdict}\n\n{image}\n")
-    page = folder / "validation.md"
-    page.write_text(_HEAD + "\n".join(map(_row, checks)) + "\n\n" + "\n".join(sections), encoding="utf-8")
+        section = f"## {check.number} · {check.title}\n\n{check.formula}\n\n{verdict}\n\n{image}\n"
+        parts[check.number] = _row(check), section
+    rows, sections = zip(*(parts[number] for number in CHECKS if number in parts))
+    page.write_text(_HEAD + "\n".join(rows) + "\n\n" + "\n".join(sections), encoding="utf-8")
     return page
+
+
+def _known(page: Path) -> dict[str, tuple[str, str]]:
+    """Row and section of every check on a page, by number; none without a page."""
+    if not page.exists():
+        return {}
+    head, *found = page.read_text("utf-8").split("\n## ")
+    rows = {line[3 : line.index("]")]: line for line in head.splitlines() if line.startswith("| [")}
+    sections = {part.split(" ", 1)[0]: f"## {part.rstrip()}\n" for part in found}
+    return {number: (row, sections[number]) for number, row in rows.items()}
 
 
 def _row(check: Check) -> str:

@@ -25,7 +25,10 @@ def angle_deg(depth_nm: np.ndarray, disparity_nm: np.ndarray) -> tuple[float, fl
 
 
 def foil_with(recipe: Recipe, axis: int, face_nm: float, burgers: np.ndarray) -> Foil:
-    """A foil with one line in the middle of its field, along y (axis 0) or x, from near one face to near the other."""
+    """A foil with one line in the middle of its field, along y (axis 0) or x, from near one face to near the other.
+
+    All else is as the recipe says: its beams, its excitation error and what phonons take.
+    """
     table, turn = recipe.specimen, orientation(recipe)
     assert isinstance(table, Dislocations)
     material = load_material(table.material)
@@ -39,7 +42,19 @@ def foil_with(recipe: Recipe, axis: int, face_nm: float, burgers: np.ndarray) ->
     ends = middle + reach * (ends - middle)
     network = DislocationNetwork.from_polyline(ends, turn @ material.direction_nm(burgers))
     g = turn @ material.reciprocal_per_nm(table.g)
-    return Foil(network, material, table.g, g, 0.0, table.field_nm, thickness, thickness / 2)
+    return Foil(
+        network,
+        material,
+        table.g,
+        g,
+        float(np.linalg.norm(g) * np.sin(np.radians(table.tilt_off_bragg_deg))),
+        table.field_nm,
+        thickness,
+        thickness / 2,
+        beams=table.beams,
+        diffuse=table.diffuse,
+        between=material.orders_between(table.g, recipe.microscope.energy_keV),
+    )
 
 
 def shift_nm(left: np.ndarray, right: np.ndarray, pixel_nm: float) -> tuple[float, float]:

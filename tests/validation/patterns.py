@@ -115,6 +115,9 @@ def depth_scale() -> Check:
     recipe = _recipe(
         specimen__field_nm=[width, length],
         specimen__thickness_nm=thickness,
+        specimen__beams=2,
+        specimen__diffuse=False,
+        specimen__tilt_off_bragg_deg=0.0,
         scan__shape=[int(length / pixel), int(width / pixel)],
         scan__pixel_nm=pixel,
         microscope__detector__radius_mrad=radius,
