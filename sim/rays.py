@@ -79,7 +79,8 @@ def bundles(regions: Sequence[Region], light: Illumination, shear_nm: Sequence[f
     line, so that without absorption a wide cone stays flat; an angle beyond the cone shows what its neighbour in the
     cone loses to it. No electron is lost or counted twice (docs/conventions.md). A row counts all of its beams.
     The strips along g of a row sample s in turn, so that together they sample it finely. The bins are those of all
-    regions together, so that their images add up to that of all.
+    regions together, so that their images add up to that of all; rays share one if the same regions receive them, so
+    that each region sees from its own mean direction.
 
     Parameters
     ----------
@@ -130,7 +131,8 @@ def _binned(
     # along g the shear goes with s: a bundle is a run of whole steps of s, which a wide cone then sums evenly
     s_cell = np.floor(s / s_step + 0.5 + strip % turns / turns).astype(int)
     run = max(1, int(shear_nm[0] / thickness_nm * np.hypot(*g) / s_step))
-    cell = np.column_stack([sign, s_cell // run, strip, s_cell])
+    _, alike = np.unique(member, axis=1, return_inverse=True)
+    cell = np.column_stack([sign, alike.ravel(), s_cell // run, strip, s_cell])
     cell -= cell.min(axis=0)
     size = cell.max(axis=0) + 1
     cells, ray = np.unique(np.ravel_multi_index(tuple(cell.T), size), return_inverse=True)
@@ -139,7 +141,7 @@ def _binned(
     place = beam * len(cells) + ray
     size_of = beams * len(cells)
     weight = np.array([share * np.bincount(place[of], minlength=size_of).reshape(beams, -1) for of in member])
-    _, first, bundle = np.unique(cells // size[3], return_index=True, return_inverse=True)
+    _, first, bundle = np.unique(cells // size[-1], return_index=True, return_inverse=True)
     rays = np.bincount(bundle, count)
     theta_mean = np.column_stack([np.bincount(bundle[ray], theta[:, axis]) / rays for axis in (0, 1)])
     signs = np.rint(np.bincount(bundle[ray], sign) / rays).astype(int)

@@ -268,3 +268,20 @@ def test_overlapping_discs_are_the_two_ends_of_one_two_beam_case(center, radius,
     direct, _, literal, nearer, code = (off(profile, row) for profile in profiles)
     assert code < bound * min(direct, literal)
     assert nearer < bound * min(direct, literal)
+
+
+@pytest.mark.parametrize("beams", [2, 5])
+@pytest.mark.parametrize("rings", [(0.0, 28e-3), (14e-3, 28e-3), (0.0, 7e-3, 14e-3, 21e-3, 28e-3)])
+def test_every_region_sees_from_its_own_mean_direction(beams, rings):
+    """Segments imaged together: a direction between two of them would give both the parallax of neither."""
+    segments = [
+        Region((0.0, 0.0), high, low, np.pi / 4 + n * np.pi / 2, np.pi / 2)
+        for low, high in itertools.pairwise(rings)
+        for n in range(4)
+    ]
+    g = np.array([0.0, 20.0])  # far from the cone, so that what arrives has not changed its direction by much
+    found = bundles(segments, Illumination(28e-3, g, 1e-7, 0.0, 200.0, beams))
+    for v, segment in enumerate(segments):
+        weight = np.array([b.weight[v].sum() for b in found])
+        mean = weight @ np.array([b.theta_rad for b in found]) / weight.sum()
+        np.testing.assert_allclose(mean, segment.mean_direction_rad(28e-3), atol=1e-4)
