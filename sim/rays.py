@@ -17,6 +17,7 @@ _GRID = 400  # points across a region or a cone when its directions are binned, 
 # samples of s for each thickness fringe, period 1/t: above 1 two beams do not alias; those of a row beat faster
 _PAIR, _ROW = 1.2, 2.4
 _PANEL_NM = 0.7  # a pixel near a line has a ray in each, along x and y
+_FAINT = 1e-3  # of the direct beam, what other beams count in the mean direction of rays
 _TURNS = 3  # most strips that do
 _LEAST = 24  # samples of s across the region or cone, whichever is smaller, however narrow
 
@@ -143,7 +144,10 @@ def _binned(
     weight = np.array([share * np.bincount(place[of], minlength=size_of).reshape(beams, -1) for of in member])
     _, first, bundle = np.unique(cells // size[-1], return_index=True, return_inverse=True)
     rays = np.bincount(bundle, count)
-    theta_mean = np.column_stack([np.bincount(bundle[ray], theta[:, axis]) / rays for axis in (0, 1)])
+    direct = beam == (0 if beams == 2 else -row_orders(beams)[0])
+    most = np.where(direct, 1.0, _FAINT)  # of the electrons come by the direct beam, where the cone holds it
+    total = np.bincount(bundle[ray], most)
+    theta_mean = np.column_stack([np.bincount(bundle[ray], most * theta[:, axis]) / total for axis in (0, 1)])
     signs = np.rint(np.bincount(bundle[ray], sign) / rays).astype(int)
     single = []
     for of in member:

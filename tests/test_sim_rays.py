@@ -279,9 +279,9 @@ def test_every_region_sees_from_its_own_mean_direction(beams, rings):
         for low, high in itertools.pairwise(rings)
         for n in range(4)
     ]
-    g = np.array([0.0, 20.0])  # far from the cone, so that what arrives has not changed its direction by much
-    found = bundles(segments, Illumination(28e-3, g, 1e-7, 0.0, 200.0, beams))
+    found = bundles(segments, Illumination(28e-3, G[:2], WAVELENGTH, 0.01, 200.0, beams))
+    direct = 0 if beams == 2 else beams // 2
     for v, segment in enumerate(segments):
-        weight = np.array([b.weight[v].sum() for b in found])
+        weight = np.array([b.weight[v, direct].sum() for b in found])
         mean = weight @ np.array([b.theta_rad for b in found]) / weight.sum()
-        np.testing.assert_allclose(mean, segment.mean_direction_rad(28e-3), atol=1e-4)
+        np.testing.assert_allclose(mean, segment.mean_direction_rad(28e-3), atol=2e-4)
