@@ -409,6 +409,6 @@ def ray_beta(
     scratch = scratch or Scratch()
     beta = scratch.array("beta", (slices, *pixels.shape))
     close = scratch.array("close", (slices, int(pixels.sum()), len(nodes) ** 2))
-    _gather(strain.voxels, tan_x, tan_y, *path, beta, np.argwhere(pixels), nodes, close)
+    _gather(strain.voxels, tan_x, tan_y, *path, beta, np.ascontiguousarray(np.argwhere(pixels)), nodes, close)
     _replace(strain.places, strain.parts, number, tan_x, tan_y, *path, nodes, close)
     return beta, pixels, close

@@ -14,7 +14,7 @@ from veristem.sim.elasticity.segment import _add_segment
 
 _CORE_NM = 0.3
 DIVIDED_NM = 6.0  # distance from a line of the voxels that are divided
-_DEEP, _ACROSS = 4, 2  # samples of a part along z, and along x and y where it is close to a core
+_DEEP, _ACROSS = np.int64(4), 2  # samples of a part along z, and along x and y where it is close to a core
 
 
 class Lines(NamedTuple):
@@ -91,7 +91,7 @@ def sharpen(voxels, index, blocks, origin, step, lines):
                         if _distance2(x, y, z, near[m]) < DIVIDED_NM**2:
                             index[i, j, k] = 0
                             break
-                        _add_difference(x, y, z, step[1], step[2], 1, step[0], near[m], lines, scratch, added)
+                        _add_difference(x, y, z, step[1], step[2], np.int64(1), step[0], near[m], lines, scratch, added)
                     if index[i, j, k] < 0:
                         for c in range(3):
                             voxels[c, i, j, k] += added[c]

@@ -36,9 +36,9 @@ def _stresses(lines, waves, factors, table, per_wave, c, phases, out):
                     continue
                 f = table_at(table, wave * per_wave) * factors[0][i] * factors[1][j] * factors[2][k]
                 g00, g01, g02, g11, g12, g22 = green(c, x, y, z)
-                u00, _, u02 = row(c, f * g00, f * g01, f * g02, x, y, z, lines, i, j, k)
-                _, u11, u12 = row(c, f * g01, f * g11, f * g12, x, y, z, lines, i, j, k)
-                u20, u21, u22 = row(c, f * g02, f * g12, f * g22, x, y, z, lines, i, j, k)
+                u00, _, u02 = row(c, f * g00, f * g01, f * g02, x, y, z, lines, np.int64(i), np.int64(j), k)
+                _, u11, u12 = row(c, f * g01, f * g11, f * g12, x, y, z, lines, np.int64(i), np.int64(j), k)
+                u20, u21, u22 = row(c, f * g02, f * g12, f * g22, x, y, z, lines, np.int64(i), np.int64(j), k)
                 sxz, syz = c[4, 4] * (u02 + u20), c[3, 3] * (u12 + u21)
                 szz = c[0, 2] * u00 + c[1, 2] * u11 + c[2, 2] * u22
                 for plane in range(2):

@@ -146,9 +146,16 @@ def same(count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.arange(count), np.ones((count, 1), np.float32)
 
 
-@numba.njit(cache=True, parallel=True)
-def add_interpolated(coarse, fine, axes):
+def add_interpolated(coarse: np.ndarray, fine: np.ndarray, axes) -> None:
     """Add a coarse volume (nz, ny, nx) to a finer one; ``axes``: `interpolation` along z, y, x."""
+    held = np.ascontiguousarray(fine)  # one layout, one compilation
+    _add(np.ascontiguousarray(coarse), held, axes)
+    if held is not fine:
+        fine[:] = held
+
+
+@numba.njit(cache=True, parallel=True)
+def _add(coarse, fine, axes):
     (z0, wz), (y0, wy), (x0, wx) = axes
     for i in numba.prange(len(z0)):
         plane = np.zeros_like(coarse[0])

@@ -24,7 +24,7 @@ from veristem.sim.elasticity.octaves import (
 )
 
 
-@numba.njit(cache=True, inline="always")
+@numba.njit(cache=True)
 def green(c, x, y, z):
     """Inverse of C_ijkl k_j k_l at k = (x, y, z): its elements xx, xy, xz, yy, yz, zz; c (6, 6): stiffness."""
     xx, yy, zz, yz, xz, xy = x * x, y * y, z * z, y * z, x * z, x * y
@@ -43,7 +43,7 @@ def green(c, x, y, z):
     return f * a00, f * a01, f * a02, f * a11, f * a12, f * a22
 
 
-@numba.njit(cache=True, inline="always")
+@numba.njit(cache=True)
 def row(c, p0, p1, p2, x, y, z, lines, i, j, k):
     """i e_jhn C_pqmn k_q p_p b_m t_h for j = x, y, z: with p = g_i G_ip these are g_i U_ij."""
     v0, v1, v2 = p0 * x, p1 * y, p2 * z  # p_p k_q in Voigt order
@@ -64,7 +64,7 @@ def row(c, p0, p1, p2, x, y, z, lines, i, j, k):
     )
 
 
-@numba.njit(cache=True, inline="always")
+@numba.njit(cache=True)
 def table_at(table, place):
     """Linear interpolation in a table at a place >= 0 counted in its entries."""
     n = int(place)
@@ -90,7 +90,7 @@ def _fields(lines, waves, factors, table, per_wave, c, g, out):
                 p0 = f * (g[0] * g00 + g[1] * g01 + g[2] * g02)
                 p1 = f * (g[0] * g01 + g[1] * g11 + g[2] * g12)
                 p2 = f * (g[0] * g02 + g[1] * g12 + g[2] * g22)
-                u0, u1, u2 = row(c, p0, p1, p2, x, y, z, lines, i, j, k)
+                u0, u1, u2 = row(c, p0, p1, p2, x, y, z, lines, np.int64(i), np.int64(j), k)
                 out[0, i, j, k], out[1, i, j, k], out[2, i, j, k] = u0, u1, u2
 
 

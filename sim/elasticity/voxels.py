@@ -96,7 +96,7 @@ def voxel_distortion(
     lines = Lines(pack_segments(network, g_per_nm), *kernel_constants(poisson_ratio), _WIDE_NM, _REPLACED * _WIDE_NM)
     index = np.full(shape, -1, np.int32)
     sharpen(voxels, index, blocks, corner, step, lines)
-    places = np.argwhere(index == 0)
+    places = np.ascontiguousarray(np.argwhere(index == 0))
     index[tuple(places.T)] = np.arange(len(places))
     f = parts_across(step[1:].max())
     check_memory(12.0 * len(places) * (f + 1) ** 2, f"strain near lines, in {len(places)} voxels")
