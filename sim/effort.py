@@ -24,7 +24,8 @@ from veristem.sim.foil import Foil, orientation
 from veristem.sim.networks.foil import clip
 from veristem.sim.optics import spread_nm2
 from veristem.sim.pattern import pattern_of
-from veristem.sim.rays import Bundle, bundles, cone, margin_pixels, sub_pixel_nodes
+from veristem.sim.ray_strain import margin_pixels, sub_pixel_nodes
+from veristem.sim.rays import Bundle, bundles, cone
 
 _PER_PRODUCT = 0.28  # of a row of beams, each with each, against a step of two beams
 _ALL_BEAMS = 2.0  # of a step whose beams are all kept, for patterns, against one that regions add up at once

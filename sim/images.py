@@ -17,7 +17,8 @@ from veristem.sim.diffuse import phonon_kernel, phonon_losses
 from veristem.sim.elasticity.voxels import Strain
 from veristem.sim.optics import AberratedImage, Image
 from veristem.sim.pattern import pattern_of
-from veristem.sim.rays import Bundle, Scratch, bundles, margin_pixels, ray_beta, row_orders
+from veristem.sim.ray_strain import Scratch, margin_pixels, ray_beta
+from veristem.sim.rays import SHEAR_NM, Bundle, bundles, row_orders
 
 _LINE_NM = 15.0  # what varies over less is the contrast of lines, the rest background
 _LEVEL = Tilt()
@@ -96,7 +97,9 @@ def foil_images(
     alpha = 1e-3 * microscope.convergence_mrad
     light = foil.illumination(microscope, tilt, beams)
     if pixelated is None:
-        parts = bundles(regions, light)
+        # rays part by more from a plane that lies outside of the foil
+        near = foil.thickness_nm / 2 / max(foil.focus_nm, foil.thickness_nm - foil.focus_nm)
+        parts = bundles(regions, light, near * np.array(SHEAR_NM))
     else:
         pattern = pattern_of(pixelated, light)
         parts = pattern.seen_by(regions, pixelated)

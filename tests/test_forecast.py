@@ -20,7 +20,7 @@ from veristem.sim import simulate
 from veristem.sim.effort import COSTS, check_lines, core_seconds, work
 from veristem.sim.elasticity import octaves
 from veristem.sim.networks.foil import tiled
-from veristem.sim.rays import Scratch
+from veristem.sim.ray_strain import Scratch
 
 FOIL = load_recipe("cantor-small")
 MEMORY = namedtuple("MEMORY", "available")

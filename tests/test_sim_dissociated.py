@@ -11,7 +11,7 @@ from veristem.sim.foil import Foil
 from veristem.sim.networks import load_generator
 from veristem.sim.networks.dissociated import split, width_nm
 from veristem.sim.networks.population import Population
-from veristem.sim.rays import ray_beta
+from veristem.sim.ray_strain import ray_beta
 from veristem.sim.specimen import make_specimen
 
 FCC = ("Al", "CoCrFeMnNi", "Cu", "Ni")

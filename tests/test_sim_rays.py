@@ -18,7 +18,8 @@ from veristem.sim.elasticity.voxels import Strain
 from veristem.sim.foil import Foil
 from veristem.sim.images import region_image
 from veristem.sim.networks.foil import continued
-from veristem.sim.rays import Illumination, bundles, margin_pixels, ray_beta, sub_pixel_nodes
+from veristem.sim.ray_strain import margin_pixels, ray_beta, sub_pixel_nodes
+from veristem.sim.rays import Illumination, bundles
 
 MATERIAL = load_material("CoCrFeMnNi")
 WAVELENGTH = electron_wavelength_nm(200.0)

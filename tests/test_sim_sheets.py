@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from veristem.sim.elasticity.voxels import Strain
-from veristem.sim.rays import ray_beta
+from veristem.sim.ray_strain import ray_beta
 from veristem.sim.sheets import add_sheets
 
 STEP = (2.0, 2.0, 2.0)

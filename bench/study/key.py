@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from veristem.datasets.formats.paradis import control_file
-from veristem.datasets.outside import offered
+from veristem.datasets.outside import imported, offered
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Centres, Dislocations, FromFile
-from veristem.recon.methods import is_program, load_method, split_method, target
+from veristem.recon.methods import is_program, split_method, target
 
 _CODE = (".py", ".so", ".pyd", ".toml", ".json", ".yaml")
 _WEIGHTS = (".safetensors", ".npz", ".npy", ".onnx", ".pt", ".pth", ".h5")
@@ -88,7 +88,7 @@ def is_outside(method: str) -> bool:
 @cache
 def _modules(found: str) -> tuple[str, ...]:
     """Packages of a method: of the module it is asked for in, and of the one its function says it is from."""
-    method = load_method(found)
+    method = imported(found, "method")
     while isinstance(method, partial):
         method = method.func
     named = [found.partition(":")[0]]
