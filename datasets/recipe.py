@@ -205,6 +205,12 @@ class Study(Table):
     )
     metrics: list[str] = Field(default=[], description="further ones from outside, as module:function")
     seeds: Annotated[int, Field(ge=1, le=_MOST_ROWS)] = 8
+    first_seed: Annotated[int, Field(ge=0)] | None = Field(default=None, description="that of the recipe if not given")
+    specimens: dict[str, dict[str, Any]] = Field(
+        default={},
+        description="kinds of specimens by name, which becomes recipe.name: values by dotted path into the recipe, and "
+        "`seeds` where there are fewer of a kind",
+    )
     tolerance_nm: Positive | None = Field(
         default=None,
         description="a point within this distance is matched; 10 nm for lines, a particle's radius, if not given",
@@ -219,7 +225,7 @@ class Study(Table):
 
     @model_validator(mode="after")
     def _axes_are_sound(self):
-        rows, zipped = self.seeds * len(self.methods), 1
+        rows, zipped = self.seeds * len(self.methods) * max(1, len(self.specimens)), 1
         for path, axis in self.axes.items():
             steps = axis.steps if isinstance(axis, Axis) else len(axis)
             if steps > _MOST_STEPS:
@@ -230,6 +236,12 @@ class Study(Table):
                 f"{rows:.3g} rows of {self.seeds} seeds, {len(self.methods)} methods and all conditions found, "
                 f"{_MOST_ROWS} allowed, which take days already; lower seeds or the steps of axes"
             )
+        for name, of_kind in self.specimens.items():
+            if type(count := of_kind.get("seeds", 1)) is not int or not 1 <= count <= self.seeds:
+                raise ValueError(f"specimens: {name}: seeds = {count!r} found, 1 to {self.seeds} allowed (study.seeds)")
+            for path in of_kind.keys() - {"seeds"}:
+                if path not in recipe_paths() or path.startswith("recipe.") or path in self.axes:
+                    raise ValueError(f"specimens: {name}: {path} found, a key of a recipe that is no axis allowed")
         for path, values in self._values().items():
             if path not in recipe_paths():
                 raise ValueError(f"axes: {_unknown(path)}")
@@ -249,6 +261,12 @@ class Study(Table):
     def _values(self) -> dict[str, list[Any]]:
         return {path: axis.values() if isinstance(axis, Axis) else axis for path, axis in self.axes.items()}
 
+    def seeds_of(self, conditions: dict[str, Any], first: int) -> range:
+        """Seeds of a condition of `cells`; ``first`` is the recipe's."""
+        first = first if self.first_seed is None else self.first_seed
+        of_kind = self.specimens.get(conditions.get("recipe.name", ""), {})
+        return range(first, first + min(self.seeds, of_kind.get("seeds", self.seeds)))
+
     def changed(self, values: dict[str, Any]) -> Study:
         """A copy with other values of its keys, checked again."""
         return validated(Study, self.model_dump(by_alias=True) | values, self.name)
@@ -259,9 +277,12 @@ class Study(Table):
         return validated(Study, table, where)
 
     def cells(self) -> list[dict[str, Any]]:
-        """One dictionary of dotted paths a condition, the first axis slowest; zipped axes where their first stands."""
+        """One dictionary of dotted paths a condition, specimens and the first axis slowest; zipped axes together."""
         values = self._values()
-        cells: list[dict[str, Any]] = [{}]
+        cells: list[dict[str, Any]] = [
+            {"recipe.name": name} | {path: value for path, value in of_kind.items() if path != "seeds"}
+            for name, of_kind in self.specimens.items()
+        ] or [{}]
         for path in self.axes:
             if path in self.zip and path != next(p for p in self.axes if p in self.zip):
                 continue

@@ -30,6 +30,7 @@ _NAMES = {
     "count_truth": "number of true particles", "count_found": "number found",
     "depth_rmse_nm_over_limit": "depth RMSE / limit", "lateral_rmse_nm_over_limit": "lateral RMSE / limit",
     "depth_rmse_nm_over_parallax_limit": "depth RMSE / parallax limit", "f_score_at_3_limits": "F at 3 limits",
+    "f_score_at_20nm": "F at 20 nm",
     "depth_sigma_over_limit": "depth scatter / limit", "depth_sigma_over_limit_low": "its interval from",
     "depth_sigma_over_limit_high": "to",
 }  # fmt: skip

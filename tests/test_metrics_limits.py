@@ -66,3 +66,14 @@ def test_calibration_of_inclined_lines(inclination_deg):
     inner = slice(3, 8)  # beyond the ends of the truth the nearest point is its end
     found = CurveSet((deeper[inner],), (np.full(5, 2.0),))
     assert score_curves(CurveSet((line,)), found)["calibration"] == pytest.approx(1.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("deeper", "ten", "twenty"), [(5.0, 1.0, 1.0), (15.0, 0.0, 1.0), (25.0, 0.0, 0.0)])
+def test_f_at_20_nm_is_that_of_a_tolerance_of_20(deeper, ten, twenty):
+    """The wider tolerance of older studies stands beside the one that is asked for."""
+    result = shifted([0, 0, deeper], None)
+    assert (result["f_score"], result["f_score_at_20nm"]) == (ten, twenty)
+    assert result["f_score_at_20nm"] == shifted([0, 0, deeper], None, tolerance_nm=20.0)["f_score"]
+    nothing = CurveSet(())
+    assert score_curves(nothing, nothing)["f_score_at_20nm"] == 1.0
+    assert score_curves(CurveSet((LINE,)), nothing)["f_score_at_20nm"] == 0.0

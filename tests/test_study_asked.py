@@ -49,6 +49,19 @@ def test_axes_from_a_range():
     np.testing.assert_allclose([c["microscope.energy_keV"] for c in cells[:3]], [100, 200, 300])
 
 
+def test_specimens_of_several_kinds(tmp_path):
+    """Each kind has its own values and number of seeds; the axes are taken with all."""
+    study = STUDY.changed({
+        "first_seed": 5, "seeds": 2, "axes": {"scan.dwell_us": [1, 2]}, "methods": ["constant"],
+        "specimens": {"thin": {"specimen.thickness_nm": 50.0, "seeds": 1}, "thick": {}},
+    })  # fmt: skip
+    table = run_study(study, RECIPE, tmp_path)
+    assert sorted(zip(table["recipe"], table["seed"], table["scan.dwell_us"])) == [
+        ("thick", 5, 1), ("thick", 5, 2), ("thick", 6, 1), ("thick", 6, 2), ("thin", 5, 1), ("thin", 5, 2),
+    ]  # fmt: skip
+    assert table.set_index("recipe").loc["thin", "specimen.thickness_nm"].eq(50.0).all()
+
+
 def test_parameters_of_methods(tmp_path):
     """Behind the name, each set its own row; an unknown one is told before anything is run."""
     study = STUDY.changed({"methods": ["stereo-classical", "stereo-classical depth_margin_nm=1"], "seeds": 1})
@@ -72,6 +85,8 @@ def test_zipped_axes():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"specimens": {"a": {"scan.dwel_us": 1}}}, "specimens: a: scan.dwel_us found, a key of a recipe"),
+        ({"specimens": {"a": {"seeds": 99}}}, "specimens: a: seeds = 99 found, 1 to "),
         ({"axes": {"scan.dwel_us": [1]}}, "axes: scan.dwel_us: no such key in a recipe; the nearest is scan.dwell_us"),
         ({"axes": {"scan.dwell_us": [1, -1]}}, "scan.dwell_us: -1 found, greater than 0"),
         ({"axes": {"scan.dwell_us": []}}, "one or more values that differ allowed"),

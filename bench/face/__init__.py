@@ -6,7 +6,7 @@ What the command line does, from Python::
 
     made = vs.simulate("cantor-small")
     found = vs.reconstruct(made.acquisition, "stereo-classical")
-    scores = vs.score(made.truth, found, tolerance_nm=20)
+    scores = vs.score(made.truth, found)
 """
 
 from __future__ import annotations

@@ -165,8 +165,7 @@ def record_of(folder: str | Path) -> Record:
 
     table = read_table(folder)
     study, recipe = _asked_for(Path(folder, "study.json"))
-    first = recipe.recipe.seed
-    return record_of_rows(table, study, recipe, list(range(first, first + study.seeds)))
+    return record_of_rows(table, study, recipe, list(study.seeds_of({}, recipe.recipe.seed)))
 
 
 def record_of_rows(table, study: Study, recipe: Recipe, seeds: list[int]) -> Record:

@@ -105,10 +105,12 @@ def list_cells(study: Study, recipe: Recipe, method_version: str = "", timeout_s
         check_stages(method, without_oracles(method)[1])
     versions_of = {method: method_version if is_outside(method) else "" for method in study.methods}
     cells: dict[str, Cell] = {}
-    for seed in range(recipe.recipe.seed, recipe.recipe.seed + study.seeds):
+    for count in range(study.seeds):
         for conditions in study.cells():
+            if count >= len(seeds := study.seeds_of(conditions, recipe.recipe.seed)):
+                continue
             try:
-                changed = recipe.with_values({**conditions, "recipe.seed": seed})
+                changed = recipe.with_values({**conditions, "recipe.seed": seeds[count]})
             except InputError as error:
                 hint = "; axes that must change together go into zip" if len(study.axes) > len(study.zip) + 1 else ""
                 raise InputError(f"study {study.name}, at {json.dumps(conditions)}: {error}{hint}") from None
