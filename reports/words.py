@@ -15,7 +15,8 @@ _UNITS = {
     "mg_per_ml": "mg/ml", "kT": "kT", "mm": "mm", "nm_per_s": "nm/s", "px": "px",
 }  # fmt: skip
 _NAMES = {
-    "pair_angle": "stereo angle", "radius": "detector radius", "dwell": "dwell time", "pixel": "pixel size",
+    "name": "kind", "pair_angle": "stereo angle", "radius": "detector radius", "dwell": "dwell time",
+    "pixel": "pixel size",
     "thickness": "specimen thickness", "density": "line density", "current": "beam current", "energy": "beam energy",
     "convergence": "convergence semi-angle", "inner": "inner detector radius", "outer": "outer detector radius",
     "generator": "arrangement", "diameter": "particle diameter", "spread": "relative spread of diameters",

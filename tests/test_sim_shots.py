@@ -260,5 +260,5 @@ def test_segments_add_up_to_the_annulus_and_are_made_of_virtual_pixels(name, seg
     np.testing.assert_allclose(found.sum(axis=0), annulus, rtol=apart)
     together = images([*regions, whole])
     np.testing.assert_allclose(together[:-1].sum(axis=0), together[-1], rtol=1e-6)
-    pixels = images(cells(8, 16)).reshape(segments // 4, 32 // segments, 4, 4, *annulus.shape)
+    pixels = images(cells(4, 8)).reshape(segments // 4, 16 // segments, 4, 2, *annulus.shape)
     np.testing.assert_allclose(pixels.sum(axis=(1, 3)).reshape(found.shape), found, rtol=5 * apart)

@@ -14,6 +14,8 @@ from veristem.bench.study.key import cell_key
 from veristem.bench.study.runner import batches, list_cells, run_study
 from veristem.datasets import InputError
 from veristem.datasets.recipe import Recipe, Study
+from veristem.reports.rows import split
+from veristem.reports.studies import summary_lines
 
 
 def test_the_key_holds_what_a_row_depends_on(tmp_path):
@@ -60,6 +62,8 @@ def test_specimens_of_several_kinds(tmp_path):
         ("thick", 5, 1), ("thick", 5, 2), ("thick", 6, 1), ("thick", 6, 2), ("thin", 5, 1), ("thin", 5, 2),
     ]  # fmt: skip
     assert table.set_index("recipe").loc["thin", "specimen.thickness_nm"].eq(50.0).all()
+    assert split(table)[0].axes == ("recipe.name", "scan.dwell_us")  # the name stands for the thickness
+    assert any("kind thi" in line for line in summary_lines(table))
 
 
 def test_parameters_of_methods(tmp_path):
