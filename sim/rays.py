@@ -15,7 +15,7 @@ _GRID = 400  # points across a region or a cone when its directions are binned, 
 # samples of s for each thickness fringe, period 1/t: above 1 two beams do not alias; those of a row beat faster
 _PAIR, _ROW = 1.2, 2.4
 _FAINT = 1e-3  # of the direct beam, what other beams count in the mean direction of rays
-_TURNS = 3  # most strips that do
+_TURNS = 3  # strips that take samples of s in turn, at most
 _LEAST = 24  # samples of s across the region or cone, whichever is smaller, however narrow
 
 
