@@ -111,8 +111,8 @@ def split(table: pd.DataFrame | None) -> list[StudyResult]:
         scores = score_values(part, columns).set_axis(list(metrics), axis=1)
         axes = tuple(str(c) for c in conditions if len(set(conditions[c].dropna())) > 1)
         if "recipe.name" in axes:  # a kind of specimens: its name stands for what it is
-            kinds = conditions.astype(str).groupby(conditions["recipe.name"])
-            axes = tuple(c for c in axes if c == "recipe.name" or int(kinds[c].nunique().max()) > 1)
+            kinds = [kind for _, kind in conditions.groupby("recipe.name")]
+            axes = tuple(c for c in axes if c == "recipe.name" or any(len(set(kind[c].map(str))) > 1 for kind in kinds))
         rows, staged = pd.concat([plain, conditions[list(axes)], scores], axis=1), with_truth(part)
         results.append(StudyResult(str(name), rows.loc[~staged], axes, suffix, metrics, rows.loc[staged]))
     return results
