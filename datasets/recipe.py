@@ -239,9 +239,11 @@ class Study(Table):
         for name, of_kind in self.specimens.items():
             if type(count := of_kind.get("seeds", 1)) is not int or not 1 <= count <= self.seeds:
                 raise ValueError(f"specimens: {name}: seeds = {count!r} found, 1 to {self.seeds} allowed (study.seeds)")
-            for path in of_kind.keys() - {"seeds"}:
-                if path not in recipe_paths() or path.startswith("recipe.") or path in self.axes:
-                    raise ValueError(f"specimens: {name}: {path} found, a key of a recipe that is no axis allowed")
+            for path in sorted(of_kind.keys() - {"seeds"}):
+                if path not in recipe_paths():
+                    raise ValueError(f"specimens: {name}: {_unknown(path)}")
+                if path.startswith("recipe.") or path in self.axes:
+                    raise ValueError(f"specimens: {name}: {path} found, another key that is no axis allowed")
         for path, values in self._values().items():
             if path not in recipe_paths():
                 raise ValueError(f"axes: {_unknown(path)}")
@@ -260,6 +262,11 @@ class Study(Table):
 
     def _values(self) -> dict[str, list[Any]]:
         return {path: axis.values() if isinstance(axis, Axis) else axis for path, axis in self.axes.items()}
+
+    @property
+    def varied(self) -> set[str]:
+        """Dotted paths that its axes and its kinds of specimens set."""
+        return {*self.axes, *(path for of_kind in self.specimens.values() for path in of_kind if path != "seeds")}
 
     def seeds_of(self, conditions: dict[str, Any], first: int) -> range:
         """Seeds of a condition of `cells`; ``first`` is the recipe's."""

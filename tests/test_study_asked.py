@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import veristem as vs
 from studies import RECIPE, STUDY
+from veristem.bench.gate.record import record_of
 from veristem.bench.study.key import cell_key
 from veristem.bench.study.runner import batches, list_cells, run_study
 from veristem.datasets import InputError
@@ -64,6 +66,10 @@ def test_specimens_of_several_kinds(tmp_path):
     assert table.set_index("recipe").loc["thin", "specimen.thickness_nm"].eq(50.0).all()
     assert split(table)[0].axes == ("recipe.name", "scan.dwell_us")  # the name stands for the thickness
     assert any("kind thi" in line for line in summary_lines(table))
+    with pytest.raises(InputError, match="of several kinds of specimens found"):
+        record_of(tmp_path)
+    with pytest.raises(InputError, match=r"specimen\.thickness_nm: an axis of study"):
+        vs.study(study, tmp_path, values={"specimen.thickness_nm": 60.0})
 
 
 def test_parameters_of_methods(tmp_path):
@@ -89,7 +95,8 @@ def test_zipped_axes():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"specimens": {"a": {"scan.dwel_us": 1}}}, "specimens: a: scan.dwel_us found, a key of a recipe"),
+        ({"specimens": {"a": {"scan.dwel_us": 1}}}, "specimens: a: scan.dwel_us: no such key in a recipe; the nearest"),
+        ({"specimens": {"a": {"scan.dwell_us": 1}}, "axes": {"scan.dwell_us": [1]}}, "another key that is no axis"),
         ({"specimens": {"a": {"seeds": 99}}}, "specimens: a: seeds = 99 found, 1 to "),
         ({"axes": {"scan.dwel_us": [1]}}, "axes: scan.dwel_us: no such key in a recipe; the nearest is scan.dwell_us"),
         ({"axes": {"scan.dwell_us": [1, -1]}}, "scan.dwell_us: -1 found, greater than 0"),

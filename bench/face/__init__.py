@@ -320,7 +320,7 @@ def study(
     loaded = study if isinstance(study, Study) else load_study(str(study))
     loaded = loaded.changed({name: value for name, value in given.items() if value})
     values = values or {}
-    if twice := [path for path in values if path in loaded.axes]:
+    if twice := [path for path in values if path in loaded.varied]:
         raise InputError(f"{twice[0]}: an axis of study {loaded.name} found, a key that is not varied allowed")
     base = _recipe(loaded.recipe).with_values(values)
     how: dict[str, Any] = {"workers": workers, "scheduler": scheduler}

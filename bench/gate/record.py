@@ -165,6 +165,8 @@ def record_of(folder: str | Path) -> Record:
 
     table = read_table(folder)
     study, recipe = _asked_for(Path(folder, "study.json"))
+    if study.specimens:  # each with its own number of seeds: a record has one
+        raise InputError(f"{folder}: study {study.name} of several kinds of specimens found, one of one kind allowed")
     return record_of_rows(table, study, recipe, list(study.seeds_of({}, recipe.recipe.seed)))
 
 
