@@ -20,6 +20,7 @@ from veristem.bench.commands.report import report
 from veristem.bench.commands.score import score
 from veristem.bench.commands.simulate import simulate
 from veristem.bench.commands.study import study
+from veristem.bench.commands.train import train
 from veristem.bench.commands.view import view
 from veristem.bench.commands.virtual import virtual
 from veristem.datasets.errors import InputError
@@ -36,6 +37,7 @@ app = typer.Typer(
 for _command in (demo, recipe, simulate, virtual, reconstruct, score, study, gate, report, view, convert):
     app.command()(_command)
 app.command("list")(list_)
+app.add_typer(train, name="train")
 
 
 @app.callback(invoke_without_command=True)

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import pandas as pd
 
+    from veristem.bench.training.run import Trained
     from veristem.datasets.acquisition import Acquisition
     from veristem.datasets.recipe import Recipe, Study
     from veristem.datasets.reconstruction import CurveSet, PointSet
     from veristem.datasets.truth import LineTruth, ParticleTruth
 
-__all__ = ["load", "reconstruct", "score", "simulate", "study"]
+__all__ = ["load", "reconstruct", "score", "simulate", "study", "train"]
 
 Progress = Callable[[Iterable, int], Iterable]  # wraps a loop over (items, their number)
 
@@ -326,6 +327,54 @@ def study(
     how: dict[str, Any] = {"workers": workers, "scheduler": scheduler}
     how |= {"method_version": method_version, "timeout_s": timeout_s, "command": command}
     return run_study(loaded, base, out, progress, **how)
+
+
+def train(
+    stage: str,
+    out: str | Path,
+    *,
+    recipes: Sequence[str | Path | Recipe] = (),
+    values: dict[str, Any] | None = None,
+    minutes: float = 20.0,
+    device: str = "auto",
+    seed: int = 0,
+    workers: int = 2,
+    progress: Progress = _plain,
+    tell: Callable[[str], Any] = _silent,
+    command: str = "",
+) -> Trained:
+    """Train a learned stage on images of the simulator; goes on where it was stopped.
+
+    Parameters
+    ----------
+    stage : "contours"
+        What is to be learned.
+    out : path
+        Folder for foils, weights, card and page; made when it does not exist.
+    recipes : sequence of name, path or Recipe
+        Of the session it is for; a broad mixture of specimens if not given.
+    values : dict, optional
+        Changes by dotted path into each of them.
+    minutes, device, seed, workers, progress, command
+        As of `bench.training.run.train_contours`.
+    tell : callable
+        Gets, before each part of the work, a line on what will be done.
+
+    Raises
+    ------
+    InputError
+        Without PyTorch, for a stage or a recipe that cannot be trained for, or a folder of another training.
+    """
+    from veristem.bench.training.run import train_contours
+    from veristem.datasets.errors import InputError
+
+    if stage != "contours":
+        raise InputError(f"stage: {stage!r} found, contours allowed")
+    if values and not recipes:
+        raise InputError("values: some found without a recipe, which they change; give one")
+    bases = [_recipe(recipe).with_values(values or {}) for recipe in recipes]
+    how: dict[str, Any] = {"minutes": minutes, "device": device, "seed": seed, "workers": workers}
+    return train_contours(Path(out), bases, **how, progress=progress, say=tell, command=command)
 
 
 def _recipe(recipe: str | Path | Recipe) -> Recipe:

@@ -72,7 +72,7 @@ def run_study(
     cells = list_cells(study, recipe, method_version, timeout_s)
     labels = [{"cell": c.key, "study": c.study, "conditions": c.conditions_json} for c in cells]
     store = Store(folder, study.metrics)
-    with _alone(store.folder):
+    with alone(store.folder):
         finished = store.finished(cell.key for cell in cells)
         todo = [cell for cell in cells if cell.key not in finished]
         facts = {"command": command, "study": study.model_dump(mode="json", by_alias=True)}
@@ -185,7 +185,7 @@ def _compacting(done: Iterable[str], compact: Callable[[], object]) -> Iterator[
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Hold the folder, so that no second study runs in it; clear what a killed one left half-written."""
     import locket
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from veristem.datasets import polyline
 from veristem.datasets.intermediate import Contours
-from veristem.recon.contours.linking import link
+from veristem.recon.contours.skeletons import curves_along
 
 _DIRECTIONS = 16
 _RIM_PX = 3
@@ -108,7 +107,6 @@ def ridge_contours(
 
 def _one_view(view: np.ndarray, scale: float, high: float, low: float, lobe_fraction: float) -> list[np.ndarray]:
     """Contours (K, 3) of one image: x, y and standard deviation [px]."""
-    from skan import Skeleton
     from skimage.filters import apply_hysteresis_threshold
     from skimage.morphology import skeletonize
 
@@ -122,20 +120,10 @@ def _one_view(view: np.ndarray, scale: float, high: float, low: float, lobe_frac
     inside = np.zeros_like(crest)
     inside[_RIM_PX:-_RIM_PX, _RIM_PX:-_RIM_PX] = True  # the filter sees a crease along the border
     skeleton = skeletonize(apply_hysteresis_threshold(np.where(crest & inside, strength, 0.0), low, high))
-    if skeleton.sum() < 3:
-        return []
     slope_noise = noise / np.sqrt(8 * np.pi * scale**3 * length)  # of a Gaussian derivative of white noise
     sigma = np.minimum(slope_noise * scale**2 / np.maximum(response, 1e-12), 2.0)
     center = np.clip(offset, -scale, scale)[..., None] * normal + 0.5
-    graph = Skeleton(skeleton, keep_images=False)
-    pieces = []
-    for path in np.flatnonzero(~_spurs(graph, 3.5 * scale)):
-        j, i = graph.path_coordinates(int(path)).round().astype(int).T
-        if len(j) >= 3:
-            pieces.append(np.column_stack([np.column_stack([i, j]) + center[j, i], sigma[j, i]]))
-    return [
-        _smooth(c) for c in link(pieces, gap=8 * scale, reach=2.7 * scale) if polyline.length(c[:, :2]) >= 4 * scale
-    ]
+    return curves_along(skeleton, center, sigma, scale)
 
 
 def line_disturbance(view: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
@@ -171,22 +159,3 @@ def line_disturbance(view: np.ndarray, scale: float) -> tuple[np.ndarray, np.nda
 
 def _robust_std(values: np.ndarray) -> float:
     return float(1.4826 * np.median(np.abs(values - np.median(values))))
-
-
-def _spurs(graph, longest_px: float) -> np.ndarray:
-    """Which paths of a skeleton hang on a junction, end free, and are no longer than this."""
-    degrees = graph.degrees
-    ends = np.array([(graph.path(n)[0], graph.path(n)[-1]) for n in range(graph.n_paths)])
-    free = (degrees[ends] == 1).sum(axis=1) == 1
-    hanging = (degrees[ends] > 2).any(axis=1)
-    return free & hanging & (graph.path_lengths() <= longest_px)
-
-
-def _smooth(curve: np.ndarray) -> np.ndarray:
-    """The curve at steps of one pixel, averaged over about three of them."""
-    at = polyline.arc_length(curve[:, :2])
-    keep = np.concatenate([[True], np.diff(at) > 1e-9])
-    even = np.linspace(0, at[-1], max(3, int(np.ceil(at[-1])) + 1))
-    columns = np.column_stack([np.interp(even, at[keep], curve[keep, c]) for c in range(3)])
-    columns[1:-1, :2] = ndimage.gaussian_filter1d(columns[:, :2], 1.5, axis=0, mode="nearest")[1:-1]
-    return columns

@@ -1,0 +1,59 @@
+"""Weights of a learned stage, trained on images of the simulator."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from veristem.bench.commands.options import Out, Sets, command_line, say, values_of
+from veristem.bench.commands.progress import progress
+
+train = typer.Typer(
+    help="Train a learned stage on simulated images; resumes.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@train.command()
+def contours(
+    out: Out,
+    recipe: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(help="recipe files or names of your session; a broad mixture of specimens if none is given"),
+    ] = None,
+    sets: Sets = None,
+    minutes: Annotated[
+        float, typer.Option(min=1, help="about how long on two cores; sets how many foils and steps, no clock stops it")
+    ] = 20.0,
+    device: Annotated[str, typer.Option(help="auto (a GPU when there is one), cpu, cuda")] = "auto",
+    seed: Annotated[int, typer.Option(min=0, max=10_000, help="of foils, weights and batches")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="processes that make foils")] = 2,
+) -> None:
+    """Train the network that finds contours; needs PyTorch: pip install "veristem[learn]".
+
+    Foils are drawn about the recipes of your session (density, thickness, angle, radius and dose are spread about
+    theirs), imaged, and learned from; every sixth is kept apart to check what was learned. Stopped, the same command
+    goes on where it was. Writes contours.onnx, which `veristem reconstruct --method` takes as "stereo-learned
+    weights=DIR/contours.onnx", contours.safetensors, card.md and page.html with the learning curve.
+
+    Example: veristem train contours my-session.toml -o weights --minutes 30
+    """
+    import veristem as vs
+
+    trained = vs.train(
+        "contours", out, recipes=recipe or (), values=values_of(sets), minutes=minutes, device=device, seed=seed,
+        workers=workers, progress=_bar, tell=say, command=command_line(),
+    )  # fmt: skip
+    for note in trained.notes:
+        say(note)
+    best = trained.best
+    typer.echo(f"on foils that were not trained on: precision {best.precision:.2f}, recall {best.recall:.2f}")
+    for path in (trained.weights, trained.weights.with_name("card.md"), trained.weights.with_name("page.html")):
+        typer.echo(path)
+
+
+def _bar(items, total: int):
+    return progress(items, total, "steps" if isinstance(items, range) else "foils")

@@ -1,0 +1,1 @@
+"""Training of learned stages on simulated images."""

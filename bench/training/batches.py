@@ -1,0 +1,125 @@
+"""Batches of training: a piece of a view, turned, stretched, painted and counted anew, and what is to be told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import KDTree
+
+from veristem.bench.training.foils import TrainingFoil
+from veristem.bench.training.painting import painted
+from veristem.recon.contours.learned import normalised
+
+SIDE_PX = 128
+CHANNELS = ("line", "line_weight", "offset_x", "offset_y", "near", "boundary", "boundary_weight")
+_LINE_PX = 1.5  # a pixel this near to a line is on it
+_EDGE_PX = 2.5  # up to here it is told with little weight
+_NEAR_PX = 3.0  # up to here the way to the centre is told
+_HIDDEN_PX = 4.0  # about lines that the reflection does not show, of which nothing is told
+_DOSE = 4.0  # largest factor of the electrons, up or down
+_LARGEST = 2.6  # how many times finer a pixel may be
+
+
+def batch(
+    foils: Sequence[TrainingFoil], size: int, rng: np.random.Generator, plain: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Normalised images (N, 1, S, S) and `CHANNELS` (N, 7, S, S) of what is to be told, S = `SIDE_PX`.
+
+    Parameters
+    ----------
+    foils : sequence of TrainingFoil
+        From which views are drawn.
+    size : int
+        N.
+    rng : numpy.random.Generator
+        Of everything.
+    plain : bool
+        Views as the simulator makes them, at their own dose: for validation.
+    """
+    drawn = [_piece(foils[rng.integers(len(foils))], rng, plain) for _ in range(size)]
+    images, targets = (np.stack(part) for part in zip(*drawn))
+    return images[:, None], targets
+
+
+def _piece(foil: TrainingFoil, rng: np.random.Generator, plain: bool) -> tuple[np.ndarray, np.ndarray]:
+    view = int(rng.integers(len(foil.views)))
+    rows, columns = foil.views[view].shape
+    zoom = 1.0
+    if not plain and rng.uniform() < 0.45:
+        zoom = float(np.exp(rng.uniform(np.log(SIDE_PX / min(rows, columns)), np.log(_LARGEST))))
+    zoom = max(zoom, SIDE_PX / min(rows, columns))
+    side = min(int(np.ceil(SIDE_PX / zoom)), rows, columns)
+    zoom = SIDE_PX / side
+    j, i = (int(rng.integers(n - side + 1)) for n in (rows, columns))
+    cut = slice(j, j + side), slice(i, i + side)
+    image, boundary = foil.views[view][cut], foil.boundary[view][cut].astype(np.uint8)
+    visible, hidden = ((points[view] - [i, j]) * zoom for points in (foil.visible_px, foil.invisible_px))
+    if side != SIDE_PX:
+        image = cv2.resize(image, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC)
+        boundary = cv2.resize(boundary, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_NEAREST)
+    distance, offset = _nearest(visible)
+    hidden_at = _nearest(hidden)[0]
+    boundary = boundary.astype(bool)
+    lost = np.zeros_like(boundary)
+    dose = foil.electrons[view]
+    if not plain:
+        image, edges, lost = painted(np.maximum(image, 0.0), distance < _HIDDEN_PX, rng)
+        boundary = boundary | edges
+        dose = dose * _DOSE ** rng.uniform(-1, 1)
+    counts = rng.poisson(dose * np.maximum(image, 0.0)).astype(np.float32)
+    if not plain:
+        counts = _stored(counts, rng)
+    wide = ndimage.binary_dilation(boundary, iterations=1)
+    line_weight = np.where((distance > _LINE_PX) & (distance < _EDGE_PX), 0.3, 1.0)
+    line_weight[((hidden_at < _HIDDEN_PX) & (distance > _EDGE_PX)) | lost] = 0.0
+    target = np.stack([
+        distance < _LINE_PX, line_weight, offset[..., 0], offset[..., 1], (distance < _NEAR_PX) & ~lost, wide,
+        np.where((distance < _NEAR_PX) & ~wide, 0.3, 1.0),
+    ]).astype(np.float32)  # fmt: skip
+    image = normalised(counts)
+    if not plain:
+        image, target = _turned(image, target, rng)
+    return image, target
+
+
+def _nearest(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distance (S, S) of pixels from the nearest point, inf where all are far, and the way there (S, S, 2) [px]."""
+    y, x = np.mgrid[:SIDE_PX, :SIDE_PX] + 0.5
+    pixels = np.column_stack([x.ravel(), y.ravel()])
+    near = points[((points > -8) & (points < SIDE_PX + 8)).all(axis=1)]
+    distance, offset = np.full(len(pixels), np.inf), np.zeros((len(pixels), 2))
+    if len(near):
+        distance, index = KDTree(near).query(pixels, distance_upper_bound=6.0)
+        found = np.isfinite(distance)
+        offset[found] = near[index[found]] - pixels[found]
+    return distance.reshape(SIDE_PX, SIDE_PX), offset.reshape(SIDE_PX, SIDE_PX, 2)
+
+
+def _stored(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Counts as files may hold them: blurred, with another gamma, in 8 bit, or in reversed grey never."""
+    if rng.uniform() < 0.2:
+        counts = cv2.GaussianBlur(counts, (0, 0), rng.uniform(0.4, 1.2))
+    if rng.uniform() < 0.2:
+        counts = max(float(counts.mean()), 1e-9) * (counts / max(float(counts.max()), 1e-9)) ** rng.uniform(0.5, 1.6)
+    if rng.uniform() < 0.2:
+        low, high = np.percentile(counts, [rng.uniform(0, 1), rng.uniform(99, 100)])
+        counts = np.round(np.clip((counts - low) / max(float(high - low), 1e-9), 0, 1) * 255)
+    return counts.astype(np.float32)
+
+
+def _turned(image: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Both mirrored and transposed, or not; ways to the centre turn with them."""
+    x, y = CHANNELS.index("offset_x"), CHANNELS.index("offset_y")
+    if rng.uniform() < 0.5:
+        image, target = image[:, ::-1], target[:, :, ::-1].copy()
+        target[x] *= -1
+    if rng.uniform() < 0.5:
+        image, target = image[::-1], target[:, ::-1].copy()
+        target[y] *= -1
+    if rng.uniform() < 0.5:
+        image, target = image.T, target.transpose(0, 2, 1).copy()
+        target[[x, y]] = target[[y, x]]
+    return np.ascontiguousarray(image), target

@@ -1,0 +1,43 @@
+"""Weights as files for others: .onnx to run without PyTorch, .safetensors to go on training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from veristem.datasets.formats.atomic import atomic_path
+from veristem.recon.contours.learned import VERSION
+from veristem.recon.contours.network import ContourNetwork
+
+
+def export(network: ContourNetwork, path: Path, calibration: float) -> None:
+    """Write a network as .onnx, for images of any size, and beside it as .safetensors.
+
+    ``calibration`` multiplies the standard deviations that the network expects of itself.
+    """
+    import onnx
+
+    told = {"stage": "contours", "version": VERSION, "calibration": calibration}
+    network = network.cpu().eval()
+    anything = torch.export.Dim.DYNAMIC
+    program = torch.onnx.export(
+        network, (torch.zeros(1, 1, 64, 96),), input_names=["image"], output_names=["outputs"], dynamo=True,
+        dynamic_shapes={"image": {2: anything, 3: anything}}, verbose=False,
+    )  # fmt: skip
+    assert program is not None
+    model = program.model_proto
+    model.metadata_props.append(onnx.StringStringEntryProto(key="veristem", value=json.dumps(told)))
+    for node in model.graph.node:  # where in our sources each node comes from is nobody's business
+        del node.metadata_props[:]
+        node.doc_string = ""
+    with atomic_path(path) as partial:
+        partial.write_bytes(model.SerializeToString())
+    with atomic_path(path.with_suffix(".safetensors")) as partial:
+        save_file(
+            {name: value.contiguous() for name, value in network.state_dict().items()},
+            partial,
+            {"veristem": json.dumps(told)},
+        )

@@ -1,0 +1,110 @@
+"""A network of contours, step by step, whose whole state can be kept in a file without pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from veristem.bench.training.batches import batch
+from veristem.bench.training.foils import TrainingFoil
+from veristem.bench.training.losses import contour_loss
+from veristem.datasets.errors import InputError
+from veristem.datasets.formats.atomic import atomic_path
+from veristem.recon.contours.learned import STRIDE, lines_in, normalised
+from veristem.recon.contours.network import ContourNetwork
+
+_RATE, _DECAY, _WARM = 3e-3, 1e-4, 30
+_CLIP = 2.0  # of the gradient's norm
+_BATCH = 8
+
+
+class Fit:
+    """Training of one network.
+
+    Parameters
+    ----------
+    steps : int
+        Of the whole training: the rate falls to nothing over them, as a cosine.
+    seed : int
+        Of the weights it begins with and of every batch.
+    device : str
+        Of PyTorch.
+    """
+
+    def __init__(self, steps: int, seed: int, device: str):
+        torch.manual_seed(seed)
+        self.steps, self.seed, self.device, self.done = steps, seed, device, 0
+        self.network = ContourNetwork().to(device)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=_RATE, weight_decay=_DECAY)
+
+    def step(self, foils: Sequence[TrainingFoil]) -> float:
+        """Loss of one step; nothing is changed when it is no number."""
+        drawn = batch(foils, _BATCH, np.random.default_rng([self.seed, self.done]))
+        images, target = (torch.from_numpy(part).to(self.device) for part in drawn)
+        self.network.train()
+        loss = contour_loss(self.network(images), target)
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            return value
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
+        for group in self.optimizer.param_groups:
+            warm = min(1.0, (self.done + 1) / _WARM)
+            group["lr"] = _RATE * warm * 0.5 * (1 + np.cos(np.pi * min(1.0, self.done / self.steps)))
+        self.optimizer.step()
+        self.done += 1
+        return value
+
+    def find(self, view: np.ndarray) -> list[np.ndarray]:
+        """Curves (K, 3) in a view, by the network as it is."""
+        image = normalised(view)
+        rows, columns = image.shape
+        image = np.pad(image, [(0, -n % STRIDE) for n in image.shape], mode="reflect")
+        self.network.eval()
+        with torch.no_grad():
+            outputs = self.network(torch.from_numpy(image[None, None]).to(self.device))
+        return lines_in(outputs[0].cpu().numpy()[:, :rows, :columns])
+
+    def save(self, path: Path, told: dict) -> None:
+        """Write network, optimizer and what is to be known of the run."""
+        tensors = {f"network.{name}": value.contiguous() for name, value in self.network.state_dict().items()}
+        for number, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
+        with atomic_path(path) as partial:
+            save_file(tensors, partial, {"told": json.dumps({"done": self.done, "steps": self.steps} | told)})
+
+    def load(self, path: Path) -> dict:
+        """Go on from a file of `save`; what was told with it.
+
+        Raises
+        ------
+        InputError
+            For a file of another training, or none.
+        """
+        try:
+            with safe_open(path, "pt", device=self.device) as file:
+                told = json.loads(file.metadata()["told"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+            state: dict[int, dict] = {}
+            for name, value in tensors.items():
+                if name.startswith("optimizer."):
+                    _, number, key = name.split(".")
+                    state.setdefault(int(number), {})[key] = value.cpu() if key == "step" else value
+            self.network.load_state_dict(_part(tensors, "network."))
+            self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
+            self.done = told["done"]
+        except Exception as error:  # the libraries' errors share no class
+            line = (str(error).strip().splitlines() or ["no message"])[0][:200]
+            raise InputError(f"{path}: no state of this training ({line}); remove it to begin anew") from None
+        return told
+
+
+def _part(tensors: dict, prefix: str) -> dict:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,162 @@
+"""One training foil: its expected images through discs of several radii, and where its lines are in each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from veristem.bench.study.cluster import connect
+from veristem.bench.training.draws import drawn
+from veristem.datasets import polyline
+from veristem.datasets.errors import InputError
+from veristem.datasets.formats.atomic import atomic_path
+from veristem.datasets.recipe import Recipe
+from veristem.datasets.truth import LineTruth
+from veristem.sim.noise import electrons_per_pixel
+from veristem.sim.simulate import streams
+from veristem.sim.specimen import make_specimen
+from veristem.sim.views import expected_views
+
+_STEP_PX = 0.25  # of the points along lines
+_TRIES = 8  # foils drawn until one can be made: not every generator fills every foil
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingFoil:
+    """What is kept of a training foil: images before noise, whose dose and faults are drawn when they are used.
+
+    Parameters
+    ----------
+    views : (V, Y, X) float32
+        Share of the electrons of its disc that each pixel of a view receives.
+    electrons : (V,) float
+        Nominal electrons that fall on a pixel within the disc of each view.
+    visible_px, invisible_px : (V) sequences of (N, 2) float32
+        Points along the lines that the reflection shows, and along the others, in each view: (x, y), the middle of the
+        first pixel at 0.5.
+    boundary : (V, Y, X) bool
+        Where boundaries between regions are seen.
+    recipe : str
+        The recipe, as JSON.
+    """
+
+    views: np.ndarray
+    electrons: np.ndarray
+    visible_px: Sequence[np.ndarray]
+    invisible_px: Sequence[np.ndarray]
+    boundary: np.ndarray
+    recipe: str
+
+
+def made(recipe: Recipe, radii_mrad: Sequence[float]) -> TrainingFoil:
+    """Image a foil through the discs of a recipe's detector, with each of some radii [mrad]."""
+    specimen_rng, errors = streams(recipe.recipe.seed)
+    specimen = make_specimen(recipe, specimen_rng)
+    discs = recipe.microscope.detector.regions(recipe.kikuchi_azimuth_rad)
+    regions = [replace(disc, outer_rad=1e-3 * radius) for radius in radii_mrad for disc in discs]
+    alpha, pixel = 1e-3 * recipe.microscope.convergence_mrad, recipe.scan.pixel_nm
+    fraction = np.array([region.fraction(alpha) for region in regions])
+    views = expected_views(specimen, recipe, regions, errors, lambda tilts, _: tilts)
+    expected = np.array([view.share / part for view, part in zip(views, fraction)], np.float32)
+    truth = specimen.truth(
+        recipe,
+        expected=expected,
+        directions_rad=np.array([view.mean_rad for view in views]),
+        to_image=np.array([view.to_image for view in views]),
+    )
+    assert isinstance(truth, LineTruth)
+    dose = electrons_per_pixel(recipe.microscope.current_nA, recipe.scan.dwell_us)
+    return TrainingFoil(
+        expected,
+        dose * fraction,
+        [_points(truth, truth.visible, view, pixel) for view in range(len(views))],
+        [_points(truth, ~truth.visible, view, pixel) for view in range(len(views))],
+        truth.labels == 3,
+        recipe.model_dump_json(),
+    )
+
+
+def _points(truth: LineTruth, which: np.ndarray, view: int, pixel_nm: float) -> np.ndarray:
+    lines = [truth.project(line, view) / pixel_nm for line in truth.network.chains(which)]
+    points = [polyline.resample(line, np.zeros(len(line)), _STEP_PX)[0] for line in lines]
+    return np.concatenate([np.zeros((0, 2)), *points]).astype(np.float32)
+
+
+def write(path: Path, foil: TrainingFoil) -> None:
+    """Write a foil as .npz, whole or not at all."""
+    arrays: dict[str, np.ndarray] = {"views": foil.views, "electrons": foil.electrons, "boundary": foil.boundary}
+    for view, (seen, hidden) in enumerate(zip(foil.visible_px, foil.invisible_px)):
+        arrays |= {f"visible_{view}": seen, f"invisible_{view}": hidden}
+    arrays["recipe"] = np.frombuffer(foil.recipe.encode(), np.uint8)
+    with atomic_path(path) as partial, open(partial, "wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[reportArgumentType]
+
+
+def read(path: Path) -> TrainingFoil:
+    """The foil of a file of `write`.
+
+    Raises
+    ------
+    InputError
+        For a file that holds none.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            count = range(len(file["views"]))
+            seen, hidden = ([file[f"{name}_{view}"] for view in count] for name in ("visible", "invisible"))
+            recipe = file["recipe"].tobytes().decode()
+            return TrainingFoil(file["views"], file["electrons"], seen, hidden, file["boundary"], recipe)
+    except (KeyError, ValueError, BadZipFile, EOFError) as error:
+        raise InputError(f"{path}: no training foil ({error}); remove it, and it is made anew") from None
+
+
+def make_one(number: int, seed: int, bases: Sequence[Recipe], folder: Path) -> Path:
+    """Make the foil of that number if its file is not there yet.
+
+    Raises
+    ------
+    InputError
+        When none of several foils drawn in turn can be made.
+    """
+    path = folder / f"foil-{number:05d}.npz"
+    if path.exists():
+        return path
+    error: InputError | None = None
+    for attempt in range(_TRIES):
+        recipe, radii = drawn(number + 100_000 * attempt, seed, bases)
+        try:
+            foil = made(recipe, radii)
+        except InputError as refused:  # a network that this foil cannot hold
+            error = refused
+            continue
+        if any(len(points) for points in foil.visible_px):
+            write(path, foil)
+            return path
+    raise error or InputError(f"recipe {bases[0].recipe.name if bases else 'training'}: no visible line in {_TRIES} "
+                              "foils found, lines that the reflection shows allowed")  # fmt: skip
+
+
+def make_all(count: int, seed: int, bases: Sequence[Recipe], folder: Path, workers: int) -> Iterator[Path]:
+    """Make the foils 0 … count - 1, in processes if there are to be several; yields their files as they are done."""
+    missing = [number for number in range(count) if not (folder / f"foil-{number:05d}.npz").exists()]
+    if workers == 1 or len(missing) < 2:
+        yield from (make_one(number, seed, bases, folder) for number in missing)
+        return
+    from distributed import as_completed
+
+    with connect(workers, None) as (client, _):
+        waiting = iter(missing)
+
+        def send(number: int):
+            return client.submit(make_one, number, seed, bases, folder, pure=False)
+
+        done = as_completed([send(number) for number in islice(waiting, 2 * workers)], loop=client.loop)
+        for future in done:
+            yield future.result()
+            for number in islice(waiting, 1):
+                done.add(send(number))
