@@ -9,7 +9,7 @@ take a stage from outside leaves its name out. It is found by its registered nam
 entry-point group ``veristem.methods`` of another package, as ``module:function``, or as the path of an executable that
 is called with an acquisition file and the file to write, .vtp for curves and .csv for points.
 Parameters follow the name as words KEY=VALUE: ``"stereo-classical scale_nm=6"``. A stage, ``contours=truth``, asks for
-the truth's, which only a study has.
+the truth's, which only a study has; contours may also be named, ``contours=learned``.
 """
 
 from __future__ import annotations
@@ -50,6 +50,10 @@ METHODS = {
     "points-threshold": "veristem.recon.particles.threshold:reconstruct",
     "constant": "veristem.recon.constant:reconstruct",
     "failing": "veristem.recon.failing:reconstruct",
+}
+CONTOURS = {  # ways to find contours, by the name that a method takes in their place
+    "ridge": "veristem.recon.contours.ridge:ridge_contours",
+    "learned": "veristem.recon.contours.learned:learned_contours",
 }
 
 
@@ -140,8 +144,7 @@ def run_method(name: str, acquisition: Acquisition, **parameters) -> Reconstruct
     InputError
         When there is no such method, or it returns something else.
     """
-    if stages := [key for key, value in split_method(name)[1].items() if key in STAGES and isinstance(value, str)]:
-        raise InputError(f"method {name}: {stages[0]}=… found, which only a study knows the truth for; leave it out")
+    _check_words(name)
     check_stages(name, [key for key in parameters if key in STAGES])
     wanted = KINDS[acquisition.kind].result
     result = load_method(name)(acquisition, **parameters)
@@ -170,6 +173,16 @@ def check_stages(text: str, stages: Iterable[str]) -> None:
         raise InputError(
             f"method {text}: {unknown[0]} handed in, which it does not take; it takes {', '.join(taken) or 'no stage'}"
         )
+
+
+def _check_words(text: str) -> None:
+    """Refuse words for stages, but for the names of our own ways to find contours."""
+    for key, value in split_method(text)[1].items():
+        if key not in STAGES or not isinstance(value, str) or (key == "contours" and value in CONTOURS):
+            continue
+        why = "which only a study knows" if value == "truth" else "which is not known"
+        named = f"; by name allowed are {', '.join(CONTOURS)}" if key == "contours" else ""
+        raise InputError(f"method {text}: {key}={value[:40]} found, {why}; leave it out{named}")
 
 
 def is_program(target: str) -> bool:

@@ -27,7 +27,7 @@ def learning_curve(history: pd.DataFrame) -> Figure:
     history : DataFrame
         ``step``, ``loss``, ``precision``, ``recall``, ``f_score``.
     """
-    figure, (left, right) = new_figure((WIDTH_IN, 2.8), 2)
+    figure, ((left, right),) = new_figure((WIDTH_IN, 2.8), 2)
     left.plot(history["step"], history["loss"], color=style.METHODS[0], marker=".")
     left.set(xlabel="step", ylabel="loss on training foils", ylim=(0, None))
     named = (("precision", "precision"), ("recall", "recall"), ("f_score", "F"))

@@ -74,5 +74,5 @@ def test_a_method_is_asked_for_with_true_stages_by_name(pair):
     assert len(run_method(method, pair[1], **stages).curves_nm) == 1
     with pytest.raises(InputError, match="detections=truth found, allowed are alignment, contours, matches"):
         handed_in("stereo-classical detections=truth", *pair)
-    with pytest.raises(InputError, match="contours=… found, which only a study knows the truth for"):
+    with pytest.raises(InputError, match="contours=truth found, which only a study knows; leave it out"):
         run_method("stereo-classical contours=truth", pair[1])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import warnings
 from pathlib import Path
 
 import torch
@@ -23,10 +25,13 @@ def export(network: ContourNetwork, path: Path, calibration: float) -> None:
     told = {"stage": "contours", "version": VERSION, "calibration": calibration}
     network = network.cpu().eval()
     anything = torch.export.Dim.DYNAMIC
-    program = torch.onnx.export(
-        network, (torch.zeros(1, 1, 64, 96),), input_names=["image"], output_names=["outputs"], dynamo=True,
-        dynamic_shapes={"image": {2: anything, 3: anything}}, verbose=False,
-    )  # fmt: skip
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which nothing here needs
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of how the exporter is written
+        program = torch.onnx.export(
+            network, (torch.zeros(1, 1, 64, 96),), input_names=["image"], output_names=["outputs"], dynamo=True,
+            dynamic_shapes={"image": {2: anything, 3: anything}}, verbose=False,
+        )  # fmt: skip
     assert program is not None
     model = program.model_proto
     model.metadata_props.append(onnx.StringStringEntryProto(key="veristem", value=json.dumps(told)))

@@ -11,7 +11,8 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import inverse, mapped, widest_pair
 from veristem.datasets.intermediate import Alignment, Contours, Matches
 from veristem.datasets.reconstruction import CurveSet
-from veristem.recon.contours.ridge import default_scale_nm, ridge_contours
+from veristem.recon.contours import find_contours
+from veristem.recon.contours.ridge import default_scale_nm
 from veristem.recon.frames import crystal_from_specimen
 from veristem.recon.stereo.matching import epipolar_axes, match_contours
 from veristem.recon.stereo.triangulate import refine, triangulate
@@ -21,7 +22,7 @@ def reconstruct(
     acquisition: Acquisition,
     *,
     alignment: Alignment | None = None,
-    contours: Contours | None = None,
+    contours: Contours | str | None = None,
     matches: Matches | None = None,
     depth_margin_nm: float = 20.0,
     depth_range_nm: float = 500.0,
@@ -34,7 +35,8 @@ def reconstruct(
     acquisition : Acquisition
         At least two views.
     alignment, contours, matches : optional
-        Replace the stage from outside; the alignment is the nominal one if not given.
+        Replace the stage from outside; the alignment is the nominal one if not given. Contours may be named, ``ridge``
+        or ``learned``.
     depth_margin_nm : float
         How far beyond the foil a vertex may lie [nm].
     depth_range_nm : float
@@ -56,8 +58,8 @@ def reconstruct(
     if not 0 < scale_nm < (most := min(acquisition.field_nm)):
         raise InputError(f"scale_nm: {scale_nm:g} found, above 0 and below the field's {most:g} nm allowed")
     if matches is None:
-        if contours is None:
-            contours = ridge_contours(acquisition.views, acquisition.pixel_nm, scale_nm)
+        if contours is None or isinstance(contours, str):
+            contours = find_contours(contours or "ridge", acquisition.views, acquisition.pixel_nm, scale_nm)
         curves = tuple(_on_focus_plane(view, alignment, v) for v, view in enumerate(contours.curves_nm))
         if acquisition.thickness_nm is None:
             low, high = -depth_range_nm / 2, depth_range_nm / 2

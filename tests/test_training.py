@@ -1,0 +1,252 @@
+"""Training of contours: what is drawn, what is told, that it learns, resumes and says what goes wrong."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.spatial import KDTree
+
+from veristem.bench.training import run as training
+from veristem.bench.training.batches import CHANNELS, SIDE_PX, _turned, batch
+from veristem.bench.training.checks import agreement, together
+from veristem.bench.training.draws import FIRST_SEED, drawn
+from veristem.bench.training.foils import TrainingFoil, make_all, read, write
+from veristem.bench.training.painting import painted
+from veristem.bench.training.run import train_contours
+from veristem.datasets.errors import InputError
+from veristem.datasets.recipe import load_recipe, load_study, recipe_names
+from veristem.recon.contours.learned import STRIDE, answer, learned_contours, normalised
+
+torch = pytest.importorskip("torch", reason="training needs PyTorch, the extra learn")
+
+
+def drawn_foil(seed, views=6, side=160):
+    """Dark lines on a grey ground: what a network can learn in seconds, without a simulation."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:side, :side] + 0.5
+    images, visible = [], []
+    for _ in range(views):
+        image, points = np.full((side, side), 0.8), []
+        for _ in range(3):
+            turn, place = rng.uniform(0, np.pi), rng.uniform(0.2, 0.8, 2) * side
+            across = -(x - place[0]) * np.sin(turn) + (y - place[1]) * np.cos(turn)
+            image = image * (1 - 0.4 * np.exp(-0.5 * (across / 2.0) ** 2))
+            points.append(place + np.arange(-200, 200, 0.25)[:, None] * [np.cos(turn), np.sin(turn)])
+        inside = np.concatenate(points)
+        visible.append(inside[((inside > 0) & (inside < side)).all(axis=1)].astype(np.float32))
+        images.append(image)
+    recipe = load_recipe("cantor-stereo").model_dump_json()
+    return TrainingFoil(
+        np.array(images, np.float32), np.full(views, 2000.0), visible, [np.zeros((0, 2), np.float32)] * views,
+        np.zeros((views, side, side), bool), recipe,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """A folder whose foils are there already."""
+    (tmp_path / "foils").mkdir()
+    for number in range(12):
+        write(tmp_path / "foils" / f"foil-{number:05d}.npz", drawn_foil(number))
+    return tmp_path
+
+
+def test_no_study_of_ours_has_a_seed_or_a_setting_of_training():
+    """Else what is learned would be tested on itself."""
+    training_recipes = [drawn(number, seed)[0] for number in range(40) for seed in (0, 1)]
+    settings = {json.dumps(r.model_dump(mode="json")["specimen"], sort_keys=True) for r in training_recipes}
+    assert len({r.recipe.seed for r in training_recipes}) == 80
+    assert min(r.recipe.seed for r in training_recipes) >= FIRST_SEED
+    for name in recipe_names("study"):
+        study = load_study(name)
+        assert (study.first_seed or 0) + study.seeds < FIRST_SEED, name
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        assert recipe.recipe.seed < FIRST_SEED
+        assert json.dumps(recipe.model_dump(mode="json")["specimen"], sort_keys=True) not in settings
+
+
+def test_a_session_is_drawn_about_its_recipe():
+    """Material and lens stay; what is spread stays within its stated factor."""
+    base = load_recipe("cantor-stereo").with_values({"specimen.material": "Al"})
+    for number in range(10):
+        recipe, radii = drawn(number, 0, [base])
+        assert recipe.specimen.material == "Al"
+        assert 160 <= recipe.specimen.thickness_nm <= 250
+        assert all(15 / 1.6 <= radius <= 15 * 1.6 for radius in radii)
+    with pytest.raises(InputError, match="particles with a .* found, dislocations with a virtual one allowed"):
+        drawn(0, 0, [load_recipe("particles")])
+
+
+def test_what_is_told_of_a_line_leads_to_it():
+    """From every pixel near a line the way told ends on it, also after mirrors, turns and zooms."""
+    rng = np.random.default_rng(4)
+    foils = [drawn_foil(1)]
+    _, targets = batch(foils, 24, rng)
+    y, x = np.mgrid[:SIDE_PX, :SIDE_PX] + 0.5
+    for target in targets:
+        told = dict(zip(CHANNELS, target))
+        near = told["near"] > 0
+        if not near.any():
+            continue
+        ends = np.column_stack([(x + told["offset_x"])[near], (y + told["offset_y"])[near]])
+        ends = ends[((ends > 0) & (ends < SIDE_PX)).all(axis=1)]
+        on = told["line"] > 0
+        to_line = KDTree(np.column_stack([x[on], y[on]])).query(ends)[0]
+        assert np.quantile(to_line, 0.98) < 0.8
+
+
+def test_a_turn_of_image_and_target_is_the_same_turn():
+    """A pixel marked in both stays the same pixel."""
+    target = np.zeros((len(CHANNELS), SIDE_PX, SIDE_PX), np.float32)
+    image = np.random.default_rng(0).normal(size=(SIDE_PX, SIDE_PX)).astype(np.float32)
+    target[0] = image
+    for seed in range(8):
+        turned, told = _turned(image, target.copy(), np.random.default_rng(seed))
+        assert np.array_equal(turned, told[0])
+
+
+def test_painting_keeps_shares_that_can_be_counted():
+    """Whatever is painted, no pixel receives less than nothing, and grey stays of the same order."""
+    foil = drawn_foil(2)
+    for seed in range(40):
+        image, boundary, lost = painted(foil.views[0], np.zeros(foil.views[0].shape, bool), np.random.default_rng(seed))
+        assert image.min() >= 0
+        assert np.isfinite(image).all()
+        assert 0.001 < image.mean() < 5
+        assert boundary.shape == lost.shape == image.shape
+
+
+def test_agreement_of_known_curves():
+    """A curve along half of a line, and one apart from all: a half found, two thirds of the claim true."""
+    line = np.column_stack([np.arange(10, 110, 0.25), np.full(400, 60.0)]).astype(np.float32)
+    foil = drawn_foil(0, 1, 128)
+    foil = TrainingFoil(foil.views, foil.electrons, [line], foil.invisible_px, foil.boundary, foil.recipe)
+    sigma = np.full((2, 1), 0.5)
+    along = np.column_stack([[[10.0, 61.0], [60.0, 61.0]], sigma])
+    apart = np.column_stack([[[10.0, 100.0], [35.0, 100.0]], sigma])
+    found = agreement([along, apart], foil, 0)
+    assert found.recall == pytest.approx(0.5, abs=0.03)
+    assert found.precision == pytest.approx(2 / 3, abs=0.02)
+    assert np.median(found.surprise) == pytest.approx(4.0, rel=0.05)  # an error of 1 where 0.5 is expected
+    assert agreement([], foil, 0).precision == 1
+    assert together([found, found]).recall == pytest.approx(found.recall)
+
+
+def test_losses_of_known_answers():
+    """A sure and right answer costs next to nothing, a sure and wrong one costs as its logits say."""
+    from veristem.bench.training.losses import contour_loss
+
+    told = dict.fromkeys(CHANNELS, 0.0) | {"line_weight": 1.0, "boundary_weight": 1.0}
+    target = torch.zeros(1, len(CHANNELS), 8, 8)
+    for number, name in enumerate(CHANNELS):
+        target[:, number] = told[name]
+    outputs = torch.zeros(1, 5, 8, 8)
+    outputs[:, [0, 3]] = -20.0
+    assert float(contour_loss(outputs, target)) == pytest.approx(0.0, abs=1e-3)
+    outputs[:, 0] = 20.0
+    wrong = float(contour_loss(outputs, target))
+    assert wrong == pytest.approx(3 * 20 + 1 - 1 / 65, rel=1e-3)  # cross entropy and Dice
+    target[:, CHANNELS.index("line")] = target[:, CHANNELS.index("near")] = 1.0
+    outputs[:, 1] = 3.0
+    far = float(contour_loss(outputs, target))
+    assert far == pytest.approx(0.5 * 2.5 + 0.1 * 0.5 * 9, rel=1e-2)  # smooth L1 of 3, and surprise at variance 1
+
+
+def test_a_small_training_learns_resumes_and_exports(begun, monkeypatch):
+    """From foils to weights: lines are found, a stopped run ends as one that was not, ONNX answers as PyTorch."""
+    from veristem.bench.training.fit import Fit
+
+    monkeypatch.setattr(training, "STEPS", 110)
+    monkeypatch.setattr(training, "_CHECKS", 5)
+    whole = train_contours(begun, minutes=1, device="cpu", command="veristem train contours -o DIR")
+    assert whole.best.f_score > 0.85
+    assert whole.history["f_score"].iloc[-1] > whole.history["f_score"].iloc[0]
+    card = (begun / "card.md").read_text("utf-8")
+    assert "veristem train contours -o DIR" in card
+    assert f"precision {whole.best.precision:.2f}" in card
+    assert "%" in (begun / "page.html").read_text("utf-8")
+
+    foils = [read(path) for path in sorted((begun / "foils").glob("*.npz"))][:3]
+    one, two = Fit(6, 5, "cpu"), Fit(6, 5, "cpu")
+    for _ in range(6):
+        one.step(foils)
+    for _ in range(3):
+        two.step(foils)
+    two.save(begun / "half.safetensors", {"history": []})
+    three = Fit(6, 9, "cpu")
+    three.seed = 5
+    three.load(begun / "half.safetensors")
+    for _ in range(3):
+        three.step(foils)
+    for a, b in zip(one.network.state_dict().values(), three.network.state_dict().values()):
+        assert torch.equal(a, b)
+
+    fit = Fit(110, 0, "cpu")
+    fit.load(begun / "best.safetensors")
+    for shape in ((64, 64), (203, 131)):
+        view = np.random.default_rng(0).poisson(50, shape).astype(np.float32)
+        found = answer(view, str(whole.weights))
+        image = np.pad(normalised(view), [(0, -n % STRIDE) for n in shape], mode="reflect")
+        fit.network.eval()
+        with torch.no_grad():
+            expected = fit.network(torch.from_numpy(image[None, None]))[0].numpy()[:, : shape[0], : shape[1]]
+        assert np.abs(found - expected).max() < 1e-5 * max(1.0, np.abs(expected).max())
+    image = drawn_foil(77).views[0]
+    (curves,) = learned_contours(500 * image[None], 2.0, 6.0, str(whole.weights)).curves_nm
+    assert len(curves) >= 2
+
+
+def test_a_loss_that_is_no_number_ends_training_with_the_best_weights(begun, monkeypatch):
+    """What was learned until then is exported, and it is said."""
+    from veristem.bench.training.fit import Fit
+
+    step = Fit.step
+    monkeypatch.setattr(training, "STEPS", 20)
+    monkeypatch.setattr(training, "_CHECKS", 10)
+    monkeypatch.setattr(Fit, "step", lambda fit, foils: float("nan") if fit.done == 5 else step(fit, foils))
+    found = train_contours(begun, minutes=1, device="cpu")
+    assert "no number at step 5" in found.notes[0]
+    assert found.weights.exists()
+    assert len(found.history) == 2
+
+
+def test_what_cannot_be_trained_is_refused_in_a_line(begun, monkeypatch):
+    """Without PyTorch, for particles, another device, a folder of another training, a foil that is none."""
+    monkeypatch.setattr(training, "STEPS", 20)
+    with pytest.raises(InputError, match="minutes"):
+        train_contours(begun, minutes=0.1)
+    with pytest.raises(InputError, match="device"):
+        train_contours(begun, minutes=1, device="abacus")
+    with pytest.raises(InputError, match="a training with other seed was begun in it; choose a new folder"):
+        train_contours(begun, minutes=1, seed=3)
+    (begun / "foils" / "foil-00003.npz").write_bytes(b"no foil")
+    with pytest.raises(InputError, match=r"foil-00003.npz: no training foil .* remove it"):
+        train_contours(begun, minutes=1)
+    monkeypatch.setattr(training, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"no torch found, which it needs; `pip install veristem\[learn\]`"):
+        train_contours(begun, minutes=1)
+
+
+def test_foils_are_made_once(begun):
+    """Those that are there are not made again, and nothing is to be done."""
+    assert list(make_all(12, 0, (), begun / "foils", 1)) == []
+
+
+def test_a_foil_of_the_simulator_holds_its_lines(tmp_path):
+    """Where the points say that lines are, the expected image of a real foil is darker than elsewhere."""
+    from veristem.bench.training.foils import made
+
+    recipe = load_recipe("cantor-stereo").with_values({
+        "scan.shape": [48, 48], "specimen.field_nm": [96.0, 96.0], "specimen.beams": 2, "specimen.diffuse": False,
+        "specimen.network.density_per_m2": 2e14, "specimen.network.visible_fraction": 1.0,
+        "microscope.aberrations": "none", "specimen.thickness_nm": 60.0,
+    })  # fmt: skip
+    foil = made(recipe, [4.0])
+    write(tmp_path / "foil.npz", foil)
+    again = read(tmp_path / "foil.npz")
+    assert np.array_equal(again.views, foil.views)
+    assert again.recipe == foil.recipe
+    i, j = np.clip(foil.visible_px[0].astype(int), 0, 47).T
+    assert len(i) > 50
+    assert foil.views[0][j, i].mean() < np.median(foil.views[0])
