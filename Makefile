@@ -43,7 +43,7 @@ $(READY): pyproject.toml setup.py constraints.txt
 	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	    echo "$$python -m venv .venv"; exec $$python -m venv .venv; fi; done; \
 	[ -x $(BIN)/pip ] || { echo "make: no Python 3.11 or newer with venv found; install python3 and python3-venv" >&2; exit 2; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,learn]'
 	@mkdir -p .links/veristem && for room in $(ROOMS); do ln -sfn ../../$$room .links/veristem/$$room; done
 	@ln -sfn ../../bench/face/__init__.py .links/veristem/__init__.py
 	@touch $@

@@ -74,7 +74,7 @@ def test_a_session_is_drawn_about_its_recipe():
         assert recipe.specimen.material == "Al"
         assert 160 <= recipe.specimen.thickness_nm <= 250
         assert all(15 / 1.6 <= radius <= 15 * 1.6 for radius in radii)
-    with pytest.raises(InputError, match="particles with a .* found, dislocations with a virtual one allowed"):
+    with pytest.raises(InputError, match=r"particles with a .* found, dislocations with a virtual one allowed"):
         drawn(0, 0, [load_recipe("particles")])
 
 

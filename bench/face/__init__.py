@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import pandas as pd
 
-    from veristem.bench.training.run import Trained
+    from veristem.bench.training.trained import Trained
     from veristem.datasets.acquisition import Acquisition
     from veristem.datasets.recipe import Recipe, Study
     from veristem.datasets.reconstruction import CurveSet, PointSet

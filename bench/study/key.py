@@ -137,7 +137,7 @@ def _sources_below(root: Path) -> Iterator[Path]:
     for file in sorted(root.iterdir()):
         if file.is_dir() and not file.name.startswith((".", "__pycache__")) and not (file / "study.json").exists():
             yield from _sources_below(file)
-        elif file.is_file() and file.suffix in _CODE + _WEIGHTS:
+        elif file.is_file() and (file.suffix in _CODE + _WEIGHTS or file.parent.name == "weights"):  # cards too
             yield file
 
 

@@ -19,7 +19,7 @@ _LINE_PX = 1.5  # a pixel this near to a line is on it
 _EDGE_PX = 2.5  # up to here it is told with little weight
 _NEAR_PX = 3.0  # up to here the way to the centre is told
 _HIDDEN_PX = 4.0  # about lines that the reflection does not show, of which nothing is told
-_DOSE = 4.0  # largest factor of the electrons, up or down
+_DOSE = (0.5, 12.0)  # by what the electrons of a foil are multiplied
 _LARGEST = 2.6  # how many times finer a pixel may be
 
 
@@ -39,7 +39,7 @@ def batch(
     plain : bool
         Views as the simulator makes them, at their own dose: for validation.
     """
-    drawn = [_piece(foils[rng.integers(len(foils))], rng, plain) for _ in range(size)]
+    drawn = [_piece(foils[int(rng.integers(len(foils)))], rng, plain) for _ in range(size)]
     images, targets = (np.stack(part) for part in zip(*drawn))
     return images[:, None], targets
 
@@ -68,11 +68,11 @@ def _piece(foil: TrainingFoil, rng: np.random.Generator, plain: bool) -> tuple[n
     if not plain:
         image, edges, lost = painted(np.maximum(image, 0.0), distance < _HIDDEN_PX, rng)
         boundary = boundary | edges
-        dose = dose * _DOSE ** rng.uniform(-1, 1)
+        dose = dose * np.exp(rng.uniform(*np.log(_DOSE)))
     counts = rng.poisson(dose * np.maximum(image, 0.0)).astype(np.float32)
     if not plain:
         counts = _stored(counts, rng)
-    wide = ndimage.binary_dilation(boundary, iterations=1)
+    wide = np.asarray(ndimage.binary_dilation(boundary), bool)
     line_weight = np.where((distance > _LINE_PX) & (distance < _EDGE_PX), 0.3, 1.0)
     line_weight[((hidden_at < _HIDDEN_PX) & (distance > _EDGE_PX)) | lost] = 0.0
     target = np.stack([
@@ -92,14 +92,14 @@ def _nearest(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     near = points[((points > -8) & (points < SIDE_PX + 8)).all(axis=1)]
     distance, offset = np.full(len(pixels), np.inf), np.zeros((len(pixels), 2))
     if len(near):
-        distance, index = KDTree(near).query(pixels, distance_upper_bound=6.0)
+        distance, index = (np.asarray(part) for part in KDTree(near).query(pixels, distance_upper_bound=6.0))
         found = np.isfinite(distance)
         offset[found] = near[index[found]] - pixels[found]
     return distance.reshape(SIDE_PX, SIDE_PX), offset.reshape(SIDE_PX, SIDE_PX, 2)
 
 
 def _stored(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Counts as files may hold them: blurred, with another gamma, in 8 bit, or in reversed grey never."""
+    """Counts as files may hold them: blurred, with another gamma, or in 8 bit."""
     if rng.uniform() < 0.2:
         counts = cv2.GaussianBlur(counts, (0, 0), rng.uniform(0.4, 1.2))
     if rng.uniform() < 0.2:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from veristem.bench.training.checks import TOLERANCE_PX
 from veristem.bench.training.draws import FIRST_SEED, SPREAD
 from veristem.bench.training.foils import TrainingFoil
+from veristem.bench.training.trained import Trained
 from veristem.datasets.recipe import Recipe
-
-if TYPE_CHECKING:
-    from veristem.bench.training.run import Trained
 
 _FEW = 3  # foils of a group, below which its scores say little
 

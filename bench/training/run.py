@@ -6,7 +6,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from veristem.bench.study.runner import alone
 from veristem.bench.study.store import make_folder
 from veristem.bench.training.checks import Agreement, checked, together
 from veristem.bench.training.foils import TrainingFoil, make_all, read
+from veristem.bench.training.trained import Trained
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.recipe import Recipe
@@ -29,31 +29,6 @@ _VIEWS = (0, 3, 4)  # of a foil that are checked: of every radius, from both dir
 _LEAST = 2 * _HELD  # foils
 
 Progress = Callable[[Iterable, int], Iterable]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training ended with.
-
-    Parameters
-    ----------
-    weights : Path
-        The .onnx file; .safetensors, card.md and page.html lie beside it.
-    best : Agreement
-        With the foils that were not trained on.
-    groups : DataFrame
-        The same of each material and generator: ``group``, ``name``, ``foils``, ``precision``, ``recall``, ``f_score``.
-    history : DataFrame
-        ``step``, ``loss``, ``precision``, ``recall``, ``f_score`` of every check.
-    notes : tuple of str
-        What a user should know of how it ended.
-    """
-
-    weights: Path
-    best: Agreement
-    groups: pd.DataFrame
-    history: pd.DataFrame
-    notes: tuple[str, ...]
 
 
 def train_contours(
