@@ -100,7 +100,7 @@ def test_a_method_takes_learned_contours_by_name():
     two = run_method("stereo-classical contours=learned", acquisition)
     assert len(one.curves_nm) == len(two.curves_nm) > 0
     assert all(np.array_equal(a, b) for a, b in zip(one.curves_nm, two.curves_nm))
-    with pytest.raises(InputError, match="contours=canny found, which is not known; .* allowed are ridge, learned"):
+    with pytest.raises(InputError, match=r"contours=canny found, which is not known; .* allowed are ridge, learned"):
         run_method("stereo-classical contours=canny", acquisition)
 
 

@@ -19,8 +19,9 @@ _LINE_PX = 1.5  # a pixel this near to a line is on it
 _EDGE_PX = 2.5  # up to here it is told with little weight
 _NEAR_PX = 3.0  # up to here the way to the centre is told
 _HIDDEN_PX = 4.0  # about lines that the reflection does not show, of which nothing is told
+_WITH_LINES = 0.8  # share of pieces that are taken about a line
 _DOSE = (0.5, 12.0)  # by what the electrons of a foil are multiplied
-_LARGEST = 2.6  # how many times finer a pixel may be
+_LARGEST = 2.6  # how many times finer a pixel may be; down to 0.85
 
 
 def batch(
@@ -46,28 +47,24 @@ def batch(
 
 def _piece(foil: TrainingFoil, rng: np.random.Generator, plain: bool) -> tuple[np.ndarray, np.ndarray]:
     view = int(rng.integers(len(foil.views)))
-    rows, columns = foil.views[view].shape
-    zoom = 1.0
-    if not plain and rng.uniform() < 0.45:
-        zoom = float(np.exp(rng.uniform(np.log(SIDE_PX / min(rows, columns)), np.log(_LARGEST))))
-    zoom = max(zoom, SIDE_PX / min(rows, columns))
-    side = min(int(np.ceil(SIDE_PX / zoom)), rows, columns)
-    zoom = SIDE_PX / side
-    j, i = (int(rng.integers(n - side + 1)) for n in (rows, columns))
-    cut = slice(j, j + side), slice(i, i + side)
-    image, boundary = foil.views[view][cut], foil.boundary[view][cut].astype(np.uint8)
-    visible, hidden = ((points[view] - [i, j]) * zoom for points in (foil.visible_px, foil.invisible_px))
-    if side != SIDE_PX:
-        image = cv2.resize(image, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC)
-        boundary = cv2.resize(boundary, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_NEAREST)
+    place = _placed(foil.views[view].shape, foil.visible_px[view], rng, plain)
+    size, points = (SIDE_PX, SIDE_PX), (foil.visible_px[view], foil.invisible_px[view])
+
+    def shown(values, how: int, border: int) -> np.ndarray:
+        return cv2.warpAffine(values, _of_indices(place), size, flags=how, borderMode=border)
+
+    image = shown(foil.views[view], cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101)
+    boundary = shown(foil.boundary[view].astype(np.uint8), cv2.INTER_NEAREST, cv2.BORDER_REFLECT_101)
+    beyond = shown(np.ones(foil.views[view].shape, np.uint8), cv2.INTER_NEAREST, cv2.BORDER_CONSTANT) == 0
+    visible, hidden = (p @ place[:, :2].T + place[:, 2] for p in points)
     distance, offset = _nearest(visible)
     hidden_at = _nearest(hidden)[0]
     boundary = boundary.astype(bool)
-    lost = np.zeros_like(boundary)
+    lost = beyond
     dose = foil.electrons[view]
     if not plain:
-        image, edges, lost = painted(np.maximum(image, 0.0), distance < _HIDDEN_PX, rng)
-        boundary = boundary | edges
+        image, edges, faint = painted(np.maximum(image, 0.0), distance < _HIDDEN_PX, rng)
+        boundary, lost = boundary | edges, lost | faint
         dose = dose * np.exp(rng.uniform(*np.log(_DOSE)))
     counts = rng.poisson(dose * np.maximum(image, 0.0)).astype(np.float32)
     if not plain:
@@ -77,12 +74,36 @@ def _piece(foil: TrainingFoil, rng: np.random.Generator, plain: bool) -> tuple[n
     line_weight[((hidden_at < _HIDDEN_PX) & (distance > _EDGE_PX)) | lost] = 0.0
     target = np.stack([
         distance < _LINE_PX, line_weight, offset[..., 0], offset[..., 1], (distance < _NEAR_PX) & ~lost, wide,
-        np.where((distance < _NEAR_PX) & ~wide, 0.3, 1.0),
+        np.where(beyond, 0.0, np.where((distance < _NEAR_PX) & ~wide, 0.3, 1.0)),
     ]).astype(np.float32)  # fmt: skip
     image = normalised(counts)
     if not plain:
         image, target = _turned(image, target, rng)
     return image, target
+
+
+def _placed(shape: tuple[int, int], lines: np.ndarray, rng: np.random.Generator, plain: bool) -> np.ndarray:
+    """The map (2, 3) from places in a view to those in a piece of it: stretched and turned, mostly within the view."""
+    zoom, turn = 1.0, 0.0
+    if not plain:
+        if rng.uniform() < 0.5:
+            zoom = float(np.exp(rng.uniform(np.log(0.85), np.log(_LARGEST))))
+        if rng.uniform() < 0.6:
+            turn = float(rng.uniform(-np.pi, np.pi))
+    half, size = SIDE_PX / 2 / zoom, np.array(shape[::-1])
+    low, high = np.minimum(half, size / 2), np.maximum(size - half, size / 2)
+    middle = rng.uniform(low, high)
+    if len(lines) and not plain and rng.uniform() < _WITH_LINES:
+        middle = np.clip(lines[rng.integers(len(lines))] + rng.uniform(-half / 2, half / 2, 2), low, high)
+    if not turn and zoom == 1.0:
+        middle = np.round(middle)  # whole pixels keep their noise-free values
+    linear = zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    return np.column_stack([linear, SIDE_PX / 2 - linear @ middle])
+
+
+def _of_indices(place: np.ndarray) -> np.ndarray:
+    """The same map between pixels counted from their middles, as OpenCV counts them."""
+    return np.column_stack([place[:, :2], place[:, 2] + place[:, :2] @ [0.5, 0.5] - 0.5])
 
 
 def _nearest(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

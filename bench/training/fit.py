@@ -16,7 +16,7 @@ from veristem.bench.training.foils import TrainingFoil
 from veristem.bench.training.losses import contour_loss
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
-from veristem.recon.contours.learned import STRIDE, lines_in, normalised
+from veristem.recon.contours.learned import lines_in, normalised, padded
 from veristem.recon.contours.network import ContourNetwork
 
 _RATE, _DECAY, _WARM = 3e-3, 1e-4, 30
@@ -64,9 +64,8 @@ class Fit:
 
     def find(self, view: np.ndarray) -> list[np.ndarray]:
         """Curves (K, 3) in a view, by the network as it is."""
-        image = normalised(view)
-        rows, columns = image.shape
-        image = np.pad(image, [(0, -n % STRIDE) for n in image.shape], mode="reflect")
+        image = padded(normalised(view))
+        rows, columns = view.shape
         self.network.eval()
         with torch.no_grad():
             outputs = self.network(torch.from_numpy(image[None, None]).to(self.device))

@@ -28,6 +28,8 @@ _RIM_PX = 2  # along the border a line is seen from one side only
 _LIKE = (0.7, 1.5)  # pixels that are as fine as those it was trained on, within these factors
 _SHORTEST = 3.0  # curve that is kept, in scales
 _LARGEST = 1 << 26  # bytes of a file of weights
+_FORTH, _BACK = slice(None), slice(None, None, -1)
+_MIRRORS = ((_FORTH, _FORTH), (_FORTH, _BACK), (_BACK, _FORTH), (_BACK, _BACK))  # of rows and columns
 
 
 def learned_contours(
@@ -92,13 +94,23 @@ def normalised(view: np.ndarray) -> np.ndarray:
 
 
 def answer(view: np.ndarray, weights: str | None = None) -> np.ndarray:
-    """(5, Y, X) float32 `OUTPUTS` for a view of any size."""
-    rows, columns = view.shape
-    image = normalised(view)
-    fill = [(0, -n % STRIDE) for n in (rows, columns)]
-    image = np.pad(image, fill, mode="reflect" if min(rows, columns) >= STRIDE else "edge")
-    outputs = np.asarray(_session(_file(weights)).run(None, {"image": image[None, None]})[0])
-    return outputs[0, :, :rows, :columns]
+    """(5, Y, X) float32 `OUTPUTS` for a view of any size: the mean over the view and its mirror images."""
+    session, image = _session(_file(weights)), padded(normalised(view))
+    total = np.zeros((len(OUTPUTS), *image.shape), np.float32)
+    for turn in _MIRRORS:
+        outputs = np.asarray(session.run(None, {"image": np.ascontiguousarray(image[turn])[None, None]})[0])[0]
+        outputs = outputs[(slice(None), *turn)]
+        for axis, name in ((1, "offset_x"), (0, "offset_y")):
+            if turn[axis] == _BACK:
+                outputs[OUTPUTS.index(name)] *= -1
+        total += outputs
+    return total[:, : view.shape[0], : view.shape[1]] / len(_MIRRORS)
+
+
+def padded(image: np.ndarray) -> np.ndarray:
+    """An image with sides that are multiples of `STRIDE`, continued as in a mirror."""
+    fill = [(0, -n % STRIDE) for n in image.shape]
+    return np.pad(image, fill, mode="reflect" if min(image.shape) >= STRIDE else "edge")
 
 
 def lines_in(outputs: np.ndarray, calibration: float = 1.0, high: float = 0.55, low: float = 0.25) -> list[np.ndarray]:
