@@ -54,7 +54,7 @@ KINDS: dict[str, Kind] = {
             truths=(LineTruth, DislocationNetwork, CurveSet),
             result=CurveSet,
             suffix=".vtp",
-            method="stereo-classical",
+            method="stereo-learned",
         ),
         Kind(
             name="particles",
