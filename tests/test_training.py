@@ -111,7 +111,9 @@ def test_painting_keeps_shares_that_can_be_counted():
     """Whatever is painted, no pixel receives less than nothing, and grey stays of the same order."""
     foil = drawn_foil(2)
     for seed in range(40):
-        image, boundary, lost = painted(foil.views[0], np.zeros(foil.views[0].shape, bool), np.random.default_rng(seed))
+        image, boundary, lost = painted(
+            foil.views[0], np.full(foil.views[0].shape, np.inf), np.random.default_rng(seed)
+        )
         assert image.min() >= 0
         assert np.isfinite(image).all()
         assert 0.001 < image.mean() < 5

@@ -63,7 +63,7 @@ def _piece(foil: TrainingFoil, rng: np.random.Generator, plain: bool) -> tuple[n
     lost = beyond
     dose = foil.electrons[view]
     if not plain:
-        image, edges, faint = painted(np.maximum(image, 0.0), distance < _HIDDEN_PX, rng)
+        image, edges, faint = painted(np.maximum(image, 0.0), distance, rng)
         boundary, lost = boundary | edges, lost | faint
         dose = dose * np.exp(rng.uniform(*np.log(_DOSE)))
     counts = rng.poisson(dose * np.maximum(image, 0.0)).astype(np.float32)

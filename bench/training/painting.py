@@ -9,11 +9,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+_NEAR_PX = 4.0  # of a line, where too little contrast is left to tell of it
 _SMOOTH_PX = 12.0  # what varies over less is the contrast of lines
 
 
 def painted(
-    image: np.ndarray, lines: np.ndarray, rng: np.random.Generator
+    image: np.ndarray, distance: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """An image with other contrast, lamellae, texture and streaks, each in some of the images.
 
@@ -21,8 +22,8 @@ def painted(
     ----------
     image : (Y, X) float32
         Share of the electrons that each pixel receives.
-    lines : (Y, X) bool
-        Where lines are visible.
+    distance : (Y, X) float
+        From the nearest visible line [px]; inf where that is far.
     rng : numpy.random.Generator
         Of everything.
 
@@ -36,12 +37,15 @@ def painted(
         Where nothing is to be told of lines, which are too faint to be seen or not.
     """
     boundary, lost = np.zeros(image.shape, bool), np.zeros(image.shape, bool)
+    if rng.uniform() < 0.2:  # lines as dark and as even as in thicker foils
+        width, depth = rng.uniform(1.2, 2.8), rng.uniform(0.05, 0.4)
+        image = image * (1 - depth * np.exp(-0.5 * (distance / width) ** 2))
     smooth = cv2.GaussianBlur(image, (0, 0), _SMOOTH_PX)
     if rng.uniform() < 0.5:  # fainter or stronger, down to near black
         image = np.maximum(smooth + (image - smooth) * np.exp(rng.uniform(np.log(0.6), np.log(3.0))), 0.02 * smooth)
-    if rng.uniform() < 0.4:
+    if rng.uniform() < 0.35:
         image, boundary, faint = _lamellae(image, smooth, rng)
-        lost = faint & lines
+        lost = faint & (distance < _NEAR_PX)
     if rng.uniform() < 0.25:
         image = image * (1 + rng.uniform(0.02, 0.15) * _texture(image.shape, rng.uniform(6, 40), rng))
     if rng.uniform() < 0.15:  # a thick dark contour of bending
@@ -53,9 +57,14 @@ def painted(
 
 
 def _lamellae(image, smooth, rng: np.random.Generator):
-    """Bands between parallel boundaries: each of its own grey, with lines of its own contrast."""
-    period, turn = np.exp(rng.uniform(np.log(25), np.log(150))), rng.uniform(0, np.pi)
-    d = _distance(image.shape, rng, wavy=rng.choice([0.0, 0.0, rng.uniform(1, 6)]), turn=turn)
+    """Bands between parallel boundaries: each of its own grey, with lines of its own contrast.
+
+    Thin boundaries look as lines do, but that several run side by side, each from edge to edge.
+    """
+    wide = rng.uniform() < 0.6
+    period = np.exp(rng.uniform(np.log(20), np.log(150 if wide else 45)))
+    wavy = float(rng.choice([0.0, 0.0, rng.uniform(1, 6)])) if wide else 0.0
+    d = _distance(image.shape, rng, wavy, rng.uniform(0, np.pi))
     edges = np.cumsum(np.concatenate([[-200 + rng.uniform(0, period)], period * rng.uniform(0.4, 1.6, 16)]))
     rough = rng.choice([0.0, rng.uniform(0.3, 1.5)]) * _texture(image.shape, 4, rng)
     band = np.searchsorted(edges, d + rough)
@@ -65,7 +74,6 @@ def _lamellae(image, smooth, rng: np.random.Generator):
     kept = cv2.GaussianBlur(contrast[band].astype(np.float32), (0, 0), 1.0)
     found = (smooth + (image - smooth) * kept) * level
     boundary = np.zeros(image.shape, bool)
-    wide = rng.uniform() < 0.5
     for edge in edges:
         width = np.exp(rng.uniform(np.log(4), np.log(25))) if wide else rng.uniform(0.8, 3.0)
         at = np.abs(d + rough - edge)
