@@ -15,6 +15,7 @@ import pandas as pd
 from veristem.bench.study.runner import alone
 from veristem.bench.study.store import make_folder
 from veristem.bench.training.checks import Agreement, checked, together
+from veristem.bench.training.draws import drawn
 from veristem.bench.training.foils import TrainingFoil, make_all, read
 from veristem.bench.training.trained import Trained
 from veristem.datasets.errors import InputError
@@ -79,6 +80,8 @@ def train_contours(
             )
     if not 1 <= minutes <= 1e5:
         raise InputError(f"`minutes` {minutes:g}: found, 1 to 100000 allowed")
+    for number in range(len(recipes)):
+        drawn(number, seed, recipes)  # what cannot be drawn is told before anything is written
     count, steps = max(_LEAST, round(FOILS * minutes)), max(20, round(STEPS * minutes))
     make_folder(folder)
     with alone(folder):
