@@ -39,6 +39,12 @@ def inverse(affine) -> np.ndarray:
     return np.column_stack([back, -back @ affine[:, 2]])
 
 
+def composed(after, before) -> np.ndarray:
+    """The map (2, 3) that does ``before`` and then ``after``."""
+    after, before = np.asarray(after, float), np.asarray(before, float)
+    return np.column_stack([after[:, :2] @ before[:, :2], after[:, :2] @ before[:, 2] + after[:, 2]])
+
+
 @dataclass(frozen=True)
 class Tilt:
     """A turn of the specimen about an axis in the image plane, through the middle of the field on the focus plane.

@@ -13,8 +13,12 @@ from veristem.datasets.intermediate import Alignment, Contours, Matches
 from veristem.datasets.reconstruction import CurveSet
 from veristem.recon.contours.ridge import default_scale_nm, ridge_contours
 from veristem.recon.frames import crystal_from_specimen
+from veristem.recon.registration import align
 from veristem.recon.stereo.matching import epipolar_axes, match_contours
 from veristem.recon.stereo.triangulate import refine, triangulate
+
+_FREE = 0.5  # of the thickness by which depths may seem off in views that were registered
+_ENDS = (2.0, 98.0)  # per cent of the vertices that lie above the highest depth, and above the deepest
 
 
 def reconstruct(
@@ -34,7 +38,9 @@ def reconstruct(
     acquisition : Acquisition
         At least two views.
     alignment, contours, matches : optional
-        Replace the stage from outside; the alignment is the nominal one if not given.
+        Replace the stage from outside. The alignment is the nominal one if not given; views of a tilted specimen are
+        registered, which leaves their depths without a zero: what is found is put into the middle of a foil whose
+        thickness is known, and about the focus plane otherwise.
     depth_margin_nm : float
         How far beyond the foil a vertex may lie [nm].
     depth_range_nm : float
@@ -47,8 +53,9 @@ def reconstruct(
     InputError
         With fewer than two views, views without parallax, or a bad parameter.
     """
+    deep, free = acquisition.thickness_nm, False
     if alignment is None:
-        alignment = Alignment(acquisition.directions_rad, acquisition.to_image)
+        alignment, free = align(acquisition)
     pair = widest_pair(alignment.directions_rad)
     epipolar, parallax = epipolar_axes(alignment.directions_rad, pair)
     if scale_nm is None:
@@ -59,21 +66,36 @@ def reconstruct(
         if contours is None:
             contours = ridge_contours(acquisition.views, acquisition.pixel_nm, scale_nm)
         curves = tuple(_on_focus_plane(view, alignment, v) for v, view in enumerate(contours.curves_nm))
-        if acquisition.thickness_nm is None:
+        if deep is None:
             low, high = -depth_range_nm / 2, depth_range_nm / 2
         else:
-            low = -acquisition.focus_nm - depth_margin_nm
-            high = acquisition.thickness_nm - acquisition.focus_nm + depth_margin_nm
+            low, high = -acquisition.focus_nm - depth_margin_nm, deep - acquisition.focus_nm + depth_margin_nm
         slack = 0.5 * acquisition.pixel_nm
         limits = (low * parallax - slack, high * parallax + slack)
         contours = replace(contours, curves_nm=curves)
+        if deep is not None and free:
+            wide = limits[0] - _FREE * deep * parallax, limits[1] + _FREE * deep * parallax
+            matches = match_contours(contours, pair, epipolar, wide, acquisition.pixel_nm, scale_nm)
+            depths, _ = triangulate(matches, alignment.directions_rad, acquisition.focus_nm)
+            off = (_middle_nm(depths, deep / 2) - deep / 2) * parallax
+            limits = limits[0] + off, limits[1] + off
         matches = match_contours(contours, pair, epipolar, limits, acquisition.pixel_nm, scale_nm)
         matches = refine(matches, epipolar, scale_nm)
     else:
         by_view = (_on_focus_plane(curves, alignment, v) for v, curves in zip(matches.views, zip(*matches.places_nm)))
         matches = replace(matches, places_nm=tuple(np.stack(places) for places in zip(*by_view)))
     curves, sigma = triangulate(matches, alignment.directions_rad, acquisition.focus_nm)
+    if deep is not None and free:
+        down = np.array([0.0, 0.0, deep / 2 - _middle_nm(curves, deep / 2)])
+        curves = [curve + down for curve in curves]
     return CurveSet(tuple(curves), tuple(sigma), crystal_from_specimen(acquisition))
+
+
+def _middle_nm(curves, unknown: float) -> float:
+    """Depth half way between the highest and the deepest of the curves, a few outliers left out; lines end on faces."""
+    if not curves:
+        return unknown
+    return float(np.percentile(np.concatenate([curve[:, 2] for curve in curves]), _ENDS).mean())
 
 
 def _on_focus_plane(curves, alignment: Alignment, view: int) -> tuple:
