@@ -73,6 +73,11 @@ class Tilt:
         ray = np.concatenate([np.tan(theta), np.ones((*theta.shape[:-1], 1))], axis=-1) @ self.rotation
         return np.arctan(ray[..., :2] / ray[..., 2:])
 
+    @property
+    def direction_rad(self) -> np.ndarray:
+        """Direction (2,) of the beam in the specimen frame [rad]."""
+        return self.into_specimen(np.zeros(2))
+
     def to_image(self, field_nm, turn_rad: float = 0.0, shift_nm=(0.0, 0.0)) -> np.ndarray:
         """Map (2, 3) from the focus plane to the image, which is foreshortened across the axis.
 

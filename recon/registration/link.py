@@ -65,6 +65,14 @@ class Link:
     point: np.ndarray
     lost: np.ndarray
 
+    def off_px(self, acquisition: Acquisition) -> tuple[float, float]:
+        """How far points lie across the epipolar direction before and after, rms in pixels of the views."""
+        first, second = np.tan(acquisition.directions_rad[list(self.views)])
+        across = np.array([second[1] - first[1], first[0] - second[0]]) / np.linalg.norm(first - second)
+        off = (self.moves_nm @ across)[self.point], self.off_nm[self.point]
+        before, after = (float(np.sqrt(np.mean(o**2))) if len(o) else np.nan for o in off)
+        return before / acquisition.pixel_nm, after / acquisition.pixel_nm
+
 
 class Pair:
     """Two views, drawn where their maps (2, 3) from the focus plane put them."""

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from veristem.datasets.acquisition import Acquisition
-from veristem.datasets.geometry import Tilt, composed, inverse
+from veristem.datasets.geometry import Tilt, composed, inverse, mapped
 from veristem.datasets.intermediate import Alignment
 from veristem.recon.registration.link import Link, Pair
+from veristem.recon.registration.votes import AXIS, SHIFT, TURN
 
 _AXIS = np.radians(2.0)  # how far an axis is expected from where it is said to be
 _FARTHEST = np.radians(6.0)  # beyond which the images contradict themselves rather than it
-_TRIED_DEG = np.arange(15.0, 181.0, 15.0)  # axes from which one is sought
+_TRIED_DEG = np.arange(22.5, 181.0, 22.5)  # axes from which one is sought
 _KNOWN = np.radians(5.0)  # standard error up to which an axis is found
+_NO_ZERO = "The images hold no zero of depth"
+_last: dict[tuple, Registration] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,6 @@ def align(acquisition: Acquisition) -> tuple[Alignment, bool]:
     return Alignment(acquisition.directions_rad, acquisition.to_image), False
 
 
-@lru_cache(maxsize=1)
 def register(acquisition: Acquisition, axis_known: bool = True) -> Registration:
     """Register views that were taken one after the other, each to its neighbour in the order of tilts.
 
@@ -75,6 +76,25 @@ def register(acquisition: Acquisition, axis_known: bool = True) -> Registration:
     axis_known : bool
         Whether the axis is expected within some 2 degrees of where it is said to be.
     """
+    a = acquisition
+    assert a.tilts_rad is not None
+    key = (
+        a.id,
+        a.directions_rad.tobytes(),
+        a.tilts_rad.tobytes(),
+        a.tilt_axis_rad,
+        a.pixel_nm,
+        a.thickness_nm,
+        axis_known,
+    )
+    if key not in _last:  # a command tells of it, then a method uses it, on a copy of the images
+        found = _registered(acquisition, axis_known)
+        _last.clear()
+        _last[key] = found
+    return _last[key]
+
+
+def _registered(acquisition: Acquisition, axis_known: bool) -> Registration:
     assert acquisition.tilts_rad is not None
     order = np.argsort(acquisition.tilts_rad, kind="stable").tolist()
     first = int(np.abs(acquisition.tilts_rad).argmin())
@@ -95,6 +115,67 @@ def register(acquisition: Acquisition, axis_known: bool = True) -> Registration:
     nominal = _maps(acquisition, axis)
     to_image = np.array([composed(nominal[v], on_plane[v]) for v in range(len(order))])
     return Registration(Alignment(acquisition.directions_rad, to_image), tuple(links), axis, error)
+
+
+def about(acquisition: Acquisition, axis_rad: float) -> Acquisition:
+    """The same views of a specimen in the beam, tilted about another axis [rad]."""
+    assert acquisition.tilts_rad is not None
+    directions = np.array([Tilt(float(angle), axis_rad).direction_rad for angle in acquisition.tilts_rad])
+    return replace(acquisition, directions_rad=directions, tilt_axis_rad=axis_rad)
+
+
+def find_axis(acquisition: Acquisition) -> tuple[float, float] | None:
+    """Azimuth of the axis about which a pair was tilted, more than 0 and up to pi, and its standard error [rad].
+
+    That of the parallax from which most patches are found in the other view. None when the images do not tell.
+    """
+    best, start = -np.inf, 0.0
+    for axis in np.radians(_TRIED_DEG):
+        pair = _pair(about(acquisition, axis), (0, 1), 0.0)
+        _, votes = pair.refined(pair.coarse(), 1)
+        geometry = votes.fit(np.zeros(4), (SHIFT, TURN, AXIS))
+        if (voted := votes.of(geometry).sum()) > best:
+            best, start = voted, axis + geometry[AXIS]
+    for _ in range(2):
+        registered = register(about(acquisition, start), axis_known=False)
+        start += registered.axis_rad
+    if not registered.found or registered.axis_error_rad > _KNOWN:
+        return None
+    return float(np.pi - (np.pi - start) % np.pi), registered.axis_error_rad
+
+
+def told(acquisition: Acquisition) -> list[str]:
+    """What registration found, in lines for people; warnings begin as such. Empty for views of one scan."""
+    if not sequential(acquisition):
+        return []
+    registered, pixel = register(acquisition), acquisition.pixel_nm
+    middle = np.asarray(acquisition.field_nm) / 2
+    axis, error = np.degrees([acquisition.tilt_axis_rad + registered.axis_rad, registered.axis_error_rad])
+    lines = []
+    for link in registered.links:
+        first, second = link.views
+        if not link.found:
+            lines.append(
+                f"warning: views {first} and {second} cannot be registered: too little is alike in them to tell how "
+                "they lie (no overlap, no texture, too much noise?); they are taken as they are, and depths cannot be "
+                "trusted"
+            )
+        elif len(registered.links) == 1:
+            turn = np.degrees(np.arctan2(link.map_nm[1, 0], link.map_nm[0, 0]))
+            x, y = (mapped(middle, link.map_nm) - middle) / pixel
+            before, after = link.off_px(acquisition)
+            lines.append(
+                f"registered: view {second} is turned by {turn:+.2f} deg and moved by {x:+.1f} {y:+.1f} pixels against "
+                f"view {first}; tilt axis at {axis:.1f} ± {error:.1f} deg; {int(link.point.sum())} points lie "
+                f"{after:.1f} pixels (rms) across the epipolar direction, {before:.1f} before. {_NO_ZERO}"
+            )
+    if len(registered.links) > 1:
+        count = sum(link.found for link in registered.links)
+        lines.append(
+            f"registered: {count} of {len(registered.links)} neighbours in the order of tilts; tilt axis at "
+            f"{axis:.1f} ± {error:.1f} deg. {_NO_ZERO}"
+        )
+    return lines
 
 
 def _pair(acquisition: Acquisition, views: tuple[int, int], axis: float) -> Pair:

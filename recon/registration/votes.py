@@ -87,8 +87,8 @@ class Votes:
         """Correlations (N, K) along the epipolar lines of patches, or ``off`` pixels beside them."""
         shift, turn, stretch, axis = geometry
         row = (shift + self.at[patches] @ [turn, stretch] + off)[:, None] + np.tan(axis) * self.along + self.reach[1]
-        low = np.floor(row).astype(int)
         n, k, last = np.arange(len(self.maps))[patches, None], np.arange(len(self.along)), 2 * self.reach[1]
+        low = np.clip(np.floor(row).astype(int), 0, last - 1)
         found = np.zeros(row.shape)
         for tap, weight in enumerate(_spline_weights(row - low), -1):
             found += weight * self.maps[n, np.abs(last - np.abs(last - (low + tap))), k]  # mirrored at the ends
