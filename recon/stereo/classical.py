@@ -17,7 +17,7 @@ from veristem.recon.registration import align
 from veristem.recon.stereo.matching import epipolar_axes, match_contours
 from veristem.recon.stereo.triangulate import refine, triangulate
 
-_FREE = 0.5  # of the thickness by which depths may seem off in views that were registered
+_FREE = 0.3  # of the thickness by which depths may seem off in views that were registered
 _ENDS = (2.0, 98.0)  # per cent of the vertices that lie above the highest depth, and above the deepest
 
 
@@ -77,7 +77,7 @@ def reconstruct(
             wide = limits[0] - _FREE * deep * parallax, limits[1] + _FREE * deep * parallax
             matches = match_contours(contours, pair, epipolar, wide, acquisition.pixel_nm, scale_nm)
             depths, _ = triangulate(matches, alignment.directions_rad, acquisition.focus_nm)
-            off = (_middle_nm(depths, deep / 2) - deep / 2) * parallax
+            off = (_middle_nm(depths, deep, depth_margin_nm) - deep / 2) * parallax
             limits = limits[0] + off, limits[1] + off
         matches = match_contours(contours, pair, epipolar, limits, acquisition.pixel_nm, scale_nm)
         matches = refine(matches, epipolar, scale_nm)
@@ -86,16 +86,20 @@ def reconstruct(
         matches = replace(matches, places_nm=tuple(np.stack(places) for places in zip(*by_view)))
     curves, sigma = triangulate(matches, alignment.directions_rad, acquisition.focus_nm)
     if deep is not None and free:
-        down = np.array([0.0, 0.0, deep / 2 - _middle_nm(curves, deep / 2)])
+        down = np.array([0.0, 0.0, deep / 2 - _middle_nm(curves, deep, depth_margin_nm)])
         curves = [curve + down for curve in curves]
     return CurveSet(tuple(curves), tuple(sigma), crystal_from_specimen(acquisition))
 
 
-def _middle_nm(curves, unknown: float) -> float:
-    """Depth half way between the highest and the deepest of the curves, a few outliers left out; lines end on faces."""
+def _middle_nm(curves, deep: float, margin_nm: float) -> float:
+    """Depth of the middle of a foil that holds most of the curves, which end on its faces, and seem to lie near it."""
     if not curves:
-        return unknown
-    return float(np.percentile(np.concatenate([curve[:, 2] for curve in curves]), _ENDS).mean())
+        return deep / 2
+    depths = np.concatenate([curve[:, 2] for curve in curves])
+    middles = deep * np.linspace(0.5 - _FREE, 0.5 + _FREE, 61)
+    held = np.abs(depths - middles[:, None]) < deep / 2 + margin_nm
+    best = held[(held.sum(axis=1) * np.exp(-((middles / deep - 0.5) ** 2))).argmax()]
+    return float(np.percentile(depths[best], _ENDS).mean()) if best.any() else deep / 2
 
 
 def _on_focus_plane(curves, alignment: Alignment, view: int) -> tuple:
