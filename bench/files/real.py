@@ -13,6 +13,7 @@ from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.crystal import load_material
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.images import read_pair, read_tilt_series
+from veristem.datasets.shapes import check_positive
 from veristem.recon.frames import crystal_from_specimen
 from veristem.recon.rectify import registration_warning
 from veristem.recon.registration import about, find_axis, told
@@ -60,6 +61,9 @@ class Known:
             For an unknown material, a part of the crystal's orientation without the rest, or g off the zone.
         """
         deep = self.thickness_nm
+        for name in ("thickness_nm", "energy_keV"):
+            if getattr(self, name) is not None:
+                check_positive(f"`{name}`", getattr(self, name))
         made = replace(
             acquisition,
             thickness_nm=deep,

@@ -132,12 +132,11 @@ class Pair:
         """What the views tell of each other, near ``start`` if it is given."""
         move = self.coarse() if start is None else start
         votes = self.votes(move)
-        if len(votes.at) < _FEWEST:
+        if len(votes.heard) < _FEWEST:
             return self._not_found(), move
         move, votes = self.refined(move) if start is None else self.refined(move, 1, 0.0)
         geometry = np.zeros(4)
-        sure = votes.errors(geometry, (SHIFT, TURN))[SHIFT] < _ERROR_PX and votes.significance(geometry) > _SURE
-        if len(votes.at) < _FEWEST or not sure:
+        if not self._sure(votes, geometry):
             return self._not_found(), move
         free = (SHIFT, TURN, AXIS)
         turned = votes.fit(geometry, free)
@@ -150,6 +149,12 @@ class Pair:
         off = seen.off * self.pixel_nm
         point = seen.clear & ~lost
         return Link(self.views, map_nm, True, turned[AXIS], error, places, shown - places, off, point, lost), move
+
+    def _sure(self, votes: Votes, geometry: np.ndarray) -> bool:
+        """Whether this is no chance."""
+        if len(votes.heard) < _FEWEST or votes.significance(geometry) < _SURE:
+            return False
+        return bool(votes.errors(geometry, (SHIFT, TURN))[SHIFT] < _ERROR_PX)
 
     def _not_found(self) -> Link:
         nothing = np.zeros((0, 2))
@@ -178,6 +183,8 @@ class Move:
 
 
 def _median(values: np.ndarray, weights: np.ndarray) -> float:
+    if not weights.sum() > 0:
+        return 0.0
     order = np.argsort(values)
     total = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(total, total[-1] / 2)]) if total[-1] > 0 else 0.0
+    return float(values[order][np.searchsorted(total, total[-1] / 2)])

@@ -136,9 +136,8 @@ def find_axis(acquisition: Acquisition) -> tuple[float, float] | None:
         geometry = votes.fit(np.zeros(4), (SHIFT, TURN, AXIS))
         if (voted := votes.of(geometry).sum()) > best:
             best, start = voted, axis + geometry[AXIS]
-    for _ in range(2):
-        registered = register(about(acquisition, start), axis_known=False)
-        start += registered.axis_rad
+    registered = register(about(acquisition, start), axis_known=False)
+    start += registered.axis_rad
     if not registered.found or registered.axis_error_rad > _KNOWN:
         return None
     return float(np.pi - (np.pi - start) % np.pi), registered.axis_error_rad
