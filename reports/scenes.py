@@ -57,6 +57,8 @@ class Scene:
         direction, by parallax, as far as it is within the tolerance; a line in the scale of errors [nm].
     cell : str
         Of a run of a study: its name in the table of results.
+    registration : registration.Registered or None
+        How the views were found to lie, of those taken one after the other.
 
     Raises
     ------
@@ -75,6 +77,7 @@ class Scene:
     residuals: list[dict[str, Any]] = field(default_factory=list)
     limit_nm: float | None = None
     cell: str = ""
+    registration: Any = None
     kind: ClassVar[str] = "dislocations"
 
     def __post_init__(self):
