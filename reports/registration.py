@@ -57,13 +57,12 @@ def registration_figure(acquisition: Acquisition, found: Registered) -> Figure:
     """Residuals across the epipolar direction as arrows on a view, before and after, each to a scale of its own."""
     image, pixel = acquisition.views[found.view], acquisition.pixel_nm
     low, high = np.percentile(image, [0.2, 99.8])
-    figure, (axes,) = new_figure((7.2, 3.9), 2)
+    figure, (axes,) = new_figure((7.2, 4.4), 2)
     at = found.places_nm
     for ax, title, off in zip(axes, ("as taken", "registered"), (found.before_nm, found.after_nm)):
         show_view(ax, acquisition, image, cmap="gray", vmin=low, vmax=high + 0.6 * (high - low))
         (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
         ax.plot(*at[found.lost].T, "x", color="#D55E00", ms=3, mew=0.6, label="found nowhere")
-        ax.plot(*at[~found.lost & ~found.point].T, ".", color="0.75", ms=2, label="line: tells nothing along itself")
         rms = float(np.sqrt((off[found.point] ** 2).sum(axis=1).mean())) / pixel if found.point.any() else np.nan
         if rms > 0:
             larger = _ARROW_PX / rms
@@ -71,10 +70,10 @@ def registration_figure(acquisition: Acquisition, found: Registered) -> Figure:
                 *at[found.point].T, *(larger * off[found.point]).T, angles="xy", scale_units="xy", scale=1,
                 color="#56B4E9", width=0.004, label="tracked point",
             )  # fmt: skip
-            ax.set_title(f"{title}: {rms:.2f} pixels rms, arrows {larger:.2g} × as long")
+            ax.set_title(f"{title}: {rms:.2f} pixels rms (arrows × {larger:.2g})")
         ax.set_xlim(left, right)
         ax.set_ylim(bottom, top)
     axes[1].set_ylabel("")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure

@@ -51,7 +51,7 @@ class Link:
     off_nm : (N,) float
         How far across the epipolar direction that is from where it should be once registered [nm].
     point, lost : (N,) bool
-        Whether a patch is a point that tells of all that, and whether it was found nowhere.
+        Whether a patch is a point that tells of all that, and whether one of as much contrast was found nowhere.
     """
 
     views: tuple[int, int]
@@ -145,9 +145,10 @@ class Pair:
         map_nm = self.map_nm(move)
         places = self.frame.places_nm(votes.at)
         shown = mapped(self.frame.places_nm(votes.at + np.column_stack([seen.along, seen.off])), map_nm)
-        lost = seen.alike < _ALIKE
-        off = seen.off * self.pixel_nm
-        point = seen.clear & ~lost
+        found = seen.alike >= _ALIKE
+        off, point = seen.off * self.pixel_nm, seen.clear & found
+        # what hardly stands out of the noise has not been lost
+        lost = ~found & (votes.strength > (np.median(votes.strength[point]) / 2 if point.any() else 0.0))
         return Link(self.views, map_nm, True, turned[AXIS], error, places, shown - places, off, point, lost), move
 
     def _sure(self, votes: Votes, geometry: np.ndarray) -> bool:

@@ -49,6 +49,8 @@ class Votes:
     ----------
     at : (N, 2) float
         Middles of the patches from that of the picture [px].
+    strength : (N,) float
+        Mean square of the contrast of each patch.
     heard : (K,) int
         Patches whose vote can count.
     """
@@ -76,6 +78,7 @@ class Votes:
         # the edge of what the right picture shows must not pull
         seen = inside[:, across - _RIM_PX : across + _RIM_PX + 1, along].all(axis=1)
         maps, self.inside = maps[seen], np.repeat(inside[seen], _FINE, axis=2)[:, :, : 2 * _FINE * along + 1]
+        self.strength = strength[grid[seen, 1], grid[seen, 0]]
         self.at = grid[seen] - (np.array(left.grey.shape[::-1]) - 1) / 2
         self.along = np.arange(2 * _FINE * along + 1) / _FINE - along
         fine = CubicSpline(np.arange(-along, along + 1), maps, axis=2)(self.along)
