@@ -8,6 +8,7 @@ import numpy as np
 
 from veristem.datasets.geometry import pair_angle_rad
 from veristem.reports import figures
+from veristem.reports.crystal_axes import WORDS
 from veristem.reports.registration import registration_figure
 from veristem.reports.scenes import MOST_TUBES, Scene, reconstruction_plotter, truth_plotter
 from veristem.reports.words import box_words, counted, dose_numbers, number
@@ -127,7 +128,8 @@ def words(scene: Scene) -> dict[str, str]:
         pair = (
             "The stereo pair" if views == 2 else f"Views {chosen[0]} and {chosen[1]} of {views}, the two farthest apart"
         )
-    return {"image": image_words(scene.acquisition), "pair_words": pair}
+    axes = "" if scene.curves.crystal_from_specimen is None else f"; {WORDS}"
+    return {"image": image_words(scene.acquisition), "pair_words": pair, "crystal": axes}
 
 
 def has_lines(scene: Scene, visible: bool = True) -> bool:

@@ -20,6 +20,7 @@ import numpy as np
 from veristem.datasets import Acquisition, CurveSet, DislocationNetwork, InputError, LineTruth, ParticleDispersion
 from veristem.reports import axes, cameras, style
 from veristem.reports.cameras import Camera
+from veristem.reports.crystal_axes import add_crystal_axes
 from veristem.reports.png import png
 
 MOST_TUBES = 5_000  # vertices; beyond, plain lines keep a page small
@@ -139,6 +140,7 @@ def reconstruction_plotter(scene: Scene):
     add_curves(plotter, scene.curves, scene.shade, size_nm=scene.size_nm)
     highest = min((float(c[:, 2].min()) for c in scene.curves.curves_nm), default=0.0)
     add_box(plotter, scene, highest)
+    add_crystal_axes(plotter, scene.curves.crystal_from_specimen, scene.size_nm)
     return plotter
 
 
