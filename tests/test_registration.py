@@ -41,6 +41,12 @@ def spheres(seed: int) -> list[np.ndarray]:
     return list(rng.uniform(0, [SIDE * PIXEL, SIDE * PIXEL, THICK], (110, 3))[:, None])
 
 
+def maps_of(alignment) -> np.ndarray:
+    """Maps (V, 2, 3) to the images, of views that have some."""
+    assert alignment.to_image is not None
+    return alignment.to_image
+
+
 def drawn(things, moves=((0.0, (0.0, 0.0), 0.0),) * 2, axis_deg: float = 90.0, seed: int = 0) -> tuple:
     """A tilted pair of things, and for each view the map from the nominal image to the one that is drawn.
 
@@ -127,7 +133,7 @@ def test_an_axis_that_is_off_turns_the_images_not_the_frame():
     registered = register(pair)
     assert np.degrees(registered.axis_rad) == pytest.approx(2.0, abs=1.0)
     assert registered.alignment.directions_rad is pair.directions_rad
-    turn = registered.alignment.to_image[0][:, :2] @ np.linalg.inv(maps[0][:, :2])
+    turn = maps_of(registered.alignment)[0][:, :2] @ np.linalg.inv(maps[0][:, :2])
     assert np.degrees(np.arctan2(turn[1, 0], turn[0, 0])) == pytest.approx(0.0, abs=1.0)
 
 
@@ -144,11 +150,34 @@ def test_a_chain_of_tilts():
     registered = register(series)
     assert [link.views for link in registered.links] == [(0, 1), (1, 2)]
     assert registered.found
-    to_image = registered.alignment.to_image
+    to_image = maps_of(registered.alignment)
     np.testing.assert_allclose(to_image[1], Tilt(HALF, np.pi / 2).to_image(series.field_nm, registered.axis_rad))
     turns = [np.degrees(np.arctan2(to[1, 0], to[0, 0])) for to in to_image]
     assert np.subtract(turns, turns[1]) == pytest.approx([0.5, 0.0, -0.8], abs=0.3)
     assert "registered: 2 of 2 neighbours" in told(series)[0]
+
+
+def test_drift_between_the_scans_of_a_moved_aperture():
+    """Asked for, it is taken off; the views alone do not tell that they have a scan each."""
+    things = spheres(5)
+    pair, maps = drawn(things, ((0.0, (0, 0), 0.0), (0.0, (-6, 4.3), 0.0)))
+    aperture, truth = replace(pair, tilts_rad=None), replace(pair, tilts_rad=None)
+    assert align(aperture)[1] is False
+    alignment, free = align(aperture, each=True)
+    assert free
+    assert vertical_px(truth, maps, alignment, things) < 0.3
+
+
+def test_views_of_one_tilt_keep_their_places():
+    """Two detectors at each of two tilts: one scan each."""
+    pair, _ = drawn(spheres(6), ((0.0, (0, 0), 0.0), (1.0, (5, -4), 0.0)))
+    twice = [0, 0, 1, 1]
+    four = replace(pair, views=pair.views[twice], directions_rad=pair.directions_rad[twice] + [[0, 0], [0.01, 0]] * 2,
+                   tilts_rad=pair.tilts_rad[twice])  # fmt: skip
+    registered = register(four)
+    to_image = maps_of(registered.alignment)
+    np.testing.assert_array_equal(to_image[0], to_image[1])
+    np.testing.assert_array_equal(to_image[2], to_image[3])
 
 
 def unlike() -> dict[str, np.ndarray]:
@@ -195,7 +224,7 @@ def within(found, lines, nm: float = 20.0) -> float:
     for reach in np.linspace(60, 15, 15):
         distance, nearest = truth.query(places + offset)
         near = distance < reach
-        offset = offset + np.median(truth.data[nearest[near]] - places[near] - offset, axis=0)
+        offset = offset + np.median(np.asarray(truth.data)[np.asarray(nearest)[near]] - places[near] - offset, axis=0)
     return float((truth.query(places + offset)[0] < nm).mean())
 
 

@@ -74,6 +74,12 @@ class Link:
         return before / acquisition.pixel_nm, after / acquisition.pixel_nm
 
 
+def unmoved(views: tuple[int, int], found: bool) -> Link:
+    """Of views that lie where they are said to, because they are of one scan or nothing tells otherwise."""
+    nothing, none = np.zeros((0, 2)), np.zeros(0, bool)
+    return Link(views, np.eye(2, 3), found, 0.0, np.inf, nothing, nothing, np.zeros(0), none, none)
+
+
 class Pair:
     """Two views, drawn where their maps (2, 3) from the focus plane put them."""
 
@@ -133,11 +139,11 @@ class Pair:
         move = self.coarse() if start is None else start
         votes = self.votes(move)
         if len(votes.heard) < _FEWEST:
-            return self._not_found(), move
+            return unmoved(self.views, found=False), move
         move, votes = self.refined(move) if start is None else self.refined(move, 1, 0.0)
         geometry = np.zeros(4)
         if not self._sure(votes, geometry):
-            return self._not_found(), move
+            return unmoved(self.views, found=False), move
         free = (SHIFT, TURN, AXIS)
         turned = votes.fit(geometry, free)
         error = votes.errors(turned, free)[AXIS]
@@ -156,11 +162,6 @@ class Pair:
         if len(votes.heard) < _FEWEST or votes.significance(geometry) < _SURE:
             return False
         return bool(votes.errors(geometry, (SHIFT, TURN))[SHIFT] < _ERROR_PX)
-
-    def _not_found(self) -> Link:
-        nothing = np.zeros((0, 2))
-        none = np.zeros(0, bool)
-        return Link(self.views, np.eye(2, 3), False, 0.0, np.inf, nothing, nothing, np.zeros(0), none, none)
 
 
 @dataclass(frozen=True, eq=False)

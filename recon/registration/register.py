@@ -10,7 +10,7 @@ import numpy as np
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.geometry import Tilt, composed, inverse, mapped
 from veristem.datasets.intermediate import Alignment
-from veristem.recon.registration.link import Link, Pair
+from veristem.recon.registration.link import Link, Move, Pair, unmoved
 from veristem.recon.registration.votes import AXIS, SHIFT, TURN
 
 _AXIS = np.radians(2.0)  # how far an axis is expected from where it is said to be
@@ -52,12 +52,13 @@ def sequential(acquisition: Acquisition) -> bool:
     return acquisition.tilts_rad is not None and float(np.ptp(acquisition.tilts_rad)) > 0
 
 
-def align(acquisition: Acquisition) -> tuple[Alignment, bool]:
+def align(acquisition: Acquisition, each: bool = False) -> tuple[Alignment, bool]:
     """The stage ``alignment`` of methods, and whether depths have lost their zero by it.
 
-    Nominal for views of one scan, registered for those of several as far as their images tell.
+    Nominal for views of one scan, registered for those of several as far as their images tell. With ``each`` also those
+    that do not show that they have a scan each, as views of an aperture that was moved.
     """
-    if sequential(acquisition):
+    if sequential(acquisition) or (each and acquisition.tilts_rad is None and len(acquisition.views) > 1):
         registered = register(acquisition)
         if any(link.found for link in registered.links):
             return registered.alignment, True
@@ -72,21 +73,13 @@ def register(acquisition: Acquisition, axis_known: bool = True) -> Registration:
     Parameters
     ----------
     acquisition : Acquisition
-        Views of a tilted specimen.
+        Views of a tilted specimen, or of an aperture that was moved: these are registered to the first.
     axis_known : bool
         Whether the axis is expected within some 2 degrees of where it is said to be.
     """
     a = acquisition
-    assert a.tilts_rad is not None
-    key = (
-        a.id,
-        a.directions_rad.tobytes(),
-        a.tilts_rad.tobytes(),
-        a.tilt_axis_rad,
-        a.pixel_nm,
-        a.thickness_nm,
-        axis_known,
-    )
+    tilts = None if a.tilts_rad is None else a.tilts_rad.tobytes()
+    key = a.id, a.directions_rad.tobytes(), tilts, a.tilt_axis_rad, a.pixel_nm, a.thickness_nm, axis_known
     if key not in _last:  # a command tells of it, then a method uses it, on a copy of the images
         found = _registered(acquisition, axis_known)
         _last.clear()
@@ -95,17 +88,14 @@ def register(acquisition: Acquisition, axis_known: bool = True) -> Registration:
 
 
 def _registered(acquisition: Acquisition, axis_known: bool) -> Registration:
-    assert acquisition.tilts_rad is not None
-    order = np.argsort(acquisition.tilts_rad, kind="stable").tolist()
-    first = int(np.abs(acquisition.tilts_rad).argmin())
-    neighbours = [(0, 1)] if len(order) == 2 else list(itertools.pairwise(order))
-    links, moves = zip(*(_pair(acquisition, views, 0.0).link() for views in neighbours))
-    axis, error = _axis(links, axis_known)
+    first, neighbours = _neighbours(acquisition)
+    links, moves = zip(*(_link(acquisition, views, 0.0) for views in neighbours))
+    axis, error = (0.0, 0.0) if acquisition.tilts_rad is None else _axis(links, axis_known)
     if axis:
-        again = [_pair(acquisition, views, axis) for views in neighbours]
-        links = [pair.link(move)[0] if link.found else link for pair, link, move in zip(again, links, moves)]
+        starts = zip(neighbours, links, moves)
+        links = [_link(acquisition, views, axis, move)[0] if link.found else link for views, link, move in starts]
     on_plane = {first: np.eye(2, 3)}
-    while len(on_plane) < len(order):
+    while len(on_plane) < len(acquisition.views):
         for link in links:
             a, b = link.views
             if a in on_plane and b not in on_plane:
@@ -113,7 +103,7 @@ def _registered(acquisition: Acquisition, axis_known: bool) -> Registration:
             elif b in on_plane and a not in on_plane:
                 on_plane[a] = composed(inverse(link.map_nm), on_plane[b])
     nominal = _maps(acquisition, axis)
-    to_image = np.array([composed(nominal[v], on_plane[v]) for v in range(len(order))])
+    to_image = np.array([composed(nominal[v], on_plane[v]) for v in range(len(nominal))])
     return Registration(Alignment(acquisition.directions_rad, to_image), tuple(links), axis, error)
 
 
@@ -177,6 +167,23 @@ def told(acquisition: Acquisition) -> list[str]:
     return lines
 
 
+def _neighbours(acquisition: Acquisition) -> tuple[int, list[tuple[int, int]]]:
+    """The view that stays where it is, and the pairs of views that are registered with each other."""
+    tilts, count = acquisition.tilts_rad, len(acquisition.views)
+    if tilts is None or count == 2:
+        return 0, [(0, view) for view in range(1, count)]
+    return int(np.abs(tilts).argmin()), list(itertools.pairwise(np.argsort(tilts, kind="stable").tolist()))
+
+
+def _link(
+    acquisition: Acquisition, views: tuple[int, int], axis: float, start: Move | None = None
+) -> tuple[Link, Move | None]:
+    tilts = acquisition.tilts_rad
+    if tilts is not None and tilts[views[0]] == tilts[views[1]]:
+        return unmoved(views, found=True), None
+    return _pair(acquisition, views, axis).link(start)
+
+
 def _pair(acquisition: Acquisition, views: tuple[int, int], axis: float) -> Pair:
     maps = _maps(acquisition, axis)
     return Pair(acquisition, views, (maps[views[0]], maps[views[1]]))
@@ -184,7 +191,9 @@ def _pair(acquisition: Acquisition, views: tuple[int, int], axis: float) -> Pair
 
 def _maps(acquisition: Acquisition, turn_rad: float) -> np.ndarray:
     """Nominal maps (V, 2, 3) from the focus plane to the images, if these are turned as a whole."""
-    tilts = [Tilt(float(angle), acquisition.tilt_axis_rad) for angle in acquisition.tilts_rad]  # type: ignore[union-attr]
+    if acquisition.tilts_rad is None:
+        return np.tile(np.eye(2, 3), (len(acquisition.views), 1, 1))
+    tilts = [Tilt(float(angle), acquisition.tilt_axis_rad) for angle in acquisition.tilts_rad]
     return np.array([tilt.to_image(acquisition.field_nm, turn_rad) for tilt in tilts])
 
 

@@ -30,6 +30,7 @@ def reconstruct(
     depth_margin_nm: float = 20.0,
     depth_range_nm: float = 500.0,
     scale_nm: float | None = None,
+    register: bool = False,
 ) -> CurveSet:
     """Curves in 3D from the pair of views with the largest angle between them.
 
@@ -47,6 +48,8 @@ def reconstruct(
         Depths searched when the thickness is not known, centred on the focus [nm].
     scale_nm : float, optional
         Half the width of a line's image [nm], on which contours, matching and smoothing are set.
+    register : bool
+        Register the views also of a specimen that was not tilted: of an aperture that was moved between scans.
 
     Raises
     ------
@@ -55,7 +58,7 @@ def reconstruct(
     """
     deep, free = acquisition.thickness_nm, False
     if alignment is None:
-        alignment, free = align(acquisition)
+        alignment, free = align(acquisition, register)
     pair = widest_pair(alignment.directions_rad)
     epipolar, parallax = epipolar_axes(alignment.directions_rad, pair)
     if scale_nm is None:
