@@ -334,3 +334,39 @@ def test_lines_and_planes_come_out_in_the_crystal_frame(tmp_path):
         assert np.degrees(np.arccos(min(1.0, abs(tangents[-1] @ direction)))) < 1.0
     normal = np.cross(*tangents) / np.linalg.norm(np.cross(*tangents))
     assert np.degrees(np.arccos(min(1.0, abs(normal @ [1, 1, -1]) / 3**0.5))) < 2.0
+
+
+def test_the_page_shows_how_the_views_lie():
+    """Residuals before and after, in words and arrows; the reconstruction lies on images as they are registered."""
+    from veristem.bench.pages.lines import make_scene
+    from veristem.reports.line_page import figures_of
+
+    lines = curves(11)
+    pair, _ = drawn(lines, CASES["one turned"])
+    known = replace(pair, material="Cu", zone_axis=[1, 1, 0], g=[0, 0, 2], g_azimuth_rad=1.0, energy_keV=200.0)
+    scene = make_scene(known, reconstruct(known), None, "", None)
+    assert "view 1 is turned by +2" in scene.registration.text
+    before, after, *_ = figures_of(scene)["registration"].axes
+    rms = [float(ax.get_title().split(": ")[1].split()[0]) for ax in (before, after)]
+    assert rms[0] > 5.0
+    assert rms[1] < 1.0
+    assert min(view["within_3px"] for view in scene.residuals) > 0.9
+    at_once = make_scene(replace(known, tilts_rad=None), reconstruct(replace(known, tilts_rad=None)), None, "", None)
+    assert at_once.registration is None
+    assert "registration" not in figures_of(at_once)
+
+
+def test_crystal_axes_are_drawn_where_the_orientation_is_known():
+    """Each along its row of the rotation."""
+    from veristem.reports.crystal_axes import LEGEND, add_crystal_axes
+
+    class Plotter(list):
+        def add_mesh(self, mesh, color, line_width):
+            self.append((color, mesh.points[1] - mesh.points[0]))
+
+    drawn_axes = Plotter()
+    rotation = np.array([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]])
+    assert not add_crystal_axes(drawn_axes, None, (100, 200, 50))
+    assert add_crystal_axes(drawn_axes, rotation, (100, 200, 50), (5, 5, 5))
+    assert [colour for colour, _ in drawn_axes] == [colour for _, colour in LEGEND]
+    np.testing.assert_allclose([along / np.linalg.norm(along) for _, along in drawn_axes], rotation, atol=1e-6)
