@@ -60,7 +60,7 @@ def align(acquisition: Acquisition, each: bool = False) -> tuple[Alignment, bool
     """
     if sequential(acquisition) or (each and acquisition.tilts_rad is None and len(acquisition.views) > 1):
         registered = register(acquisition)
-        if any(link.found for link in registered.links):
+        if any(len(link.places_nm) for link in registered.links):
             return registered.alignment, True
     return Alignment(acquisition.directions_rad, acquisition.to_image), False
 
@@ -146,7 +146,7 @@ def told(acquisition: Acquisition) -> list[str]:
         if not link.found:
             lines.append(
                 f"warning: views {first} and {second} cannot be registered: too little is alike in them to tell how "
-                "they lie (no overlap, no texture, too much noise?); they are taken as they are, and depths cannot be "
+                "they lie (no overlap, no texture, noise, another tilt axis?); they are taken as they are, and depths cannot be "
                 "trusted"
             )
         elif len(registered.links) == 1:
