@@ -146,8 +146,8 @@ def told(acquisition: Acquisition) -> list[str]:
         if not link.found:
             lines.append(
                 f"warning: views {first} and {second} cannot be registered: too little is alike in them to tell how "
-                "they lie (no overlap, no texture, noise, another tilt axis?); they are taken as they are, and depths cannot be "
-                "trusted"
+                "they lie (no overlap, no texture, noise, another tilt axis?); they are taken as they are, and depths "
+                "cannot be trusted"
             )
         elif len(registered.links) == 1:
             turn = np.degrees(np.arctan2(link.map_nm[1, 0], link.map_nm[0, 0]))
