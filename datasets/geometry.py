@@ -39,6 +39,12 @@ def inverse(affine) -> np.ndarray:
     return np.column_stack([back, -back @ affine[:, 2]])
 
 
+def composed(after, before) -> np.ndarray:
+    """The map (2, 3) that does ``before`` and then ``after``."""
+    after, before = np.asarray(after, float), np.asarray(before, float)
+    return np.column_stack([after[:, :2] @ before[:, :2], after[:, :2] @ before[:, 2] + after[:, 2]])
+
+
 @dataclass(frozen=True)
 class Tilt:
     """A turn of the specimen about an axis in the image plane, through the middle of the field on the focus plane.
@@ -66,6 +72,11 @@ class Tilt:
             return theta
         ray = np.concatenate([np.tan(theta), np.ones((*theta.shape[:-1], 1))], axis=-1) @ self.rotation
         return np.arctan(ray[..., :2] / ray[..., 2:])
+
+    @property
+    def direction_rad(self) -> np.ndarray:
+        """Direction (2,) of the beam in the specimen frame [rad]."""
+        return self.into_specimen(np.zeros(2))
 
     def to_image(self, field_nm, turn_rad: float = 0.0, shift_nm=(0.0, 0.0)) -> np.ndarray:
         """Map (2, 3) from the focus plane to the image, which is foreshortened across the axis.

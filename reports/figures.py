@@ -6,7 +6,7 @@ Image axes run as on the microscope's screen: x to the right, y down, in nm.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,7 +110,9 @@ def overlay_plan(scene: Scene, with_truth: bool = True) -> Figure:
     if scene.truth is not None and with_truth:
         first, second = (scene.truth.project(end, index) for end in scene.truth.network.ends_nm())
         _truth_lines(ax, scene, first, second, "white")
-    _shaded_lines(ax, [acquisition.project(c, index) for c in scene.curves.curves_nm], shade)
+    registered = scene.registration
+    places = acquisition.project if registered is None else partial(registered.project, acquisition)
+    _shaded_lines(ax, [places(c, index) for c in scene.curves.curves_nm], shade)
     scale_bar(ax)
     return figure
 

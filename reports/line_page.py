@@ -8,6 +8,8 @@ import numpy as np
 
 from veristem.datasets.geometry import pair_angle_rad
 from veristem.reports import figures
+from veristem.reports.crystal_axes import WORDS
+from veristem.reports.registration import registration_figure
 from veristem.reports.scenes import MOST_TUBES, Scene, reconstruction_plotter, truth_plotter
 from veristem.reports.words import box_words, counted, dose_numbers, number
 
@@ -32,6 +34,8 @@ def figures_of(scene: Scene) -> dict[str, Figure]:
     drawn = {"pair": figures.stereo_pair(scene.acquisition)}
     if figures.pair(scene.acquisition) is not None:
         drawn["anaglyph"] = figures.anaglyph(scene.acquisition)
+    if scene.registration is not None and len(scene.registration.places_nm):
+        drawn["registration"] = registration_figure(scene.acquisition, scene.registration)
     drawn["plan"] = figures.overlay_plan(scene)
     if scene.truth is not None:
         drawn["plan-without-truth"] = figures.overlay_plan(scene, with_truth=False)
@@ -51,6 +55,8 @@ def alts(scene: Scene) -> dict[str, str]:
     shown = "the two views farthest apart" if figures.pair(scene.acquisition) is not None else "a view"
     return {
         "pair": f"Images: {shown} of {views} on one grey scale, with a scale bar",
+        "registration": "The left image twice, with arrows at points that were tracked to the other: residuals before "
+        "and after registration",
         "anaglyph": "Red and cyan overlay of the two images, for stereo glasses",
         "plan": f"{image}, with {count}{colour} projected onto it" + (" and the true lines in white" if truth else ""),
         "plan-without-truth": f"{image}, with {count}{colour} projected onto it, without the true lines",
@@ -122,7 +128,8 @@ def words(scene: Scene) -> dict[str, str]:
         pair = (
             "The stereo pair" if views == 2 else f"Views {chosen[0]} and {chosen[1]} of {views}, the two farthest apart"
         )
-    return {"image": image_words(scene.acquisition), "pair_words": pair}
+    axes = "" if scene.curves.crystal_from_specimen is None else f"; {WORDS}"
+    return {"image": image_words(scene.acquisition), "pair_words": pair, "crystal": axes}
 
 
 def has_lines(scene: Scene, visible: bool = True) -> bool:

@@ -20,6 +20,7 @@ import numpy as np
 from veristem.datasets import Acquisition, CurveSet, DislocationNetwork, InputError, LineTruth, ParticleDispersion
 from veristem.reports import axes, cameras, style
 from veristem.reports.cameras import Camera
+from veristem.reports.crystal_axes import add_crystal_axes
 from veristem.reports.png import png
 
 MOST_TUBES = 5_000  # vertices; beyond, plain lines keep a page small
@@ -57,6 +58,8 @@ class Scene:
         direction, by parallax, as far as it is within the tolerance; a line in the scale of errors [nm].
     cell : str
         Of a run of a study: its name in the table of results.
+    registration : registration.Registered or None
+        How the views were found to lie, of those taken one after the other.
 
     Raises
     ------
@@ -75,6 +78,7 @@ class Scene:
     residuals: list[dict[str, Any]] = field(default_factory=list)
     limit_nm: float | None = None
     cell: str = ""
+    registration: Any = None
     kind: ClassVar[str] = "dislocations"
 
     def __post_init__(self):
@@ -136,6 +140,7 @@ def reconstruction_plotter(scene: Scene):
     add_curves(plotter, scene.curves, scene.shade, size_nm=scene.size_nm)
     highest = min((float(c[:, 2].min()) for c in scene.curves.curves_nm), default=0.0)
     add_box(plotter, scene, highest)
+    add_crystal_axes(plotter, scene.curves.crystal_from_specimen, scene.size_nm)
     return plotter
 
 

@@ -22,6 +22,7 @@ from veristem.datasets import (
 )
 from veristem.datasets.formats.atomic import atomic_path, together
 from veristem.reports import scenes, style
+from veristem.reports.crystal_axes import LEGEND, add_crystal_axes
 from veristem.reports.particles import radii_or_default
 
 # Okabe and Ito's palette, neighbours as different as it has them
@@ -34,7 +35,7 @@ def view(
     """Show objects together: in a window, or written as a picture or a page.
 
     One alone is coloured by what it holds: a truth by what is visible, curves and particles by depth. Several get a
-    colour each and a legend.
+    colour each and a legend. Of curves whose orientation is known the crystal's axes are drawn at a corner.
 
     Parameters
     ----------
@@ -75,6 +76,9 @@ def view(
                 legend = [("visible with this g", style.VISIBLE)] * bool(item.visible.any())
                 legend += [("invisible", style.INVISIBLE)] * bool((~item.visible).any())
         scenes.add_foil(plotter, high - low, low)
+        known = next((item.crystal_from_specimen for item in objects if isinstance(item, CurveSet)), None)
+        if add_crystal_axes(plotter, known, high - low, low):
+            legend += LEGEND
         with together():
             if html is not None:
                 _write(html, _page(scenes.packed(plotter), legend).encode())

@@ -192,8 +192,9 @@ def reconstruct(
     from veristem.datasets.formats.atomic import check_place
     from veristem.datasets.kinds import KINDS
     from veristem.recon import apart
-    from veristem.recon.methods import load_method
+    from veristem.recon.methods import load_method, stages_of
     from veristem.recon.rectify import registration_warning
+    from veristem.recon.registration import told
 
     images = acquisition if isinstance(acquisition, Acquisition) else formats.read(acquisition, Acquisition)
     kind = KINDS[images.kind]
@@ -206,6 +207,8 @@ def reconstruct(
     tell(reconstruction_text(images, method))
     if warning := registration_warning(images):
         say(warning)
+    for line in told(images) if "alignment" in stages_of(method) else []:
+        (say if line.startswith("warning") else tell)(line)
     found, _ = apart.reconstruct(method, images, timeout_s)
     if out is not None:
         formats.write(out, found)

@@ -19,12 +19,13 @@ def convert_files(
     pair_angle_deg: float | None = None,
     pixel_nm: float | None = None,
     material: str | None = None,
-    tilt_axis_deg: float = 90.0,
     say: Callable[[str], Any] = lambda line: None,
+    **known,
 ) -> str:
     """Convert by suffix: networks, particles, an acquisition to .hspy or .mrc, images to an acquisition.
 
-    Returns what should be said of it; ``say`` gets what needs attention, one line a call.
+    Returns what should be said of it; ``say`` gets what needs attention, one line a call. ``known`` and the material
+    of real images are the fields of `real.Known`.
 
     Raises
     ------
@@ -34,23 +35,21 @@ def convert_files(
     kinds = [s.suffix.lower() for s in sources]
     wanted = target.suffix.lower()
     if len(sources) == 2 and wanted == ".h5":
+        from veristem.bench.files.real import Known, pair_of_images
         from veristem.datasets.formats.acquisition_h5 import write_acquisition
-        from veristem.datasets.formats.images import read_pair
-        from veristem.recon.rectify import registration_warning
 
         if pair_angle_deg is None:
             raise InputError("convert: a stereo pair needs `pair_angle_deg` and, unless the images say it, `pixel_nm`")
-        pair = read_pair(sources[0], sources[1], pixel_nm, pair_angle_deg, say)
-        if warning := registration_warning(pair):
-            say(warning)
+        pair, note = pair_of_images(sources, pixel_nm, pair_angle_deg, Known(material=material, **known), say)
         write_acquisition(target, pair)
+        return note
     elif kinds in ([".mrc"], [".hspy"]) and wanted == ".h5":
+        from veristem.bench.files.real import Known, tilt_series
         from veristem.datasets.formats.acquisition_h5 import write_acquisition
-        from veristem.datasets.formats.images import read_tilt_series
 
-        series = read_tilt_series(sources[0], pixel_nm, tilt_axis_deg, say)
+        series, note = tilt_series(sources[0], pixel_nm, Known(material=material, **known), say)
         write_acquisition(target, series)
-        return f"{len(series.views)} views, tilts about an axis at {tilt_axis_deg:g} deg from x towards y"
+        return note
     elif kinds == [".h5"] and wanted == ".hspy":
         from veristem.datasets.formats.acquisition_h5 import read_acquisition
         from veristem.datasets.formats.hspy import write_hspy

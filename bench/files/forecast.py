@@ -12,7 +12,8 @@ import psutil
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.detectors.pixelated import Detector as Pixelated
 from veristem.datasets.recipe import Recipe
-from veristem.recon.methods import split_method
+from veristem.recon.methods import split_method, stages_of
+from veristem.recon.registration import sequential
 from veristem.sim import effort
 
 _REFERENCE_S = 0.027  # of the computation in `_pace`, on a core of the machine that times were measured on
@@ -25,6 +26,7 @@ _PER_PIXEL_S = {
     "points-threshold": 5e-7,
     "constant": 0.0,
 }
+_PER_LINK_S = 2.5  # of the registration of two views
 
 
 def simulation_text(recipe: Recipe) -> str:
@@ -50,7 +52,10 @@ def reconstruction_text(images: Acquisition, method: str) -> str:
     text = f"reconstructing with {method}: {views} view{'s' * (views != 1)} of {columns} x {rows} pixels"
     if (per_pixel_s := _PER_PIXEL_S.get(split_method(method)[0])) is None:
         return text
-    return f"{text}; {about(per_pixel_s * images.views.size * _pace(1))}, besides what a first run compiles"
+    seconds = per_pixel_s * images.views.size
+    if sequential(images) and "alignment" in stages_of(method):
+        seconds += _PER_LINK_S * (views - 1)
+    return f"{text}; {about(seconds * _pace(1))}, besides what a first run compiles"
 
 
 def _pace(threads: int) -> float:

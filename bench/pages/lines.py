@@ -10,9 +10,11 @@ from veristem.bench.limits.lines import line_limits
 from veristem.bench.pages.residuals import Residuals, reprojection_residuals
 from veristem.bench.scoring import TOLERANCE_NM, score_curves, vertex_errors_nm
 from veristem.datasets.acquisition import Acquisition
-from veristem.datasets.geometry import pair_angle_rad, widest_pair
+from veristem.datasets.geometry import mapped, pair_angle_rad, widest_pair
 from veristem.datasets.reconstruction import CurveSet
 from veristem.datasets.truth import LineTruth
+from veristem.recon import registration
+from veristem.reports.registration import Registered
 from veristem.reports.scenes import Scene
 from veristem.reports.words import counted
 
@@ -21,15 +23,34 @@ def make_scene(
     acquisition: Acquisition, found: CurveSet, truth: LineTruth | None, method: str, tolerance_nm: float | None
 ) -> Scene:
     """A scene for the page: scored when the truth is known, else with its residuals in the images."""
+    lies = _registered(acquisition)
     if truth is None:
         residuals = reprojection_residuals(acquisition, found) if found.curves_nm else Residuals((), [])
-        return Scene(acquisition, found, method=method, residuals_px=residuals.vertex_px, residuals=residuals.per_view)
+        told = {"residuals_px": residuals.vertex_px, "residuals": residuals.per_view, "registration": lies}
+        return Scene(acquisition, found, method=method, **told)
     tolerance_nm = tolerance_nm or TOLERANCE_NM
     limits = line_limits(truth)
     scores = score_curves(truth, found, tolerance_nm=tolerance_nm, limits=limits)
     limit = float(np.hypot(*limits.typical_nm(limits.parallax_nm, tolerance_nm)))
-    told = {"scores": scores, "method": method, "limit_nm": limit if np.isfinite(limit) else None}
+    told = {"scores": scores, "method": method, "limit_nm": limit if np.isfinite(limit) else None, "registration": lies}
     return Scene(acquisition, found, truth, vertex_errors_nm(truth, found), **told)
+
+
+def _registered(acquisition: Acquisition) -> Registered | None:
+    """How views that were taken one after the other lie, and of a pair what was tracked; None for one scan."""
+    if not registration.sequential(acquisition):
+        return None
+    found = registration.register(acquisition)
+    text = " ".join(line[0].upper() + line[1:] + "." for line in registration.told(acquisition))
+    link = found.links[0]
+    first, second = np.tan(acquisition.directions_rad[list(link.views)])
+    across = np.array([second[1] - first[1], first[0] - second[0]]) / np.linalg.norm(first - second)
+    off = (link.moves_nm @ across)[:, None] * across, link.off_nm[:, None] * across
+    nothing = slice(None) if len(found.links) == 1 else slice(0)  # of a series there is no one picture
+    maps = found.alignment.to_image
+    places = link.places_nm if maps is None else mapped(link.places_nm, maps[link.views[0]])
+    shown = (part[nothing] for part in (places, *off, link.point, link.lost))
+    return Registered(found.alignment, text, link.views[0], *shown)
 
 
 def headline(scene: Scene) -> str:

@@ -10,8 +10,12 @@ import numpy as np
 from veristem.bench.metrics.base import mean, percentile, rms
 from veristem.bench.metrics.lines import Lines
 from veristem.datasets import Acquisition, CurveSet
+from veristem.datasets.geometry import project
+from veristem.datasets.intermediate import Alignment
+from veristem.recon.registration import align
 
 NEAR_PX = 3.0  # within this distance a contour and a projected curve explain each other
+_DEPTHS_NM = 200.0  # where the thickness is not known
 CAP_PX = 10.0  # beyond, a curve is on no contour: how far does not matter, and one wild vertex must not decide
 
 
@@ -64,10 +68,11 @@ def reprojection_residuals(acquisition: Acquisition, curves: CurveSet) -> Residu
     starts = np.cumsum([len(c) for c in curves.curves_nm])[:-1]
     vertices = np.concatenate([np.zeros((0, 3)), *curves.curves_nm])
     worst, per_view = np.full(len(vertices), np.nan), []
-    contours = ridge_contours(acquisition.views, pixel).curves_nm
-    for view in range(len(acquisition.views)):
-        at = acquisition.project(vertices, view)
-        seen = _lines(contours[view], pixel)
+    contours = [_lines(curves, pixel) for curves in ridge_contours(acquisition.views, pixel).curves_nm]
+    alignment, free = align(acquisition)
+    focus = _focus_nm(acquisition, alignment, vertices, contours) if free and len(vertices) else acquisition.focus_nm
+    for view, seen in enumerate(contours):
+        at = _project(alignment, vertices, view, focus)
         found = _lines(np.split(at, starts) if len(at) else [], pixel, field)
         inside = ((at >= 0) & (at <= field)).all(axis=1)
         worst = np.fmax(worst, np.where(inside, seen.nearest(_flat(at))[0] / pixel, np.nan))
@@ -85,6 +90,23 @@ def reprojection_residuals(acquisition: Acquisition, curves: CurveSet) -> Residu
             }
         )
     return Residuals(tuple(np.split(worst, starts)) if len(curves.curves_nm) else (), per_view)
+
+
+def _project(alignment: Alignment, points_nm: np.ndarray, view: int, focus_nm: float) -> np.ndarray:
+    to_image = None if alignment.to_image is None else alignment.to_image[view]
+    return project(points_nm, alignment.directions_rad[view], focus_nm, to_image)
+
+
+def _focus_nm(acquisition: Acquisition, alignment: Alignment, vertices: np.ndarray, contours: list[Lines]) -> float:
+    """Depth of the focus plane with which a reconstruction fits registered images best, which do not tell it."""
+    cap = CAP_PX * acquisition.pixel_nm
+
+    def off(focus: float) -> float:
+        places = (_project(alignment, vertices, view, focus) for view in range(len(contours)))
+        return sum(float(np.minimum(c.nearest(_flat(p))[0], cap).mean()) for c, p in zip(contours, places))
+
+    deep = acquisition.thickness_nm or _DEPTHS_NM
+    return min(acquisition.focus_nm + deep * np.linspace(-0.4, 0.4, 17), key=off)
 
 
 def _lines(polylines, pixel_nm: float, field_nm: np.ndarray | None = None) -> Lines:

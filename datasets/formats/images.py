@@ -240,7 +240,7 @@ def read_tilt_series(
             f"{path.with_suffix('.rawtlt').name}"
         )
     angles, axis = np.radians(tilts), float(np.radians(tilt_axis_deg))
-    directions = np.array([Tilt(float(angle), axis).into_specimen(np.zeros(2)) for angle in angles])
+    directions = np.array([Tilt(float(angle), axis).direction_rad for angle in angles])
     try:
         views = loaded(data)
     except Exception as error:  # of whatever library holds the data
