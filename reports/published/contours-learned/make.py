@@ -89,7 +89,8 @@ def draw(rows: pd.DataFrame):
             ax.plot(at, one[score], marker, markersize=4, label=name, ls="none", color=colour)
         ax.set_xticks(range(len(kinds)), kinds, rotation=30, ha="right")
         ax.set(ylabel=f"{words} of the visible lines", ylim=(0, 1.03))
-    figure.axes[0].legend(loc="lower left")
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=3)
     return figure
 
 
