@@ -19,12 +19,13 @@ def reconstruct(
     depth_range_nm: float = 500.0,
     scale_nm: float | None = None,
     weights: str | None = None,
+    register: bool = False,
 ) -> CurveSet:
     """Curves in 3D from the pair of views with the largest angle between them.
 
     Parameters
     ----------
-    acquisition, alignment, contours, matches, depth_margin_nm, depth_range_nm, scale_nm
+    acquisition, alignment, contours, matches, depth_margin_nm, depth_range_nm, scale_nm, register
         As of `classical.reconstruct`.
     weights : path, optional
         A .onnx file of `veristem train contours`; those of the package if not given.
@@ -38,5 +39,5 @@ def reconstruct(
         contours = learned.learned_contours(acquisition.views, acquisition.pixel_nm, scale_nm, weights)
     return classical.reconstruct(
         acquisition, alignment=alignment, contours=contours, matches=matches, depth_margin_nm=depth_margin_nm,
-        depth_range_nm=depth_range_nm, scale_nm=scale_nm,
+        depth_range_nm=depth_range_nm, scale_nm=scale_nm, register=register,
     )  # fmt: skip
