@@ -28,7 +28,10 @@ def pictures(result: StudyResult) -> Iterator[tuple[str, Figure]]:
     if result.name in ("camera-length", "camera-length-haadf", "excitation-error"):
         yield result.name, score_curves(result, ["line_cnr"])
     if result.name == "common-mode":
-        yield result.name, score_curves(result, ["f_score", "depth_rmse_nm"])
+        figure = score_curves(result, ["f_score", "depth_rmse_nm"], ["scan.drift_nm_per_s", "scan.jitter_nm"])
+        for text in (text for ax in figure.axes for text in ax.texts):  # the limit's name, off the curves above it
+            text.set(va="top", position=(5, -3))
+        yield result.name, figure
     if result.name == "detector-radius":
         radius, lens = "microscope.detector.radius_mrad", "microscope.aberrations"
         for name, rows in result.rows.groupby(lens):
