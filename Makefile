@@ -35,6 +35,15 @@ scores: $(READY)
 gallery: $(READY)
 	$(BIN)/python docs/gallery/make.py
 
+# Each by the commands of its README. A study goes on where it stopped; what has ended is made again when code is newer.
+REPORTS := $(patsubst reports/published/%/README.md,.reports/%.done,$(shell grep -l '^```$$' reports/published/*/README.md))
+reports: $(REPORTS)
+
+$(REPORTS): .reports/%.done: $(shell find $(ROOMS) -name published -prune -o \( -name '*.py' -o -name '*.toml' \) -print) | $(READY)
+	@mkdir -p .reports
+	awk '/^```/ { fence++; next } fence == 1' reports/published/$*/README.md | sed 's| results| .reports/$*|' | PATH="$(BIN):$$PATH" sh -ex
+	@touch $@
+
 .venv: $(READY)
 
 # A name on PATH may be a shim of a version that is not installed, so each is run. pip is the last thing venv puts in.
@@ -48,4 +57,4 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@ln -sfn ../../bench/face/__init__.py .links/veristem/__init__.py
 	@touch $@
 
-.PHONY: demo test gate $(GATES) bench validation scores gallery .venv
+.PHONY: demo test gate $(GATES) bench validation scores gallery reports .venv

@@ -50,7 +50,7 @@ def test_foils_for_tests_are_frozen_and_of_their_own():
 @pytest.mark.parametrize("name", recipe_names("study"))
 def test_studies_have_the_tolerance_of_everything_else(name):
     """10 nm for lines, the radius for particles; those behind a table or baseline of record until it is made anew."""
-    older = {"common-mode", "conditions", "detector-radius", "gate-lines"}
+    older = {"conditions", "detector-radius"}
     assert load_study(name).tolerance_nm == (20.0 if name in older else None)
 
 

@@ -1,0 +1,28 @@
+"""The commands that README files of reports of record begin with, which `make reports` runs."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from veristem.datasets.recipe import load_study
+
+ROOT = Path(__file__).parents[1]
+READMES = [
+    path for path in sorted((ROOT / "reports/published").glob("*/README.md")) if "\n```\n" in path.read_text("utf-8")
+]
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
+def test_commands_are_of_the_report(readme):
+    """Scripts are there, studies have the name of their folder, and their results get beside the page."""
+    lines = readme.read_text(encoding="utf-8").split("\n```\n")[1].splitlines()
+    commands = [shlex.split(line) for line in lines]
+    studies = [words[2] for words in commands if words[:2] == ["veristem", "study"]]
+    scripts = [words[1] for words in commands if words[0] == "python"]
+    assert studies == ([load_study(readme.parent.name).name] if (readme.parent / "study.json").exists() else [])
+    assert scripts
+    assert all((ROOT / script).exists() for script in scripts)
+    assert all("results" in words for words in commands if studies)
