@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -17,12 +18,14 @@ READMES = [
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
 def test_commands_are_of_the_report(readme):
-    """Scripts are there, studies have the name of their folder, and their results get beside the page."""
+    """Scripts are there, studies are those of the results that lie there, and new ones get beside the page."""
     lines = readme.read_text(encoding="utf-8").split("\n```\n")[1].splitlines()
     commands = [shlex.split(line) for line in lines]
     studies = [words[2] for words in commands if words[:2] == ["veristem", "study"]]
     scripts = [words[1] for words in commands if words[0] == "python"]
-    assert studies == ([load_study(readme.parent.name).name] if (readme.parent / "study.json").exists() else [])
+    record = readme.parent / "study.json"
+    own = [json.loads(record.read_text("utf-8"))["study"]["name"]] if record.exists() else []
+    assert studies == [load_study(name).name for name in own]
     assert scripts
     assert all((ROOT / script).exists() for script in scripts)
     assert all("results" in words for words in commands if studies)

@@ -1,10 +1,11 @@
 """Learned contours on the frozen test foils, beside the ridge filter and the true contours.
 
-veristem train contours -o weights --minutes 27
-python reports/published/contours-learned/make.py weights          # ships them: recon/weights
 veristem study test-foils -o results --workers 2 --method stereo-classical --method stereo-learned \\
   --method "stereo-classical contours=truth"
-python reports/published/contours-learned/make.py weights results
+python reports/published/contours-learned/make.py results
+
+veristem train contours -o weights --minutes 34
+python reports/published/contours-learned/make.py --weights weights     # ships them: recon/weights
 """
 
 from __future__ import annotations
@@ -97,13 +98,14 @@ def draw(rows: pd.DataFrame):
 def main() -> None:
     """Weights to their place; tables and figures beside this file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path, help="folder of the training")
     parser.add_argument("results", type=Path, nargs="?", help="folder of the study")
+    parser.add_argument("--weights", type=Path, help="folder of a training, whose weights are to be shipped")
     given = parser.parse_args()
-    ship(given.weights)
-    learned = history(given.weights)
-    learned.round(4).to_csv(HERE / "learning.csv", index=False)
-    learning_curve(learned).savefig(HERE / "learning.png", dpi=200)
+    if given.weights is not None:
+        ship(given.weights)
+        learned = history(given.weights)
+        learned.round(4).to_csv(HERE / "learning.csv", index=False)
+        learning_curve(learned).savefig(HERE / "learning.png", dpi=200)
     if given.results is None:
         return
     rows = read_table(given.results)
