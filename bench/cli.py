@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 import traceback
 from typing import Annotated
@@ -54,6 +55,19 @@ def _alone(
         typer.echo(context.get_help())
 
 
+def _notice_interrupts() -> list[int]:
+    """A list that is no longer empty once Ctrl-C was pressed; it raises KeyboardInterrupt as ever."""
+    seen: list[int] = []
+
+    def interrupted(number, frame):
+        seen.append(number)
+        signal.default_int_handler(number, frame)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupted)
+    return seen
+
+
 def main() -> None:
     """Run the command line: 0 done, 1 a gate fell short, 2 bad input, told in one line on stderr, 3 a fault of ours."""
     for stream in (sys.stdout, sys.stderr):
@@ -62,6 +76,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     command = typer.main.get_command(app)
+    stopped = _notice_interrupts()
     try:
         code = command.main(arguments, prog_name="veristem", standalone_mode=False) or 0
         if code == 130:  # typer's word for Ctrl-C
@@ -71,6 +86,9 @@ def main() -> None:
         print("stopped; what was finished is kept", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
+        if stopped:  # within an import Ctrl-C comes out as an error of any kind
+            print("stopped; what was finished is kept", file=sys.stderr)
+            sys.exit(130)
         usage = getattr(error, "format_message", None)  # typer brings its own copy of click: known by its methods
         is_ours = usage is None and not isinstance(error, InputError | OSError)
         if debug or is_ours:

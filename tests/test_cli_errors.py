@@ -331,3 +331,23 @@ def test_errors_in_a_process_of_its_own(tmp_path):
     assert plain.stderr.startswith("error: no-such: no such recipe")
     assert "Traceback" in debug.stderr
     assert debug.returncode != 0
+
+
+def test_an_interrupt_that_comes_out_as_another_error():
+    """Ctrl-C within the import of a compiled module may raise anything; it is still an interrupt, no fault of ours."""
+    code = (
+        "import os, signal, sys, time, typer\n"
+        "from veristem.bench import cli\n"
+        "class Command:\n"
+        "    def main(self, *args, **how):\n"
+        "        try:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "            time.sleep(5)\n"
+        "        except KeyboardInterrupt:\n"
+        "            raise ImportError('cut short') from None\n"
+        "typer.main.get_command = lambda app: Command()\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr.splitlines() == ["stopped; what was finished is kept"]
