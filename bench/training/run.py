@@ -170,7 +170,7 @@ def _train(fit, folder: Path, used, held, progress: Progress, notes: list[str]) 
     if state.exists():
         told = fit.load(state)
         rows = told["history"]
-    every = -(-fit.steps // _CHECKS)
+    every = max(1, fit.steps // _CHECKS)
     best = max((row["f_score"] for row in rows), default=-1.0)
     worse = len(rows) - 1 - max((n for n, row in enumerate(rows) if row["f_score"] == best), default=len(rows) - 1)
     for _ in progress(range(fit.done, fit.steps), fit.steps - fit.done):
