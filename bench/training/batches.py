@@ -21,12 +21,10 @@ _NEAR_PX = 5.0  # up to here the way to the centre is told
 _HIDDEN_PX = 4.0  # about lines that the reflection does not show, of which nothing is told
 _WITH_LINES = 0.8  # share of pieces that are taken about a line
 _DOSE = (0.5, 12.0)  # by what the electrons of a foil are multiplied
-_LARGEST = 2.6  # how many times finer a pixel may be; down to 0.85
+_ZOOM = (0.85, 2.6)  # how many times finer pixels are made, in half of the pieces
 
 
-def batch(
-    foils: Sequence[TrainingFoil], size: int, rng: np.random.Generator, plain: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
+def batch(foils: Sequence[TrainingFoil], size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Normalised images (N, 1, S, S) and `CHANNELS` (N, 7, S, S) of what is to be told, S = `SIDE_PX`.
 
     Parameters
@@ -37,17 +35,15 @@ def batch(
         N.
     rng : numpy.random.Generator
         Of everything.
-    plain : bool
-        Views as the simulator makes them, at their own dose: for validation.
     """
-    drawn = [_piece(foils[int(rng.integers(len(foils)))], rng, plain) for _ in range(size)]
+    drawn = [_piece(foils[int(rng.integers(len(foils)))], rng) for _ in range(size)]
     images, targets = (np.stack(part) for part in zip(*drawn))
     return images[:, None], targets
 
 
-def _piece(foil: TrainingFoil, rng: np.random.Generator, plain: bool) -> tuple[np.ndarray, np.ndarray]:
+def _piece(foil: TrainingFoil, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     view = int(rng.integers(len(foil.views)))
-    place = _placed(foil.views[view].shape, foil.visible_px[view], rng, plain)
+    place = _placed(foil.views[view].shape, foil.visible_px[view], rng)
     size, points = (SIDE_PX, SIDE_PX), (foil.visible_px[view], foil.invisible_px[view])
 
     def shown(values, how: int, border: int) -> np.ndarray:
@@ -59,16 +55,10 @@ def _piece(foil: TrainingFoil, rng: np.random.Generator, plain: bool) -> tuple[n
     visible, hidden = (p @ place[:, :2].T + place[:, 2] for p in points)
     distance, offset = _nearest(visible)
     hidden_at = _nearest(hidden)[0]
-    boundary = boundary.astype(bool)
-    lost = beyond
-    dose = foil.electrons[view]
-    if not plain:
-        image, edges, faint = painted(np.maximum(image, 0.0), distance, rng)
-        boundary, lost = boundary | edges, lost | faint
-        dose = dose * np.exp(rng.uniform(*np.log(_DOSE)))
-    counts = rng.poisson(dose * np.maximum(image, 0.0)).astype(np.float32)
-    if not plain:
-        counts = _stored(counts, rng)
+    image, edges, faint = painted(np.maximum(image, 0.0), distance, rng)
+    boundary, lost = boundary.astype(bool) | edges, beyond | faint
+    dose = foil.electrons[view] * np.exp(rng.uniform(*np.log(_DOSE)))
+    counts = _stored(rng.poisson(dose * image).astype(np.float32), rng)
     wide = np.asarray(ndimage.binary_dilation(boundary), bool)
     line_weight = np.where((distance > _LINE_PX) & (distance < _EDGE_PX), 0.3, 1.0)
     line_weight[((hidden_at < _HIDDEN_PX) & (distance > _EDGE_PX)) | lost] = 0.0
@@ -76,24 +66,20 @@ def _piece(foil: TrainingFoil, rng: np.random.Generator, plain: bool) -> tuple[n
         distance < _LINE_PX, line_weight, offset[..., 0], offset[..., 1], (distance < _NEAR_PX) & ~lost, wide,
         np.where(beyond, 0.0, np.where((distance < _NEAR_PX) & ~wide, 0.3, 1.0)),
     ]).astype(np.float32)  # fmt: skip
-    image = normalised(counts)
-    if not plain:
-        image, target = _turned(image, target, rng)
-    return image, target
+    return _turned(normalised(counts), target, rng)
 
 
-def _placed(shape: tuple[int, int], lines: np.ndarray, rng: np.random.Generator, plain: bool) -> np.ndarray:
+def _placed(shape: tuple[int, int], lines: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The map (2, 3) from places in a view to those in a piece of it: stretched and turned, mostly within the view."""
     zoom, turn = 1.0, 0.0
-    if not plain:
-        if rng.uniform() < 0.5:
-            zoom = float(np.exp(rng.uniform(np.log(0.85), np.log(_LARGEST))))
-        if rng.uniform() < 0.6:
-            turn = float(rng.uniform(-np.pi, np.pi))
+    if rng.uniform() < 0.5:
+        zoom = float(np.exp(rng.uniform(*np.log(_ZOOM))))
+    if rng.uniform() < 0.6:
+        turn = float(rng.uniform(-np.pi, np.pi))
     half, size = SIDE_PX / 2 / zoom, np.array(shape[::-1])
     low, high = np.minimum(half, size / 2), np.maximum(size - half, size / 2)
     middle = rng.uniform(low, high)
-    if len(lines) and not plain and rng.uniform() < _WITH_LINES:
+    if len(lines) and rng.uniform() < _WITH_LINES:
         middle = np.clip(lines[rng.integers(len(lines))] + rng.uniform(-half / 2, half / 2, 2), low, high)
     if not turn and zoom == 1.0:
         middle = np.round(middle)  # whole pixels keep their noise-free values

@@ -49,6 +49,7 @@ def card(
         "",
         f"Contours in the plane of the image, within {TOLERANCE_PX:g} pixels, at each foil's own dose: precision "
         f"{best.precision:.2f}, recall {best.recall:.2f}.",
+        "The same foils chose the step whose weights are kept, so that these numbers are a little too good.",
         f"Standard deviations are multiplied by {calibration:.2f}, which makes errors of found contours fit them.",
         *_boundaries(trained),
         "",

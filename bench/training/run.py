@@ -79,7 +79,7 @@ def train_contours(
                 "`pip install torch --index-url https://download.pytorch.org/whl/cpu` first a PyTorch without GPU"
             )
     if not 1 <= minutes <= 1e5:
-        raise InputError(f"`minutes` {minutes:g}: found, 1 to 100000 allowed")
+        raise InputError(f"`minutes`: {minutes:g} found, 1 to 100000 allowed")
     for number in range(len(recipes)):
         drawn(number, seed, recipes)  # what cannot be drawn is told before anything is written
     count, steps = max(_LEAST, round(FOILS * minutes)), max(20, round(STEPS * minutes))

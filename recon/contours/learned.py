@@ -94,7 +94,10 @@ def normalised(view: np.ndarray) -> np.ndarray:
 
 
 def answer(view: np.ndarray, weights: str | None = None) -> np.ndarray:
-    """(5, Y, X) float32 `OUTPUTS` for a view of any size: the mean over the view and its mirror images."""
+    """(5, Y, X) float32 `OUTPUTS` for a view (Y, X) of any size: the mean over the view and its mirror images.
+
+    Errors as of `learned_contours`.
+    """
     session, image = _session(_file(weights)), padded(normalised(view))
     total = np.zeros((len(OUTPUTS), *image.shape), np.float32)
     for turn in _MIRRORS:
@@ -114,7 +117,17 @@ def padded(image: np.ndarray) -> np.ndarray:
 
 
 def lines_in(outputs: np.ndarray, calibration: float = 1.0, high: float = 0.55, low: float = 0.25) -> list[np.ndarray]:
-    """Curves (K, 3) in the answer of the network: x, y and standard deviation [px]."""
+    """Curves (K, 3) in the answer of the network: x, y and standard deviation [px].
+
+    Parameters
+    ----------
+    outputs : (5, Y, X) float
+        `OUTPUTS`.
+    calibration : float
+        By which the network's own standard deviations are multiplied.
+    high, low : float
+        Probabilities of the hysteresis, as of `learned_contours`.
+    """
     from scipy.special import expit
     from skimage.filters import apply_hysteresis_threshold
     from skimage.morphology import skeletonize
