@@ -137,6 +137,48 @@ def test_a_line_along_the_rows_gives_no_false_depth():
             assert sigma.min() > 10.0
 
 
+@pytest.mark.parametrize("end", [[300.0, 256.0, 190.0], [320.0, 250.0, 170.0], [260.0, 250.0, 195.0]])
+def test_a_steep_line_is_matched_by_its_ends(end):
+    """Rows do not tell where on it a place is, but its ends do, and the line between them is straight."""
+    line = np.linspace([256.0, 256.0, 5.0], end, 60)
+    contours, acquisition = exact([line])
+    (curve,) = reconstruct(acquisition, contours=contours).curves_nm
+    share = (curve[:, 2] - 5.0) / (end[2] - 5.0)
+    assert np.ptp(share) > 0.9
+    assert np.abs(curve - (line[0] + share[:, None] * (line[-1] - line[0]))).max() < 2.0
+
+
+def test_a_step_along_the_rows_within_a_line():
+    """What lies between two pieces that rows do tell of is not lost, and the curve goes through it."""
+    corners = np.array([[150.0, 150.0, 40.0], [150.0, 250.0, 60.0], [330.0, 250.0, 150.0], [330.0, 350.0, 160.0]])
+    line = np.concatenate([np.linspace(a, b, 60) for a, b in pairwise(corners)])
+    contours, acquisition = exact([line])
+    (curve,) = reconstruct(acquisition, contours=contours).curves_nm
+    middle = (curve[:, 0] > 165) & (curve[:, 0] < 315)
+    assert middle.sum() > 60
+    np.testing.assert_allclose(curve[middle, 2], 60 + 0.5 * (curve[middle, 0] - 150), atol=8.0)
+
+
+def test_a_short_line_is_kept_when_the_whole_of_it_is_matched():
+    """A line between two junctions may be short; of a longer contour so short a piece is chance."""
+    short = np.linspace([200.0, 200.0, 90.0], [206.0, 212.0, 90.0], 10)
+    contours, acquisition = exact([short])
+    assert len(reconstruct(acquisition, contours=contours).curves_nm) == 1
+    longer = np.linspace([200.0, 200.0, 90.0], [240.0, 280.0, 90.0], 60)
+    first = true_contours(scene([longer])[0], acquisition, np.random.default_rng(0))
+    mixed = Contours((first.curves_nm[0], contours.curves_nm[1]), (first.sigma_nm[0], contours.sigma_nm[1]))
+    assert not reconstruct(acquisition, contours=mixed).curves_nm
+
+
+def test_nothing_of_a_smooth_line_is_dropped_as_an_outlier():
+    """What smoothing takes off a curve is no outlier, however little noise there is."""
+    at = np.linspace(0, 1, 400)
+    line = np.column_stack([100 + 300 * at**2, 40 + 430 * at, 100 + 80 * np.sin(5 * at)])
+    contours, acquisition = exact([line])
+    (curve,) = reconstruct(acquisition, contours=contours).curves_nm
+    assert np.linalg.norm(np.diff(curve, axis=0), axis=1).max() < 6.0
+
+
 def test_the_order_of_contours_does_not_matter():
     """Contours have no order and no direction."""
     contours, acquisition = exact([STEEP, FLAT, STEEP + np.array([70.0, 0.0, 10.0])], jitter_px=0.2)

@@ -27,7 +27,7 @@ _SIDE_PX = 160  # of the field, whatever that of a recipe
 _FCC = ("Al", "CoCrFeMnNi", "Cu", "Ni")
 _BCC = ("alpha-Fe", "Ta", "W")
 _GENERATORS = {
-    "glide": 5, "junctions": 3, "tangles": 4, "cell_walls": 3, "cross_slipped": 2, "loops": 1, "kinked": 1,
+    "glide": 6, "junctions": 3, "tangles": 5, "cell_walls": 4, "cross_slipped": 3, "loops": 1, "kinked": 1,
     "pile_up": 1, "dissociated": 2, "frank_read": 1, "helix": 1,
 }  # fmt: skip
 _STOPPED = ("glide", "tangles", "cross_slipped")  # those whose lines end at boundaries of lamellae
@@ -79,7 +79,7 @@ def _broad(rng: np.random.Generator) -> tuple[dict[str, Any], list[float]]:
     names = list(_GENERATORS)
     weights = np.array([_GENERATORS[name] for name in names], float)
     generator = str(rng.choice(names, p=weights / weights.sum()))
-    material = str(rng.choice(["gamma-TiAl", *_FCC, *_BCC], p=[0.2, 0.15, 0.25, 0.1, 0.1, 0.1, 0.05, 0.05]))
+    material = str(rng.choice(["gamma-TiAl", *_FCC, *_BCC], p=[0.25, 0.2, 0.2, 0.1, 0.1, 0.07, 0.04, 0.04]))
     if generator == "dissociated":
         material = "CoCrFeMnNi"
     thickness, angle, cone = rng.uniform(90, 260), rng.uniform(3.0, 10.0), rng.uniform(86, 100)
@@ -111,7 +111,7 @@ def _broad(rng: np.random.Generator) -> tuple[dict[str, Any], list[float]]:
         values["specimen.wedge_deg"] = float(rng.uniform(-8, 8))
     if rng.uniform() < 0.2:
         values["specimen.bend_deg"] = float(rng.uniform(-0.3, 0.3))
-    if generator in _STOPPED and material not in _BCC and rng.uniform() < 0.5:
+    if generator in _STOPPED and material not in _BCC and rng.uniform() < 0.75:
         values["specimen.regions"] = {
             "size_nm": float(np.exp(rng.uniform(np.log(60), np.log(260)))),
             "plane": [int(i) for i in _PLANES[rng.integers(len(_PLANES))]],

@@ -13,11 +13,12 @@ import numpy as np
 
 from veristem.datasets.intermediate import Contours, Matches
 from veristem.datasets.polyline import arc_length, between, resample
+from veristem.recon.stereo.along import Along
 
 _NONE = 1.2  # cost of a vertex without a partner
 _SWITCH = 8.0  # cost of going over to another contour, or to none and back
-_PARALLEL = 0.2  # |sin| of the angle to the rows below which a contour is nearly parallel to them
-_STRETCH = 0.4  # change of disparity per length beyond which such a contour matches one end with the other
+_PARALLEL = 0.1  # |sin| of the angle to the rows below which they do not tell where a contour goes on
+_WHOLE = 0.8  # share of a contour that is kept however short it is
 _SLOPE = 1.5  # change of disparity per length that costs as much as _NONE
 
 
@@ -59,25 +60,24 @@ def match_contours(
     Matches
     """
     second = _rows(contours.curves_nm[views[1]], contours.sigma_nm[views[1]], epipolar, scale_nm)
+    along = Along(contours.curves_nm[views[1]], epipolar, disparity_nm, scale_nm)
     places, sigmas = [], []
     for curve, sigma in zip(contours.curves_nm[views[0]], contours.sigma_nm[views[0]]):
         points, error = resample(curve, sigma, step_nm)
         u, v = points @ epipolar, points @ _normal(epipolar)
         sine = _sine_to_rows(points, epipolar, scale_nm)
         candidates = [_candidates(second, u[k], v[k], error[k] / sine[k], disparity_nm) for k in range(len(points))]
-        choice = _viterbi(candidates, step_nm)
-        matched = np.flatnonzero(choice >= 0)
+        candidates = [c if sine[k] > _PARALLEL else c[:0] for k, c in enumerate(candidates)]
+        found = along.filled(points, _chosen(candidates, _viterbi(candidates, step_nm)))
+        matched = np.flatnonzero(found[:, 0] >= 0)
         if not len(matched):
             continue
         for run in np.split(matched, np.flatnonzero(np.diff(matched) * step_nm > 5 * scale_nm) + 1):
-            if len(run) < 3 or (len(run) - 1) * step_nm < 3.5 * scale_nm:
+            long = (len(run) - 1) * step_nm
+            if len(run) < 3 or long < min(3.5 * scale_nm, _WHOLE * (len(points) - 1) * step_nm):
                 continue
-            partner = np.array([candidates[k][choice[k]] for k in run])
-            stretch = np.ptp(partner[:, 1]) / ((run[-1] - run[0]) * step_nm)
-            if sine[run].mean() < _PARALLEL and stretch > _STRETCH:
-                continue
-            places.append(np.stack([points[run], points[run] + partner[:, 1:2] * epipolar]))
-            sigmas.append(partner[:, 2])
+            places.append(np.stack([points[run], points[run] + found[run, 1:2] * epipolar]))
+            sigmas.append(found[run, 2])
     return Matches(views, tuple(places), tuple(sigmas))
 
 
@@ -102,18 +102,29 @@ def _rows(curves, sigmas, epipolar, reach_nm: float):
     for n, (curve, sigma) in enumerate(zip(curves, sigmas)):
         u, v = curve @ epipolar, curve @ _normal(epipolar)
         error = sigma / _sine_to_rows(curve, epipolar, reach_nm)
-        index = np.full(len(u) - 1, n)
-        table.append(np.column_stack([index, u[:-1], u[1:], v[:-1], v[1:], (error[:-1] + error[1:]) / 2]))
-    return np.concatenate(table) if table else np.zeros((0, 6))
+        index, at = np.full(len(u) - 1, n), arc_length(curve)
+        table.append(np.column_stack([
+            index, u[:-1], u[1:], v[:-1], v[1:], (error[:-1] + error[1:]) / 2, at[:-1], at[1:]
+        ]))  # fmt: skip
+    return np.concatenate(table) if table else np.zeros((0, 8))
 
 
 def _candidates(rows, u: float, v: float, error: float, disparity_nm: tuple[float, float]) -> np.ndarray:
-    """(C, 3) partner contour, disparity and its standard deviation where the row v meets the contours."""
+    """(C, 4) partner contour, disparity, its standard deviation and place along it where row v meets the contours."""
     hit = rows[(np.minimum(rows[:, 3], rows[:, 4]) <= v) & (v < np.maximum(rows[:, 3], rows[:, 4]))]
     fraction = (v - hit[:, 3]) / (hit[:, 4] - hit[:, 3])
     disparity = hit[:, 1] + fraction * (hit[:, 2] - hit[:, 1]) - u
     inside = (disparity >= disparity_nm[0]) & (disparity <= disparity_nm[1])
-    return np.column_stack([hit[:, 0], disparity, np.hypot(error, hit[:, 5])])[inside]
+    place = hit[:, 6] + fraction * (hit[:, 7] - hit[:, 6])
+    return np.column_stack([hit[:, 0], disparity, np.hypot(error, hit[:, 5]), place])[inside]
+
+
+def _chosen(candidates: list[np.ndarray], choice: np.ndarray) -> np.ndarray:
+    """(K, 4) the chosen candidate of every vertex, with partner -1 where there is none."""
+    found = np.tile([-1.0, 0.0, 0.0, 0.0], (len(choice), 1))
+    for k in np.flatnonzero(choice >= 0):
+        found[k] = candidates[k][choice[k]]
+    return found
 
 
 def _viterbi(candidates: list[np.ndarray], step_nm: float) -> np.ndarray:

@@ -43,7 +43,7 @@ def refine(matches: Matches, epipolar: np.ndarray, scale_nm: float) -> Matches:
             smooth = _spline(at[keep], disparity[keep], sigma[keep], smoothing)(at)
             residual = disparity - smooth
             spread = 1.4826 * np.median(np.abs(residual[keep])) + 1e-9
-            kept = np.abs(residual) < 4 * spread
+            kept = np.abs(residual) < 4 * np.maximum(max(spread, _MODEL * scale_nm), sigma)
             if kept.sum() < 6 or (kept == keep).all():
                 break
             keep = kept

@@ -25,12 +25,13 @@ def views() -> np.ndarray:
 def plain_candidates(rows, u, v, error, disparity_nm) -> np.ndarray:
     """Where a row meets the segments, which are looked at one by one."""
     found = []
-    for curve, u0, u1, v0, v1, sigma in rows:
+    for curve, u0, u1, v0, v1, sigma, at0, at1 in rows:
         if min(v0, v1) <= v < max(v0, v1):
-            disparity = u0 + (v - v0) / (v1 - v0) * (u1 - u0) - u
+            share = (v - v0) / (v1 - v0)
+            disparity = u0 + share * (u1 - u0) - u
             if disparity_nm[0] <= disparity <= disparity_nm[1]:
-                found.append((curve, disparity, np.hypot(error, sigma)))
-    return np.array(found).reshape(-1, 3)
+                found.append((curve, disparity, np.hypot(error, sigma), at0 + share * (at1 - at0)))
+    return np.array(found).reshape(-1, 4)
 
 
 def plain_viterbi(candidates, step_nm) -> np.ndarray:
