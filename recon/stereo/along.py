@@ -6,6 +6,8 @@ to belong together, what lies between is taken to be stretched evenly.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from veristem.datasets.polyline import arc_length, between
@@ -50,7 +52,7 @@ class Along:
         sure = np.flatnonzero(found[:, 0] >= 0)
         if len(sure) < 2:
             return self._whole(points, at, found)
-        for first, last in zip(sure[:-1], sure[1:]):
+        for first, last in itertools.pairwise(sure):
             if last - first > 1 and found[first, 0] == found[last, 0]:
                 piece = self._piece(points, at, found[first, 0], (first, last), (found[first, 3], found[last, 3]))
                 _put(found, piece, max(found[first, 2], found[last, 2]))
@@ -78,6 +80,8 @@ class Along:
         """The vertices from one to another, matched with a piece of a partner between two places: which, what is found,
         and how far apart their rows are. None if that is too far."""
         first, last = vertices
+        if at[last] == at[first]:
+            return None
         which = np.arange(min(vertices), max(vertices) + 1)
         place = ends[0] + (at[which] - at[first]) / (at[last] - at[first]) * (ends[1] - ends[0])
         curve = between(self.curves[int(number)], self.at[int(number)], place)
