@@ -1,6 +1,7 @@
 """Training of contours: what is drawn, what is told, that it learns, resumes and says what goes wrong."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from veristem.bench.training.foils import TrainingFoil, make_all, read, write
 from veristem.bench.training.painting import painted
 from veristem.bench.training.run import train_contours
 from veristem.datasets.errors import InputError
+from veristem.datasets.geometry import project
 from veristem.datasets.recipe import load_recipe, load_study, recipe_names
 from veristem.recon.contours import learned
 from veristem.recon.contours.learned import answer, learned_contours, normalised, padded
@@ -22,24 +24,29 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch, the extra l
 
 
 def drawn_foil(seed, views=6, side=160):
-    """Dark lines on a grey ground: what a network can learn in seconds, without a simulation."""
+    """Dark lines on a grey ground, seen in pairs 8 degrees apart: what a network learns without a simulation."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:side, :side] + 0.5
+    directions = np.radians(4.0) * np.array([[(-1) ** view, 0.0] for view in range(views)])
+    lines = []
+    for _ in range(4):
+        turn, middle = rng.uniform(0, np.pi), [*rng.uniform(0.4, 1.6, 2) * side, 100.0]
+        steps = np.arange(-400, 400, 0.5)[:, None]
+        line = middle + steps * [np.cos(turn), np.sin(turn), 0.0] + [0.0, 0.0, rng.uniform(-90, 90)]
+        lines.append(line[((line[:, :2] > 0) & (line[:, :2] < 2 * side)).all(axis=1)].astype(np.float32))
     images, visible = [], []
-    for _ in range(views):
-        image, points = np.full((side, side), 0.8), []
-        for _ in range(3):
-            turn, place = rng.uniform(0, np.pi), rng.uniform(0.2, 0.8, 2) * side
-            across = -(x - place[0]) * np.sin(turn) + (y - place[1]) * np.cos(turn)
-            image = image * (1 - 0.4 * np.exp(-0.5 * (across / 2.0) ** 2))
-            points.append(place + np.arange(-200, 200, 0.25)[:, None] * [np.cos(turn), np.sin(turn)])
-        inside = np.concatenate(points)
-        visible.append(inside[((inside > 0) & (inside < side)).all(axis=1)].astype(np.float32))
+    for direction in directions:
+        image = np.full((side, side), 0.8)
+        seen = [project(line, direction, 100.0) / 2 for line in lines]
+        for points in seen:
+            (cos, sin), place = (points[-1] - points[0]) / np.linalg.norm(points[-1] - points[0]), points[0]
+            image = image * (1 - 0.4 * np.exp(-0.5 * ((-(x - place[0]) * sin + (y - place[1]) * cos) / 2.0) ** 2))
+        visible.append(np.concatenate(seen).astype(np.float32))
         images.append(image)
     recipe = load_recipe("cantor-stereo").model_dump_json()
     return TrainingFoil(
         np.array(images, np.float32), np.full(views, 2000.0), visible, [np.zeros((0, 2), np.float32)] * views,
-        np.zeros((views, side, side), bool), recipe,
+        np.zeros((views, side, side), bool), lines, directions, np.tile(np.eye(2, 3), (views, 1, 1)), 100.0, recipe,
     )  # fmt: skip
 
 
@@ -124,7 +131,7 @@ def test_agreement_of_known_curves():
     """A curve along half of a line, and one apart from all: a half found, two thirds of the claim true."""
     line = np.column_stack([np.arange(10, 110, 0.25), np.full(400, 60.0)]).astype(np.float32)
     foil = drawn_foil(0, 1, 128)
-    foil = TrainingFoil(foil.views, foil.electrons, [line], foil.invisible_px, foil.boundary, foil.recipe)
+    foil = replace(foil, visible_px=[line])
     sigma = np.full((2, 1), 0.5)
     along = np.column_stack([[[10.0, 61.0], [60.0, 61.0]], sigma])
     apart = np.column_stack([[[10.0, 100.0], [35.0, 100.0]], sigma])

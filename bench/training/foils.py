@@ -15,6 +15,7 @@ from veristem.bench.training.draws import drawn
 from veristem.datasets import polyline
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
+from veristem.datasets.geometry import project
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.truth import LineTruth
 from veristem.sim.noise import electrons_per_pixel
@@ -41,6 +42,13 @@ class TrainingFoil:
         first pixel at 0.5.
     boundary : (V, Y, X) bool
         Where boundaries between regions are seen.
+    lines_nm : sequence of (K, 3) float32
+        The lines that the reflection shows, in the foil.
+    directions_rad : (V, 2) float
+    to_image : (V, 2, 3) float
+        True mean direction of each view, and where its scan put the focus plane.
+    focus_nm : float
+        Depth of that plane.
     recipe : str
         The recipe, as JSON.
     """
@@ -50,7 +58,15 @@ class TrainingFoil:
     visible_px: Sequence[np.ndarray]
     invisible_px: Sequence[np.ndarray]
     boundary: np.ndarray
+    lines_nm: Sequence[np.ndarray]
+    directions_rad: np.ndarray
+    to_image: np.ndarray
+    focus_nm: float
     recipe: str
+
+    def places_nm(self, points_nm: np.ndarray, view: int) -> np.ndarray:
+        """Where points (K, 3) of the foil are seen in a view, (K, 2)."""
+        return project(points_nm, self.directions_rad[view], self.focus_nm, self.to_image[view])
 
 
 def made(recipe: Recipe, radii_mrad: Sequence[float]) -> TrainingFoil:
@@ -77,6 +93,10 @@ def made(recipe: Recipe, radii_mrad: Sequence[float]) -> TrainingFoil:
         [_points(truth, truth.visible, view, pixel) for view in range(len(views))],
         [_points(truth, ~truth.visible, view, pixel) for view in range(len(views))],
         truth.labels == 3,
+        [line.astype(np.float32) for line in truth.network.chains(truth.visible)],
+        truth.directions_rad,
+        truth.to_image,
+        truth.focus_nm,
         recipe.model_dump_json(),
     )
 
@@ -92,6 +112,9 @@ def write(path: Path, foil: TrainingFoil) -> None:
     arrays: dict[str, np.ndarray] = {"views": foil.views, "electrons": foil.electrons, "boundary": foil.boundary}
     for view, (seen, hidden) in enumerate(zip(foil.visible_px, foil.invisible_px)):
         arrays |= {f"visible_{view}": seen, f"invisible_{view}": hidden}
+    arrays |= {"lines": np.concatenate([np.zeros((0, 3), np.float32), *foil.lines_nm])}
+    arrays |= {"vertices": np.array([len(line) for line in foil.lines_nm], int)}
+    arrays |= {"directions": foil.directions_rad, "to_image": foil.to_image, "focus": np.array(foil.focus_nm)}
     arrays["recipe"] = np.frombuffer(foil.recipe.encode(), np.uint8)
     with atomic_path(path) as partial, open(partial, "wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[reportArgumentType]
@@ -109,8 +132,12 @@ def read(path: Path) -> TrainingFoil:
         with np.load(path, allow_pickle=False) as file:
             count = range(len(file["views"]))
             seen, hidden = ([file[f"{name}_{view}"] for view in count] for name in ("visible", "invisible"))
+            lines = np.split(file["lines"], np.cumsum(file["vertices"])[:-1]) if len(file["vertices"]) else []
             recipe = file["recipe"].tobytes().decode()
-            return TrainingFoil(file["views"], file["electrons"], seen, hidden, file["boundary"], recipe)
+            return TrainingFoil(
+                file["views"], file["electrons"], seen, hidden, file["boundary"], lines, file["directions"],
+                file["to_image"], float(file["focus"]), recipe,
+            )  # fmt: skip
     except (KeyError, ValueError, BadZipFile, EOFError) as error:
         raise InputError(f"{path}: no training foil ({error}); remove it, and it is made anew") from None
 
