@@ -70,7 +70,7 @@ class Comparison:
         over = f"over {counted(self.seeds, 'seed')}, {counted(self.pairs, 'pair')} of runs"
         if self.difference == 0 and not (self.low < 0 or self.high > 0):
             return f"{self.first} and {self.second} have the same {words} {over}."
-        gap = f"{fixed(abs(self.difference), self.score)} {unit}".rstrip()
+        gap = f"{_at_least_shown(abs(self.difference), self.score)} {unit}".rstrip()
         way = "higher" if self.difference > 0 else "lower"
         if self.seeds < self.seeds_needed:
             return (
@@ -91,6 +91,12 @@ class Comparison:
         way = "higher" if self.higher else "lower"
         phrase = _BETTER.get(self.score, "does better than")
         return f"{better} {phrase} {worse}: {words} {way} by {gap} ({sure})."
+
+
+def _at_least_shown(value: float, score: str) -> str:
+    """A positive number, or below what when its digits would all be zero."""
+    text = fixed(value, score)
+    return text if text.strip("0.") else f"less than {text[:-1]}1"
 
 
 def mean_interval(by_seed: np.ndarray, least: float = -np.inf, most: float = np.inf) -> tuple[float, float, float]:

@@ -49,8 +49,8 @@ def alts(scene: Scene) -> dict[str, str]:
     foil, image = box_words(scene, "foil"), image_words(scene.acquisition)
     truth = scene.truth is not None and bool(len(scene.truth.network.segments))
     over = " over the true lines in grey" if truth else ""
-    there, seen = _count_lines(scene) if truth else (0, 0)
-    lines = f"{counted(there, 'true line')}, {seen} of them visible"
+    there, seen = _true_um(scene) if truth else (0.0, 0.0)
+    lines = f"{there:.2g} µm of true lines, {seen:.2g} µm of them visible"
     views = len(scene.acquisition.views)
     shown = "the two views farthest apart" if figures.pair(scene.acquisition) is not None else "a view"
     return {
@@ -102,10 +102,9 @@ def numbers(scene: Scene) -> list[tuple[str, str]]:
             whose = ("all lines" if seen is None else "the visible lines") + (", where found" if unit else "")
             found.append((number(value) + unit, name.format(whose)))
     if scene.truth is not None:
-        count, visible = _count_lines(scene)
-        if count:
-            name = "true lines show with this reflection, in part at least"
-            found.append((f"{visible:,} of {count:,}", name))
+        there, seen = _true_um(scene)
+        if there:
+            found.append((f"{seen:.2g} of {there:.2g} µm", "of true lines show with this reflection"))
         else:
             found.append(("0", "lines in the foil"))
     count = len(scene.curves.curves_nm)
@@ -147,16 +146,8 @@ def image_words(acquisition: Acquisition) -> str:
     return "The left image" if len(acquisition.views) == 2 else f"View {chosen[0]}, the left of the two farthest apart"
 
 
-def _count_lines(scene: Scene) -> tuple[int, int]:
-    """Connected pieces of the true network, and those of which some part is visible."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
+def _true_um(scene: Scene) -> tuple[float, float]:
+    """Length of the true lines, and of those that the reflection shows [µm]."""
     assert scene.truth is not None
-    network, size = scene.truth.network, len(scene.truth.network.nodes_nm)
-    if not len(network.segments):
-        return 0, 0
-    first, second = network.segments.T
-    graph = coo_array((np.ones(len(first)), (first, second)), shape=(size, size))
-    piece = connected_components(graph, directed=False)[1][first]
-    return len(np.unique(piece)), len(np.unique(piece[scene.truth.visible]))
+    length = 1e-3 * scene.truth.network.lengths_nm
+    return float(length.sum()), float(length[scene.truth.visible].sum())

@@ -158,6 +158,8 @@ def test_sentences_say_what_the_seeds_bear():
     assert few.startswith("a has an F higher by 0.30 than b, which 5 seeds cannot tell from chance (at least 6 are")
     mixed = compare(pair_of([0.3, -0.3] * 4 + [0.01]), "f_score")[0].sentence()
     assert mixed.startswith("No clear difference in F between a and b")
+    tiny = compare(pair_of([0.004] * 5), "f_score")[0].sentence()
+    assert "by less than 0.01 than" in tiny
     same = compare(pair_of([0.0] * 8), "f_score")[0].sentence()
     assert same == "a and b have the same F over 8 seeds, 8 pairs of runs."
 

@@ -213,7 +213,9 @@ def test_shares_are_never_rounded_up(base, particle_base):
 
 
 def test_numbers_can_be_understood_alone(base, particle_base):
-    assert ("5 of 6", "true lines show with this reflection, in part at least") in line_page.numbers(base)
+    length = 1e-3 * base.truth.network.lengths_nm
+    seen = f"{length[base.truth.visible].sum():.2g} of {length.sum():.2g} µm"
+    assert (seen, "of true lines show with this reflection") in line_page.numbers(base)
     told = dict(map(reversed, particle_page.numbers(particle_base)))
     assert told["true particles in the field were found"] == "56 of 60"
     assert told["points found are false: no particle belongs to them"] == "3 of 59"

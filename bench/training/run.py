@@ -192,7 +192,7 @@ def _train(fit, folder: Path, used, held, progress: Progress, notes: list[str]) 
         if not worse:
             fit.save(folder / "best.safetensors", {"history": rows})
         fit.save(state, {"history": rows})
-        if worse >= _PATIENCE and found.f_score < best:
+        if worse >= _PATIENCE and found.f_score < best and fit.done < fit.steps:
             notes.append(f"ended at step {fit.done} of {fit.steps}: no better check since {worse}")
             break
     return pd.DataFrame(rows, columns=["step", "loss", "precision", "recall", "f_score"])
