@@ -58,7 +58,7 @@ def _piece(foil: TrainingFoil, rng: np.random.Generator) -> tuple[np.ndarray, np
     image, edges, faint = painted(np.maximum(image, 0.0), distance, rng)
     boundary, lost = boundary.astype(bool) | edges, beyond | faint
     dose = foil.electrons[view] * np.exp(rng.uniform(*np.log(_DOSE)))
-    counts = _stored(rng.poisson(dose * image).astype(np.float32), rng)
+    counts = stored(rng.poisson(dose * image).astype(np.float32), rng)
     wide = np.asarray(ndimage.binary_dilation(boundary), bool)
     line_weight = np.where((distance > _LINE_PX) & (distance < _EDGE_PX), 0.3, 1.0)
     line_weight[((hidden_at < _HIDDEN_PX) & (distance > _EDGE_PX)) | lost] = 0.0
@@ -105,7 +105,7 @@ def _nearest(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return distance.reshape(SIDE_PX, SIDE_PX), offset.reshape(SIDE_PX, SIDE_PX, 2)
 
 
-def _stored(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def stored(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Counts as files may hold them: blurred, with another gamma, or in 8 bit."""
     if rng.uniform() < 0.2:
         counts = cv2.GaussianBlur(counts, (0, 0), rng.uniform(0.4, 1.2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -63,6 +64,11 @@ class TrainingFoil:
     to_image: np.ndarray
     focus_nm: float
     recipe: str
+
+    @property
+    def pixel_nm(self) -> float:
+        """Pixel size of the views [nm]."""
+        return float(json.loads(self.recipe)["scan"]["pixel_nm"])
 
     def places_nm(self, points_nm: np.ndarray, view: int) -> np.ndarray:
         """Where points (K, 3) of the foil are seen in a view, (K, 2)."""

@@ -15,6 +15,7 @@ from veristem.recon.contours import find_contours
 from veristem.recon.contours.ridge import default_scale_nm
 from veristem.recon.frames import crystal_from_specimen
 from veristem.recon.registration import align
+from veristem.recon.stereo.bands import Bands
 from veristem.recon.stereo.matching import epipolar_axes, match_contours
 from veristem.recon.stereo.triangulate import refine, triangulate
 
@@ -32,6 +33,8 @@ def reconstruct(
     depth_range_nm: float = 500.0,
     scale_nm: float | None = None,
     register: bool = False,
+    bands: bool = False,
+    band_weights: str | None = None,
 ) -> CurveSet:
     """Curves in 3D from the pair of views with the largest angle between them.
 
@@ -51,6 +54,10 @@ def reconstruct(
         Half the width of a line's image [nm], on which contours, matching and smoothing are set.
     register : bool
         Register the views also of a specimen that was not tilted: of an aperture that was moved between scans.
+    bands : bool
+        Correct matched curves by a network that looks at both images along them.
+    band_weights : path, optional
+        Its .onnx file, of `veristem train bands`; that of the package if not given.
 
     Raises
     ------
@@ -85,6 +92,10 @@ def reconstruct(
             limits = limits[0] + off, limits[1] + off
         matches = match_contours(contours, pair, epipolar, limits, acquisition.pixel_nm, scale_nm)
         matches = refine(matches, epipolar, scale_nm)
+        if bands:
+            to_image = (None, None) if alignment.to_image is None else alignment.to_image[list(pair)]
+            pictures = Bands(acquisition.views[list(pair)], acquisition.pixel_nm, scale_nm, to_image)
+            matches = pictures.corrected(matches, epipolar, band_weights)
     else:
         by_view = (_on_focus_plane(curves, alignment, v) for v, curves in zip(matches.views, zip(*matches.places_nm)))
         matches = replace(matches, places_nm=tuple(np.stack(places) for places in zip(*by_view)))

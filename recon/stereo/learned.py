@@ -1,4 +1,5 @@
-"""stereo-learned: contours of a network that was trained on simulated images; the rest as in stereo-classical."""
+"""stereo-learned: contours of a network that was trained on simulated images, matched as in stereo-classical, and
+corrected by a second one that looks at both images along them."""
 
 from __future__ import annotations
 
@@ -20,12 +21,14 @@ def reconstruct(
     scale_nm: float | None = None,
     weights: str | None = None,
     register: bool = False,
+    bands: bool = True,
+    band_weights: str | None = None,
 ) -> CurveSet:
     """Curves in 3D from the pair of views with the largest angle between them.
 
     Parameters
     ----------
-    acquisition, alignment, contours, matches, depth_margin_nm, depth_range_nm, scale_nm, register
+    acquisition, alignment, contours, matches, depth_margin_nm, depth_range_nm, scale_nm, register, bands, band_weights
         As of `classical.reconstruct`.
     weights : path, optional
         A .onnx file of `veristem train contours`; those of the package if not given.
@@ -39,5 +42,5 @@ def reconstruct(
         contours = learned.learned_contours(acquisition.views, acquisition.pixel_nm, scale_nm, weights)
     return classical.reconstruct(
         acquisition, alignment=alignment, contours=contours, matches=matches, depth_margin_nm=depth_margin_nm,
-        depth_range_nm=depth_range_nm, scale_nm=scale_nm, register=register,
+        depth_range_nm=depth_range_nm, scale_nm=scale_nm, register=register, bands=bands, band_weights=band_weights,
     )  # fmt: skip
