@@ -19,26 +19,39 @@ if TYPE_CHECKING:
 
 
 @styled
-def learning_curve(history: pd.DataFrame) -> Figure:
-    """Loss, and what is found on foils that are not trained on, against steps.
+def learning_curve(history: pd.DataFrame, name: str = "contours", example: str = "foil") -> Figure:
+    """Loss, and what is found on examples that are not trained on, against steps.
 
     Parameters
     ----------
     history : DataFrame
         ``step``, ``loss``, ``precision``, ``recall``, ``f_score``.
+    name, example : str
+        What is found, and in what.
     """
     figure, ((left, right),) = new_figure((WIDTH_IN, 2.8), 2)
     left.plot(history["step"], history["loss"], color=style.METHODS[0], marker=".")
-    left.set(xlabel="step", ylabel="loss on training foils", ylim=(0, None))
+    left.set(xlabel="step", ylabel=f"loss on training {example}s", ylim=(0, None))
     named = (("precision", "precision"), ("recall", "recall"), ("f_score", "F"))
     for (name, words), colour, marker in zip(named, style.METHODS, style.MARKERS):
         right.plot(history["step"], history[name], color=colour, marker=marker, markersize=3, label=words)
-    right.set(xlabel="step", ylabel="contours on other foils", ylim=(0, 1.02))
+    right.set(xlabel="step", ylabel=f"{name} on other {example}s", ylim=(0, 1.02))
     right.legend(loc="lower right")
     return figure
 
 
-def training_page(path: Path, history: pd.DataFrame, groups: pd.DataFrame, card: str, command: str) -> None:
+def training_page(
+    path: Path,
+    history: pd.DataFrame,
+    groups: pd.DataFrame,
+    card: str,
+    command: str,
+    *,
+    name: str,
+    example: str,
+    found: str,
+    claimed: str,
+) -> None:
     """Write the page of a training as one HTML file that needs no other.
 
     Parameters
@@ -48,17 +61,21 @@ def training_page(path: Path, history: pd.DataFrame, groups: pd.DataFrame, card:
     history : DataFrame
         As of `learning_curve`.
     groups : DataFrame
-        ``group``, ``name``, ``foils``, ``precision``, ``recall``, ``f_score`` of foils that were not trained on.
+        ``group``, ``name``, ``examples``, ``precision``, ``recall``, ``f_score`` of what was not trained on.
     card : str
         Of the weights.
     command : str
         That makes them again.
+    name, example : str
+        What is found, and in what.
+    found, claimed : str
+        What recall and precision are shares of, as the end of a sentence.
     """
     from jinja2 import Environment, FunctionLoader
 
     picture = io.BytesIO()
     if len(history):
-        learning_curve(history).savefig(picture, format="svg")
+        learning_curve(history, name, example).savefig(picture, format="svg")
     folder = resources.files("veristem.reports").joinpath("templates")
     environment = Environment(
         loader=FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8")),
@@ -67,7 +84,8 @@ def training_page(path: Path, history: pd.DataFrame, groups: pd.DataFrame, card:
     html = environment.get_template("training.html.jinja").render(
         curve=f"data:image/svg+xml;base64,{base64.b64encode(picture.getvalue()).decode()}" if len(history) else "",
         best=None if history.empty else history.loc[history["f_score"].idxmax()],
-        groups=list(groups.itertuples()), card=card, command=command,
+        groups=list(groups.itertuples()), card=card, command=command, name=name, example=example, found=found,
+        claimed=claimed,
     )  # fmt: skip
     with atomic_path(path) as partial:
         partial.write_text(html, encoding="utf-8")

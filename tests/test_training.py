@@ -8,18 +8,22 @@ import pytest
 from scipy.spatial import KDTree
 
 from veristem.bench.training import run as training
+from veristem.bench.training.agreement import together
 from veristem.bench.training.batches import CHANNELS, SIDE_PX, _turned, batch
-from veristem.bench.training.checks import agreement, together
+from veristem.bench.training.checks import agreement
+from veristem.bench.training.contours import CONTOURS
 from veristem.bench.training.draws import FIRST_SEED, drawn
-from veristem.bench.training.foils import TrainingFoil, make_all, read, write
+from veristem.bench.training.examples import make_all
+from veristem.bench.training.foils import TrainingFoil, read, write
 from veristem.bench.training.painting import painted
-from veristem.bench.training.run import train_contours
+from veristem.bench.training.run import train_stage
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import project
 from veristem.datasets.recipe import load_recipe, load_study, recipe_names
 from veristem.recon.contours import learned
 from veristem.recon.contours.learned import answer, learned_contours, normalised, padded
 
+FEW = replace(CONTOURS, steps=20)
 torch = pytest.importorskip("torch", reason="training needs PyTorch, the extra learn")
 
 
@@ -167,9 +171,10 @@ def test_a_small_training_learns_resumes_and_exports(begun, monkeypatch):
     """From foils to weights: lines are found, a stopped run ends as one that was not, ONNX answers as PyTorch."""
     from veristem.bench.training.fit import Fit
 
-    monkeypatch.setattr(training, "STEPS", 110)
     monkeypatch.setattr(training, "_CHECKS", 5)
-    whole = train_contours(begun, minutes=1, device="cpu", command="veristem train contours -o DIR")
+    whole = train_stage(
+        replace(CONTOURS, steps=110), begun, minutes=1, device="cpu", command="veristem train contours -o DIR"
+    )
     assert whole.best.f_score > 0.85
     assert whole.history["f_score"].iloc[-1] > whole.history["f_score"].iloc[0]
     card = (begun / "card.md").read_text("utf-8")
@@ -178,13 +183,13 @@ def test_a_small_training_learns_resumes_and_exports(begun, monkeypatch):
     assert "%" in (begun / "page.html").read_text("utf-8")
 
     foils = [read(path) for path in sorted((begun / "foils").glob("*.npz"))][:3]
-    one, two = Fit(6, 5, "cpu"), Fit(6, 5, "cpu")
+    one, two = Fit(CONTOURS, 6, 5, "cpu"), Fit(CONTOURS, 6, 5, "cpu")
     for _ in range(6):
         one.step(foils)
     for _ in range(3):
         two.step(foils)
     two.save(begun / "half.safetensors", {"history": []})
-    three = Fit(6, 9, "cpu")
+    three = Fit(CONTOURS, 6, 9, "cpu")
     three.seed = 5
     three.load(begun / "half.safetensors")
     for _ in range(3):
@@ -192,7 +197,7 @@ def test_a_small_training_learns_resumes_and_exports(begun, monkeypatch):
     for a, b in zip(one.network.state_dict().values(), three.network.state_dict().values()):
         assert torch.equal(a, b)
 
-    fit = Fit(110, 0, "cpu")
+    fit = Fit(CONTOURS, 110, 0, "cpu")
     fit.load(begun / "best.safetensors")
     for shape in ((64, 64), (203, 131)):
         view = np.random.default_rng(0).poisson(50, shape).astype(np.float32)
@@ -213,10 +218,9 @@ def test_a_loss_that_is_no_number_ends_training_with_the_best_weights(begun, mon
     from veristem.bench.training.fit import Fit
 
     step = Fit.step
-    monkeypatch.setattr(training, "STEPS", 20)
     monkeypatch.setattr(training, "_CHECKS", 10)
     monkeypatch.setattr(Fit, "step", lambda fit, foils: float("nan") if fit.done == 5 else step(fit, foils))
-    found = train_contours(begun, minutes=1, device="cpu")
+    found = train_stage(FEW, begun, minutes=1, device="cpu")
     assert "no number at step 5" in found.notes[0]
     assert found.weights.exists()
     assert len(found.history) == 2
@@ -224,24 +228,23 @@ def test_a_loss_that_is_no_number_ends_training_with_the_best_weights(begun, mon
 
 def test_what_cannot_be_trained_is_refused_in_a_line(begun, monkeypatch):
     """Without PyTorch, for particles, another device, a folder of another training, a foil that is none."""
-    monkeypatch.setattr(training, "STEPS", 20)
     with pytest.raises(InputError, match="minutes"):
-        train_contours(begun, minutes=0.1)
+        train_stage(FEW, begun, minutes=0.1)
     with pytest.raises(InputError, match="device"):
-        train_contours(begun, minutes=1, device="abacus")
+        train_stage(FEW, begun, minutes=1, device="abacus")
     with pytest.raises(InputError, match="a training with other seed was begun in it; choose a new folder"):
-        train_contours(begun, minutes=1, seed=3)
+        train_stage(FEW, begun, minutes=1, seed=3)
     (begun / "foils" / "foil-00003.npz").write_bytes(b"no foil")
     with pytest.raises(InputError, match=r"foil-00003.npz: no training foil .* remove it"):
-        train_contours(begun, minutes=1)
+        train_stage(FEW, begun, minutes=1)
     monkeypatch.setattr(training, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"no torch found, which it needs; `pip install veristem\[learn\]`"):
-        train_contours(begun, minutes=1)
+        train_stage(FEW, begun, minutes=1)
 
 
 def test_foils_are_made_once(begun):
     """Those that are there are not made again, and nothing is to be done."""
-    assert list(make_all(12, 0, (), begun / "foils", 1)) == []
+    assert list(make_all(CONTOURS, 12, 0, (), begun / "foils", 1)) == []
 
 
 def test_a_foil_of_the_simulator_holds_its_lines(tmp_path):

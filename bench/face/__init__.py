@@ -350,16 +350,16 @@ def train(
 
     Parameters
     ----------
-    stage : "contours"
+    stage : "contours" or "particles"
         What is to be learned.
     out : path
-        Folder for foils, weights, card and page; made when it does not exist.
+        Folder for examples, weights, card and page; made when it does not exist.
     recipes : sequence of name, path or Recipe
         Of the session it is for; a broad mixture of specimens if not given.
     values : dict, optional
         Changes by dotted path into each of them.
     minutes, device, seed, workers, progress, command
-        As of `bench.training.run.train_contours`.
+        As of `bench.training.run.train_stage`.
     tell : callable
         Gets, before each part of the work, a line on what will be done.
 
@@ -368,16 +368,16 @@ def train(
     InputError
         Without PyTorch, for a stage or a recipe that cannot be trained for, or a folder of another training.
     """
-    from veristem.bench.training.run import train_contours
+    from veristem.bench.training.run import STAGES, train_stage
     from veristem.datasets.errors import InputError
 
-    if stage != "contours":
-        raise InputError(f"stage: {stage!r} found, contours allowed")
+    if stage not in STAGES:
+        raise InputError(f"stage: {stage!r} found, allowed are {', '.join(STAGES)}")
     if values and not recipes:
         raise InputError("values: some found without a recipe, which they change; give one")
     bases = [_recipe(recipe).with_values(values or {}) for recipe in recipes]
     how: dict[str, Any] = {"minutes": minutes, "device": device, "seed": seed, "workers": workers}
-    return train_contours(Path(out), bases, **how, progress=progress, say=tell, command=command)
+    return train_stage(STAGES[stage], Path(out), bases, **how, progress=progress, say=tell, command=command)
 
 
 def _recipe(recipe: str | Path | Recipe) -> Recipe:

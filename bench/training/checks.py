@@ -2,49 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Iterable
 
 import numpy as np
 from scipy.spatial import KDTree
 
+from veristem.bench.training.agreement import Agreement, together
 from veristem.bench.training.foils import TrainingFoil
+from veristem.bench.training.stage import Answer
 from veristem.datasets.polyline import resample
+from veristem.recon.contours.learned import lines_in, normalised, padded
 
 TOLERANCE_PX = 2.0
 _STEP_PX = 0.5  # of points along what was found
 _RIM_PX = 3.0
-
-
-class Agreement(NamedTuple):
-    """What of some lines was found, and of what was found is a line; lengths in pixels.
-
-    found, length: of the visible lines. true, claimed: of the contours; what lies at a line that the reflection does
-    not show is not counted. at_boundary: of the claimed length that is no line, what lies at a boundary. surprise:
-    squared errors over their expected squares, one a vertex.
-    """
-
-    found: float
-    length: float
-    true: float
-    claimed: float
-    at_boundary: float
-    surprise: np.ndarray
-
-    @property
-    def precision(self) -> float:
-        """Share of what was claimed that is a line; 1 of nothing."""
-        return self.true / self.claimed if self.claimed else 1.0
-
-    @property
-    def recall(self) -> float:
-        """Share of the lines that was found; 1 of nothing."""
-        return self.found / self.length if self.length else 1.0
-
-    @property
-    def f_score(self) -> float:
-        """Harmonic mean of both."""
-        return 2 * self.precision * self.recall / max(self.precision + self.recall, 1e-12)
+_VIEWS = (0, 3, 4)  # of a foil: of every radius, from both directions
 
 
 def agreement(curves: Iterable[np.ndarray], foil: TrainingFoil, view: int) -> Agreement:
@@ -65,30 +37,20 @@ def agreement(curves: Iterable[np.ndarray], foil: TrainingFoil, view: int) -> Ag
         _STEP_PX * float(near.sum()),
         _STEP_PX * float(counted.sum()),
         _STEP_PX * float(foil.boundary[view][j, i].sum()),
-        (distance[near] / np.maximum(claimed[near, 2], 1e-6)) ** 2,
+        (distance[near] / np.maximum(claimed[near, 2], 1e-6))[:, None] ** 2,
     )
 
 
-def together(parts: Iterable[Agreement]) -> Agreement:
-    """The sum of several."""
-    listed = list(parts)
-    return Agreement(
-        found=sum(part.found for part in listed),
-        length=sum(part.length for part in listed),
-        true=sum(part.true for part in listed),
-        claimed=sum(part.claimed for part in listed),
-        at_boundary=sum(part.at_boundary for part in listed),
-        surprise=np.concatenate([np.zeros(0), *(part.surprise for part in listed)]),
-    )
-
-
-def checked(
-    foil: TrainingFoil, find: Callable[[np.ndarray], list[np.ndarray]], views: Iterable[int], seed: int
-) -> Agreement:
-    """Agreement in some views, counted at the foil's own dose; ``find`` makes curves (K, 3) of a view."""
+def checked(foil: TrainingFoil, answer: Answer, seed: int) -> Agreement:
+    """Agreement in some views, counted at the foil's own dose."""
     rng = np.random.default_rng([seed, 1])
-    counts = [rng.poisson(foil.electrons[v] * np.maximum(foil.views[v], 0.0)).astype(np.float32) for v in views]
-    return together(agreement(find(image), foil, v) for image, v in zip(counts, views))
+    parts = []
+    for view in _VIEWS:
+        counts = rng.poisson(foil.electrons[view] * np.maximum(foil.views[view], 0.0)).astype(np.float32)
+        rows, columns = counts.shape
+        outputs = answer(padded(normalised(counts))[None])[:, :rows, :columns]
+        parts.append((lines_in(outputs), view))
+    return together(agreement(curves, foil, view) for curves, view in parts)
 
 
 def _inside(points: np.ndarray, shape) -> np.ndarray:

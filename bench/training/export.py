@@ -5,31 +5,33 @@ from __future__ import annotations
 import json
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
+from veristem.bench.training.stage import Stage
 from veristem.datasets.formats.atomic import atomic_path
-from veristem.recon.contours.learned import VERSION
-from veristem.recon.contours.network import ContourNetwork
 
 
-def export(network: ContourNetwork, path: Path, calibration: float) -> None:
+def export(stage: Stage, network: nn.Module, path: Path, calibration: Sequence[float]) -> None:
     """Write a network as .onnx, for images of any size, and beside it as .safetensors.
 
     ``calibration`` multiplies the standard deviations that the network expects of itself.
     """
     import onnx
 
-    told = {"stage": "contours", "version": VERSION, "calibration": calibration}
+    told = {"stage": stage.name, "version": stage.version}
+    told["calibration"] = calibration[0] if len(calibration) == 1 else list(calibration)
     network = network.cpu().eval()
     anything = torch.export.Dim.DYNAMIC
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which nothing here needs
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of how the exporter is written
         program = torch.onnx.export(
-            network, (torch.zeros(1, 1, 64, 96),), input_names=["image"], output_names=["outputs"], dynamo=True,
+            network, (torch.zeros(1, stage.channels, 64, 96),), input_names=["image"], output_names=["outputs"], dynamo=True,
             dynamic_shapes={"image": {2: anything, 3: anything}}, verbose=False,
         )  # fmt: skip
     assert program is not None

@@ -1,4 +1,4 @@
-"""A network of contours, step by step, whose whole state can be kept in a file without pickle."""
+"""A network that learns step by step, whose whole state can be kept in a file without pickle."""
 
 from __future__ import annotations
 
@@ -11,13 +11,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from veristem.bench.training.batches import batch
-from veristem.bench.training.foils import TrainingFoil
-from veristem.bench.training.losses import contour_loss
+from veristem.bench.training.stage import Stage
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
-from veristem.recon.contours.learned import lines_in, normalised, padded
-from veristem.recon.contours.network import ContourNetwork
 
 _RATE, _DECAY, _WARM = 3e-3, 1e-4, 30
 _CLIP = 2.0  # of the gradient's norm
@@ -29,6 +25,8 @@ class Fit:
 
     Parameters
     ----------
+    stage : Stage
+        Whose network.
     steps : int
         Of the whole training: the rate falls to nothing over them, as a cosine.
     seed : int
@@ -37,18 +35,18 @@ class Fit:
         Of PyTorch.
     """
 
-    def __init__(self, steps: int, seed: int, device: str):
+    def __init__(self, stage: Stage, steps: int, seed: int, device: str):
         torch.manual_seed(seed)
-        self.steps, self.seed, self.device, self.done = steps, seed, device, 0
-        self.network = ContourNetwork().to(device)
+        self.stage, self.steps, self.seed, self.device, self.done = stage, steps, seed, device, 0
+        self.network = stage.network().to(device)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=_RATE, weight_decay=_DECAY)
 
-    def step(self, foils: Sequence[TrainingFoil]) -> float:
+    def step(self, examples: Sequence) -> float:
         """Loss of one step; nothing is changed when it is no number."""
-        drawn = batch(foils, _BATCH, np.random.default_rng([self.seed, self.done]))
+        drawn = self.stage.batch(examples, _BATCH, np.random.default_rng([self.seed, self.done]))
         images, target = (torch.from_numpy(part).to(self.device) for part in drawn)
         self.network.train()
-        loss = contour_loss(self.network(images), target)
+        loss = self.stage.loss(self.network(images), target)
         value = float(loss.detach())
         if not np.isfinite(value):
             return value
@@ -62,14 +60,11 @@ class Fit:
         self.done += 1
         return value
 
-    def find(self, view: np.ndarray) -> list[np.ndarray]:
-        """Curves (K, 3) in a view, by the network as it is."""
-        image = padded(normalised(view))
-        rows, columns = view.shape
+    def answer(self, image: np.ndarray) -> np.ndarray:
+        """Outputs (O, Y, X) for an image (C, Y, X), by the network as it is."""
         self.network.eval()
         with torch.no_grad():
-            outputs = self.network(torch.from_numpy(image[None, None]).to(self.device))
-        return lines_in(outputs[0].cpu().numpy()[:, :rows, :columns])
+            return self.network(torch.from_numpy(image[None]).to(self.device))[0].cpu().numpy()
 
     def save(self, path: Path, told: dict) -> None:
         """Write network, optimizer and what is to be known of the run."""

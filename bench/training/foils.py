@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 
-from veristem.bench.study.cluster import connect
 from veristem.bench.training.draws import drawn
 from veristem.datasets import polyline
 from veristem.datasets.errors import InputError
@@ -25,7 +23,6 @@ from veristem.sim.specimen import make_specimen
 from veristem.sim.views import expected_views
 
 _STEP_PX = 0.25  # of the points along lines
-_TRIES = 8  # foils drawn until one can be made: not every generator fills every foil
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,48 +145,13 @@ def read(path: Path) -> TrainingFoil:
         raise InputError(f"{path}: no training foil ({error}); remove it, and it is made anew") from None
 
 
-def make_one(number: int, seed: int, bases: Sequence[Recipe], folder: Path) -> Path:
-    """Make the foil of that number if its file is not there yet.
+def make(number: int, seed: int, bases: Sequence[Recipe]) -> TrainingFoil | None:
+    """The foil drawn for a number; None when no line in it can be seen.
 
     Raises
     ------
     InputError
-        When none of several foils drawn in turn can be made.
+        When the foil cannot hold the network that was drawn.
     """
-    path = folder / f"foil-{number:05d}.npz"
-    if path.exists():
-        return path
-    error: InputError | None = None
-    for attempt in range(_TRIES):
-        recipe, radii = drawn(number + 100_000 * attempt, seed, bases)
-        try:
-            foil = made(recipe, radii)
-        except InputError as refused:  # a network that this foil cannot hold
-            error = refused
-            continue
-        if any(len(points) for points in foil.visible_px):
-            write(path, foil)
-            return path
-    raise error or InputError(f"recipe {bases[0].recipe.name if bases else 'training'}: no visible line in {_TRIES} "
-                              "foils found, lines that the reflection shows allowed")  # fmt: skip
-
-
-def make_all(count: int, seed: int, bases: Sequence[Recipe], folder: Path, workers: int) -> Iterator[Path]:
-    """Make the foils 0 … count - 1, in processes if there are to be several; yields their files as they are done."""
-    missing = [number for number in range(count) if not (folder / f"foil-{number:05d}.npz").exists()]
-    if workers == 1 or len(missing) < 2:
-        yield from (make_one(number, seed, bases, folder) for number in missing)
-        return
-    from distributed import as_completed
-
-    with connect(workers, None) as (client, _):
-        waiting = iter(missing)
-
-        def send(number: int):
-            return client.submit(make_one, number, seed, bases, folder, pure=False)
-
-        done = as_completed([send(number) for number in islice(waiting, 2 * workers)], loop=client.loop)
-        for future in done:
-            yield future.result()
-            for number in islice(waiting, 1):
-                done.add(send(number))
+    foil = made(*drawn(number, seed, bases))
+    return foil if any(len(points) for points in foil.visible_px) else None

@@ -1,4 +1,4 @@
-"""The training of contours in one folder, from foils to weights; stopped at any time, it goes on where it was."""
+"""A training in one folder, from examples to weights; stopped at any time, it goes on where it was."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ import pandas as pd
 
 from veristem.bench.study.runner import alone
 from veristem.bench.study.store import make_folder
-from veristem.bench.training.checks import Agreement, checked, together
-from veristem.bench.training.draws import drawn
-from veristem.bench.training.foils import TrainingFoil, make_all, read
+from veristem.bench.training.agreement import Agreement, together
+from veristem.bench.training.contours import CONTOURS
+from veristem.bench.training.examples import make_all, path_of
+from veristem.bench.training.particles.stage import PARTICLES
+from veristem.bench.training.stage import Stage
 from veristem.bench.training.trained import Trained
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.recipe import Recipe
 
-FOILS, STEPS = 3, 150  # a minute of training: about what two cores of 2024 manage, half of it for foils
-_HELD = 6  # every so many foils one is not trained on
+STAGES = {stage.name: stage for stage in (CONTOURS, PARTICLES)}
+_HELD = 6  # every so many examples one is not trained on
 _CHECKS = 40  # how often what is learned is checked on those
 _PATIENCE = 15  # checks without a better one after which training ends
-_VIEWS = (0, 3, 4)  # of a foil that are checked: of every radius, from both directions
-_LEAST = 2 * _HELD  # foils
+_LEAST = 2 * _HELD  # examples
 
 Progress = Callable[[Iterable, int], Iterable]
 
 
-def train_contours(
+def train_stage(
+    stage: Stage,
     folder: Path,
     recipes: Sequence[Recipe] = (),
     *,
@@ -44,22 +46,25 @@ def train_contours(
     say: Callable[[str], object] = lambda _: None,
     command: str = "",
 ) -> Trained:
-    """Train a network of contours on images of the simulator.
+    """Train a network on images of the simulator.
 
     Parameters
     ----------
+    stage : Stage
+        What is to be learned; one of `STAGES`.
     folder : Path
         Where everything goes; made when it does not exist. What is finished in it is kept.
     recipes : sequence of Recipe
-        Of the session it is for; each foil takes one, spread as `draws.SPREAD` says. A broad mixture if not given.
+        Of the session it is for; each example takes one, spread as the stage's ``spread`` says. A broad mixture if not
+        given.
     minutes : float
-        About how long it takes on two cores: it sets the number of foils and of steps, and nothing stops by the clock.
+        About how long it takes on two cores: it sets the number of examples and of steps, and nothing stops by the clock.
     device : "auto" or of PyTorch
         A GPU when there is one, else the processor.
     seed : int
-        Of foils, weights and batches: on a processor the same seed gives the same weights.
+        Of examples, weights and batches: on a processor the same seed gives the same weights.
     workers : int
-        Processes that make foils.
+        Processes that make examples.
     progress : callable
         Wraps loops over (items, their number).
     say : callable
@@ -81,31 +86,34 @@ def train_contours(
     if not 1 <= minutes <= 1e5:
         raise InputError(f"`minutes`: {minutes:g} found, 1 to 100000 allowed")
     for number in range(len(recipes)):
-        drawn(number, seed, recipes)  # what cannot be drawn is told before anything is written
-    count, steps = max(_LEAST, round(FOILS * minutes)), max(20, round(STEPS * minutes))
+        stage.drawn(number, seed, recipes)  # what cannot be drawn is told before anything is written
+    count, steps = max(_LEAST, round(stage.examples * minutes)), max(20, round(stage.steps * minutes))
     make_folder(folder)
     with alone(folder):
         _same_training(folder / "training.json", {
-            "stage": "contours", "recipes": [json.loads(r.model_dump_json()) for r in recipes], "foils": count,
-            "steps": steps, "seed": seed,
+            "stage": stage.name, "recipes": [json.loads(r.model_dump_json()) for r in recipes],
+            f"{stage.example}s": count, "steps": steps, "seed": seed,
         })  # fmt: skip
-        (folder / "foils").mkdir(exist_ok=True)
+        place = folder / f"{stage.example}s"
+        place.mkdir(exist_ok=True)
         start = time.process_time()
-        paths = _foils(folder / "foils", count, seed, recipes, workers, progress, say)
-        foils = [read(path) for path in paths]
-        held = [foil for number, foil in enumerate(foils) if number % _HELD == _HELD - 1]
-        used = [foil for number, foil in enumerate(foils) if number % _HELD != _HELD - 1]
-        say(f"training on {len(used)} foils, {steps} steps; {len(held)} other foils check it")
-        return _fitted(folder, used, held, steps, seed, device, progress, command, recipes, start)
+        paths = _examples(stage, place, count, seed, recipes, workers, progress, say)
+        examples = [stage.read(path) for path in paths]
+        held = [example for number, example in enumerate(examples) if number % _HELD == _HELD - 1]
+        used = [example for number, example in enumerate(examples) if number % _HELD != _HELD - 1]
+        say(f"training on {len(used)} {stage.example}s, {steps} steps; {len(held)} other {stage.example}s check it")
+        return _fitted(stage, folder, used, held, steps, seed, device, progress, command, recipes, start)
 
 
-def _foils(folder: Path, count: int, seed: int, recipes, workers: int, progress: Progress, say) -> list[Path]:
-    there = sum(1 for number in range(count) if (folder / f"foil-{number:05d}.npz").exists())
+def _examples(stage: Stage, place: Path, count: int, seed: int, recipes, workers: int, progress, say) -> list[Path]:
+    paths = [path_of(stage, number, place) for number in range(count)]
+    there = sum(path.exists() for path in paths)
     if there < count:
-        say(f"making {count - there} of {count} training foils, about half a minute of one core each")
-        for _ in progress(make_all(count, seed, recipes, folder, workers), count - there):
+        long = "about half a minute" if stage.seconds > 10 else "about a second"
+        say(f"making {count - there} of {count} training {stage.example}s, {long} of one core each")
+        for _ in progress(make_all(stage, count, seed, recipes, place, workers), count - there):
             pass
-    return [folder / f"foil-{number:05d}.npz" for number in range(count)]
+    return paths
 
 
 def _same_training(path: Path, wanted: dict) -> None:
@@ -128,7 +136,9 @@ def _same_training(path: Path, wanted: dict) -> None:
         partial.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
 
 
-def _fitted(folder, used, held, steps, seed, device, progress: Progress, command, recipes, start) -> Trained:
+def _fitted(
+    stage: Stage, folder, used, held, steps, seed, device, progress: Progress, command, recipes, start
+) -> Trained:
     import torch
 
     from veristem.bench.training.card import card
@@ -140,7 +150,7 @@ def _fitted(folder, used, held, steps, seed, device, progress: Progress, command
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        fit = Fit(steps, seed, device)
+        fit = Fit(stage, steps, seed, device)
     except (RuntimeError, AssertionError) as error:
         line = (str(error).strip().splitlines() or ["no message"])[0][:200]
         raise InputError(f"`device` {device}: {line}; cpu, or auto, allowed") from None
@@ -148,17 +158,20 @@ def _fitted(folder, used, held, steps, seed, device, progress: Progress, command
     history = _train(fit, folder, used, held, progress, notes)
     if (folder / "best.safetensors").exists():
         fit.load(folder / "best.safetensors")
-    each = [checked(foil, fit.find, _VIEWS, seed) for foil in held]
+    each = [stage.checked(example, fit.answer, seed) for example in held]
     best = together(each)
-    calibration = float(np.sqrt(best.surprise.mean())) if len(best.surprise) else 1.0
-    weights = folder / "contours.onnx"
-    export(fit.network, weights, calibration)
-    trained = Trained(weights, best, _groups(held, each), history, tuple(notes))
+    weights = folder / f"{stage.name}.onnx"
+    export(stage, fit.network, weights, best.calibration)
+    trained = Trained(weights, best, _groups(stage, held, each), history, tuple(notes))
     digest = hashlib.sha256(weights.with_suffix(".safetensors").read_bytes()).hexdigest()
-    text = card(trained, command, recipes, used, seed, fit.done, time.process_time() - start, digest, calibration)
+    known = [example.recipe for example in used]
+    text = card(stage, trained, command, recipes, known, seed, fit.done, time.process_time() - start, digest)
     with atomic_path(folder / "card.md") as partial:
         partial.write_text(text, encoding="utf-8")
-    training_page(folder / "page.html", history, trained.groups, text, command)
+    training_page(
+        folder / "page.html", history, trained.groups, text, command, name=stage.name, example=stage.example,
+        found=stage.found, claimed=stage.claimed,
+    )  # fmt: skip
     return trained
 
 
@@ -181,7 +194,7 @@ def _train(fit, folder: Path, used, held, progress: Progress, notes: list[str]) 
         losses.append(loss)
         if fit.done % every and fit.done != fit.steps:
             continue
-        found = together(checked(foil, fit.find, _VIEWS, fit.seed) for foil in held)
+        found = together(fit.stage.checked(example, fit.answer, fit.seed) for example in held[: fit.stage.often])
         rows.append({
             "step": fit.done, "loss": float(np.mean(losses)), "precision": found.precision, "recall": found.recall,
             "f_score": found.f_score,
@@ -198,20 +211,16 @@ def _train(fit, folder: Path, used, held, progress: Progress, notes: list[str]) 
     return pd.DataFrame(rows, columns=["step", "loss", "precision", "recall", "f_score"])
 
 
-def _groups(held: Sequence[TrainingFoil], each: Sequence[Agreement]) -> pd.DataFrame:
-    """Agreement by material and by generator."""
+def _groups(stage: Stage, held: Sequence, each: Sequence[Agreement]) -> pd.DataFrame:
+    """Agreement by what the stage tells apart."""
     rows = []
-    tables = [json.loads(foil.recipe)["specimen"] for foil in held]
-    names = {
-        "material": [table["material"] for table in tables],
-        "generator": [table["network"].get("generator", "from a file") for table in tables],
-        "regions": ["none" if table["regions"] is None else table["regions"]["kind"] for table in tables],
-    }
-    for group, of in names.items():
+    members = [stage.groups(json.loads(example.recipe)) for example in held]
+    for group in members[0]:
+        of = [member[group] for member in members]
         for name in sorted(set(of)):
             found = together(a for a, own in zip(each, of) if own == name)
             rows.append({
-                "group": group, "name": name, "foils": of.count(name), "precision": found.precision,
+                "group": group, "name": name, "examples": of.count(name), "precision": found.precision,
                 "recall": found.recall, "f_score": found.f_score,
             })  # fmt: skip
     return pd.DataFrame(rows)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from veristem.bench.training.checks import Agreement
+from veristem.bench.training.agreement import Agreement
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Trained:
     weights : Path
         The .onnx file; .safetensors, card.md and page.html lie beside it.
     best : Agreement
-        With the foils that were not trained on.
+        With the examples, foils or films, that were not trained on.
     groups : DataFrame
-        The same of each material and generator: ``group``, ``name``, ``foils``, ``precision``, ``recall``, ``f_score``.
+        The same of each kind of example: ``group``, ``name``, ``examples``, ``precision``, ``recall``, ``f_score``.
     history : DataFrame
         ``step``, ``loss``, ``precision``, ``recall``, ``f_score`` of every check.
     notes : tuple of str
