@@ -9,6 +9,8 @@ from scipy.spatial import KDTree
 
 from veristem.bench.training import run as training
 from veristem.bench.training.agreement import together
+from veristem.bench.training.bands import batches as band_batches
+from veristem.bench.training.bands.stage import BANDS
 from veristem.bench.training.batches import CHANNELS, SIDE_PX, _turned, batch
 from veristem.bench.training.checks import agreement
 from veristem.bench.training.contours import CONTOURS
@@ -21,7 +23,9 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import project
 from veristem.datasets.recipe import load_recipe, load_study, recipe_names
 from veristem.recon.contours import learned
-from veristem.recon.contours.learned import answer, learned_contours, normalised, padded
+from veristem.recon.contours.learned import SCALE_PX, answer, learned_contours, normalised, padded
+from veristem.recon.stereo.bands import ACROSS, REACH
+from veristem.recon.trained import trained
 
 FEW = replace(CONTOURS, steps=20)
 torch = pytest.importorskip("torch", reason="training needs PyTorch, the extra learn")
@@ -264,3 +268,57 @@ def test_a_foil_of_the_simulator_holds_its_lines(tmp_path):
     i, j = np.clip(foil.visible_px[0].astype(int), 0, 47).T
     assert len(i) > 50
     assert foil.views[0][j, i].mean() < np.median(foil.views[0])
+
+
+def test_curves_that_are_off_are_moved_as_far_back():
+    """Targets of bands say how far a curve was moved, turn with the bands, and know what lies beyond a line's end."""
+    rng = np.random.default_rng(0)
+    pair = band_batches.seen(drawn_foil(0), 0, 1.0, rng)
+    bands, target = zip(*(band_batches.moved(pair, rng) for _ in range(40)))
+    apart, aside, there, known = np.stack(target, axis=1)
+    dark = np.array([[view.mean(axis=1).argmin() for view in band] for band in bands])
+    shown = 2 * REACH * SCALE_PX * (dark / (ACROSS - 1) - 0.5)
+    straight = (there.mean(axis=1) == 1) & (np.ptp(apart, axis=1) < 1.5) & (np.ptp(aside, axis=1) < 1.5)
+    assert straight.sum() >= 3
+    for number in np.flatnonzero(straight):
+        assert abs((shown[number, 1] - shown[number, 0]) - apart[number].mean()) < 2
+        assert abs(shown[number].mean() - aside[number].mean()) < 2
+    assert set(np.unique(there)) == {0.0, 1.0}
+    assert (there <= known).all()
+    turned = [band_batches._turned(bands[0], target[0], np.random.default_rng(n)) for n in range(12)]
+    assert {round(float(np.abs(t[0]).sum()), 3) for _, t in turned} == {round(float(np.abs(target[0][0]).sum()), 3)}
+
+
+def test_loss_of_bands_of_known_answers():
+    """How far off costs as smooth L1 where a line is, and nothing elsewhere; whether one is costs as its logits say."""
+    from veristem.bench.training.bands.losses import band_loss
+
+    target = torch.zeros(1, 4, 8)
+    target[:, 3] = 1.0
+    outputs = torch.zeros(1, 4, 8)
+    outputs[:, 0], outputs[:, 2] = 5.0, -20.0
+    assert float(band_loss(outputs, target)) == pytest.approx(0.0, abs=1e-6)
+    target[:, 2], outputs[:, 2] = 1.0, 20.0
+    assert float(band_loss(outputs, target)) == pytest.approx(4.5 + 0.1 * 0.5 * 25, rel=1e-5)
+
+
+def test_a_small_training_of_bands_brings_curves_back(begun, tmp_path, monkeypatch):
+    """With the foils of another training: curves that are off end nearer, and ONNX answers as PyTorch at any length."""
+    from veristem.bench.training.fit import Fit
+
+    monkeypatch.setattr(training, "_CHECKS", 2)
+    (begun / "training.json").write_text(json.dumps({"stage": "contours", "recipes": [], "seed": 0}))
+    few = replace(BANDS, steps=60, size=32)
+    found = train_stage(few, tmp_path / "bands", minutes=1, device="cpu", examples=begun)
+    assert not (tmp_path / "bands" / "foils").exists()
+    assert found.best.recall > 0.4 > 1.5 * found.history["recall"].iloc[0] or found.best.recall > 0.6
+    fit = Fit(few, 60, 0, "cpu")
+    fit.load(tmp_path / "bands" / "best.safetensors")
+    for length in (17, 130):
+        band = np.random.default_rng(0).normal(size=(2, ACROSS, length)).astype(np.float32)
+        told = trained("bands", BANDS.version, str(found.weights))(band)
+        np.testing.assert_allclose(told, fit.answer(band), atol=1e-5)
+    with pytest.raises(InputError, match="seed"):
+        train_stage(few, tmp_path / "other", minutes=1, seed=3, examples=begun)
+    with pytest.raises(InputError, match="no training found"):
+        train_stage(few, tmp_path / "other", minutes=1, examples=tmp_path / "nowhere")

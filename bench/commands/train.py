@@ -53,6 +53,32 @@ def contours(
 
 
 @train.command()
+def bands(
+    out: Out,
+    recipe: Recipes = None,
+    sets: Sets = None,
+    minutes: Minutes = 20.0,
+    device: Device = "auto",
+    seed: Seed = 0,
+    workers: Workers = 2,
+    examples: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="folder of a training of contours with the same recipes and seed, whose foils are taken"),
+    ] = None,
+) -> None:
+    """Train the network that corrects matched curves; needs PyTorch: pip install "veristem[learn]".
+
+    It looks at both images along a curve and tells how far it is off in each. It learns from the foils that contours
+    are learned from: with --examples those of such a training, which saves most of the time. Stopped, the same command
+    goes on where it was. Writes bands.onnx, which `veristem reconstruct --method` takes as "stereo-learned
+    band_weights=DIR/bands.onnx", bands.safetensors, card.md and page.html with the learning curve.
+
+    Example: veristem train bands my-session.toml -o band-weights --minutes 30 --examples weights
+    """
+    _train("bands", out, recipe, sets, minutes, device, seed, workers, examples)
+
+
+@train.command()
 def particles(
     out: Out,
     recipe: Recipes = None,
@@ -74,12 +100,14 @@ def particles(
     _train("particles", out, recipe, sets, minutes, device, seed, workers)
 
 
-def _train(stage: str, out: Path, recipe, sets, minutes: float, device: str, seed: int, workers: int) -> None:
+def _train(
+    stage: str, out: Path, recipe, sets, minutes: float, device: str, seed: int, workers: int, examples=None
+) -> None:
     import veristem as vs
 
     trained = vs.train(
         stage, out, recipes=recipe or (), values=values_of(sets), minutes=minutes, device=device, seed=seed,
-        workers=workers, progress=_bar, tell=say, command=command_line(),
+        workers=workers, examples=examples, progress=_bar, tell=say, command=command_line(),
     )  # fmt: skip
     for note in trained.notes:
         say(note)

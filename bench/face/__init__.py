@@ -342,6 +342,7 @@ def train(
     device: str = "auto",
     seed: int = 0,
     workers: int = 2,
+    examples: str | Path | None = None,
     progress: Progress = _plain,
     tell: Callable[[str], Any] = _silent,
     command: str = "",
@@ -350,7 +351,7 @@ def train(
 
     Parameters
     ----------
-    stage : "contours" or "particles"
+    stage : "contours", "bands" or "particles"
         What is to be learned.
     out : path
         Folder for examples, weights, card and page; made when it does not exist.
@@ -358,7 +359,7 @@ def train(
         Of the session it is for; a broad mixture of specimens if not given.
     values : dict, optional
         Changes by dotted path into each of them.
-    minutes, device, seed, workers, progress, command
+    minutes, device, seed, workers, examples, progress, command
         As of `bench.training.run.train_stage`.
     tell : callable
         Gets, before each part of the work, a line on what will be done.
@@ -377,6 +378,7 @@ def train(
         raise InputError("values: some found without a recipe, which they change; give one")
     bases = [_recipe(recipe).with_values(values or {}) for recipe in recipes]
     how: dict[str, Any] = {"minutes": minutes, "device": device, "seed": seed, "workers": workers}
+    how["examples"] = None if examples is None else Path(examples)
     return train_stage(STAGES[stage], Path(out), bases, **how, progress=progress, say=tell, command=command)
 
 

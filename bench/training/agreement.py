@@ -12,15 +12,15 @@ class Agreement(NamedTuple):
     """What of the truth was found, and of what was found is true: lengths or numbers.
 
     found, wanted: of the truth. true, claimed: of what was found, without what is neither right nor wrong. at_boundary:
-    of the claimed length that is no line, what lies at a boundary. surprise (K, n): squared errors of what is true over
-    their expected squares, for each of n standard deviations that the network tells.
+    of the claimed length that is no line, what lies at a boundary; None where there are none. surprise (K, n): squared
+    errors of what is true over their expected squares, for each of n standard deviations that the network tells.
     """
 
     found: float
     wanted: float
     true: float
     claimed: float
-    at_boundary: float
+    at_boundary: float | None
     surprise: np.ndarray
 
     @property
@@ -48,11 +48,12 @@ class Agreement(NamedTuple):
 def together(parts: Iterable[Agreement]) -> Agreement:
     """The sum of several, at least one."""
     listed = list(parts)
+    met = [part.at_boundary for part in listed]
     return Agreement(
         found=sum(part.found for part in listed),
         wanted=sum(part.wanted for part in listed),
         true=sum(part.true for part in listed),
         claimed=sum(part.claimed for part in listed),
-        at_boundary=sum(part.at_boundary for part in listed),
+        at_boundary=None if None in met else sum(met),
         surprise=np.concatenate([part.surprise for part in listed]),
     )

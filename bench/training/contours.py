@@ -22,7 +22,8 @@ def _loss(outputs, target):
     return contour_loss(outputs, target)
 
 
-def _groups(recipe: dict) -> dict[str, str]:
+def groups_of(recipe: dict) -> dict[str, str]:
+    """What a foil is of each group that scores are told of."""
     table = recipe["specimen"]
     return {
         "material": table["material"],
@@ -36,12 +37,13 @@ def counts_of(names: Iterable[str]) -> str:
     return ", ".join(f"{name} {number}" for name, number in Counter(names).most_common())
 
 
-def _described(tables: Sequence[dict]) -> list[str]:
+def described(tables: Sequence[dict]) -> list[str]:
+    """What foils were drawn, as it came out."""
     thick = [table["specimen"]["thickness_nm"] for table in tables]
     angles = [table["microscope"]["detector"]["pair_angle_deg"] for table in tables]
     return [
-        f"materials: {counts_of(_groups(table)['material'] for table in tables)}",
-        f"networks: {counts_of(_groups(table)['generator'] for table in tables)}",
+        f"materials: {counts_of(groups_of(table)['material'] for table in tables)}",
+        f"networks: {counts_of(groups_of(table)['generator'] for table in tables)}",
         f"with lamellae or grains: {sum(table['specimen']['regions'] is not None for table in tables)}",
         f"thickness {min(thick):.0f}–{max(thick):.0f} nm, angle between discs {min(angles):.1f}–{max(angles):.1f}°",
     ]
@@ -63,9 +65,10 @@ CONTOURS = Stage(
     checked=checks.checked,
     network=_network,
     loss=_loss,
-    channels=1,
-    groups=_groups,
-    described=_described,
+    image=(1, None, None),
+    size=8,
+    groups=groups_of,
+    described=described,
     spread=draws.SPREAD,
     mixture="a broad mixture of materials, networks, lamellae, lenses and scans (bench/training/draws.py)",
     measure=f"Contours in the plane of the image, within {checks.TOLERANCE_PX:g} pixels, at each foil's own dose",

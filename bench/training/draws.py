@@ -23,7 +23,7 @@ SPREAD = {  # about a recipe: the largest factor up or down of what is drawn eve
     "scan.dwell_us": 4.0,
 }
 _RADII = 3  # of the discs that one foil is imaged with
-_SIDE_PX = 160  # of the field, whatever that of a recipe
+_SIDE_PX = 224  # of the field, whatever that of a recipe
 _FCC = ("Al", "CoCrFeMnNi", "Cu", "Ni")
 _BCC = ("alpha-Fe", "Ta", "W")
 _GENERATORS = {
@@ -85,7 +85,7 @@ def _broad(rng: np.random.Generator) -> tuple[dict[str, Any], list[float]]:
     thickness, angle, cone = rng.uniform(90, 260), rng.uniform(3.0, 10.0), rng.uniform(86, 100)
     most = min(16.5, cone - 500 * np.radians(angle) - 0.5)
     radii = [float(r) for r in np.sort(np.exp(rng.uniform(np.log(3.5), np.log(max(most, 4.0)), _RADII)))]
-    dense = rng.uniform(np.log(1.5e13), np.log(1.3e14 if generator in ("tangles", "cell_walls") else 6e13))
+    dense = rng.uniform(np.log(2e13), np.log(2e14 if generator in ("tangles", "cell_walls") else 1e14))
     values: dict[str, Any] = {
         "specimen.material": material,
         "specimen.thickness_nm": float(thickness),

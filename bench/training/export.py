@@ -26,13 +26,15 @@ def export(stage: Stage, network: nn.Module, path: Path, calibration: Sequence[f
     told = {"stage": stage.name, "version": stage.version}
     told["calibration"] = calibration[0] if len(calibration) == 1 else list(calibration)
     network = network.cpu().eval()
-    anything = torch.export.Dim.DYNAMIC
+    channels, *sides = stage.image
+    shape = [side or 32 * axis for axis, side in enumerate(sides, 2)]
+    free = {axis: torch.export.Dim.DYNAMIC for axis, side in enumerate(sides, 2) if side is None}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which nothing here needs
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of how the exporter is written
         program = torch.onnx.export(
-            network, (torch.zeros(1, stage.channels, 64, 96),), input_names=["image"], output_names=["outputs"], dynamo=True,
-            dynamic_shapes={"image": {2: anything, 3: anything}}, verbose=False,
+            network, (torch.zeros(1, channels, *shape),), input_names=["image"], output_names=["outputs"], dynamo=True,
+            dynamic_shapes=(free,), verbose=False,
         )  # fmt: skip
     assert program is not None
     model = program.model_proto

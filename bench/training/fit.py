@@ -17,7 +17,6 @@ from veristem.datasets.formats.atomic import atomic_path
 
 _RATE, _DECAY, _WARM = 3e-3, 1e-4, 30
 _CLIP = 2.0  # of the gradient's norm
-_BATCH = 8
 
 
 class Fit:
@@ -43,7 +42,7 @@ class Fit:
 
     def step(self, examples: Sequence) -> float:
         """Loss of one step; nothing is changed when it is no number."""
-        drawn = self.stage.batch(examples, _BATCH, np.random.default_rng([self.seed, self.done]))
+        drawn = self.stage.batch(examples, self.stage.size, np.random.default_rng([self.seed, self.done]))
         images, target = (torch.from_numpy(part).to(self.device) for part in drawn)
         self.network.train()
         loss = self.stage.loss(self.network(images), target)

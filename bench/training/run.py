@@ -15,6 +15,7 @@ import pandas as pd
 from veristem.bench.study.runner import alone
 from veristem.bench.study.store import make_folder
 from veristem.bench.training.agreement import Agreement, together
+from veristem.bench.training.bands.stage import BANDS
 from veristem.bench.training.contours import CONTOURS
 from veristem.bench.training.examples import make_all, path_of
 from veristem.bench.training.particles.stage import PARTICLES
@@ -24,7 +25,7 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.recipe import Recipe
 
-STAGES = {stage.name: stage for stage in (CONTOURS, PARTICLES)}
+STAGES = {stage.name: stage for stage in (CONTOURS, BANDS, PARTICLES)}
 _HELD = 6  # every so many examples one is not trained on
 _CHECKS = 40  # how often what is learned is checked on those
 _PATIENCE = 15  # checks without a better one after which training ends
@@ -42,6 +43,7 @@ def train_stage(
     device: str = "auto",
     seed: int = 0,
     workers: int = 2,
+    examples: Path | None = None,
     progress: Progress = lambda items, _: items,
     say: Callable[[str], object] = lambda _: None,
     command: str = "",
@@ -65,6 +67,9 @@ def train_stage(
         Of examples, weights and batches: on a processor the same seed gives the same weights.
     workers : int
         Processes that make examples.
+    examples : Path, optional
+        Folder of a training of another stage, with the same recipes and seed, that learns from the same examples: they
+        are taken from there, and missing ones made there.
     progress : callable
         Wraps loops over (items, their number).
     say : callable
@@ -87,6 +92,8 @@ def train_stage(
         raise InputError(f"`minutes`: {minutes:g} found, 1 to 100000 allowed")
     for number in range(len(recipes)):
         stage.drawn(number, seed, recipes)  # what cannot be drawn is told before anything is written
+    if examples is not None:
+        _same_examples(stage, examples, recipes, seed)
     count, steps = max(_LEAST, round(stage.examples * minutes)), max(20, round(stage.steps * minutes))
     make_folder(folder)
     with alone(folder):
@@ -94,13 +101,13 @@ def train_stage(
             "stage": stage.name, "recipes": [json.loads(r.model_dump_json()) for r in recipes],
             f"{stage.example}s": count, "steps": steps, "seed": seed,
         })  # fmt: skip
-        place = folder / f"{stage.example}s"
+        place = (folder if examples is None else examples) / f"{stage.example}s"
         place.mkdir(exist_ok=True)
         start = time.process_time()
         paths = _examples(stage, place, count, seed, recipes, workers, progress, say)
-        examples = [stage.read(path) for path in paths]
-        held = [example for number, example in enumerate(examples) if number % _HELD == _HELD - 1]
-        used = [example for number, example in enumerate(examples) if number % _HELD != _HELD - 1]
+        read = [stage.read(path) for path in paths]
+        held = [example for number, example in enumerate(read) if number % _HELD == _HELD - 1]
+        used = [example for number, example in enumerate(read) if number % _HELD != _HELD - 1]
         say(f"training on {len(used)} {stage.example}s, {steps} steps; {len(held)} other {stage.example}s check it")
         return _fitted(stage, folder, used, held, steps, seed, device, progress, command, recipes, start)
 
@@ -134,6 +141,21 @@ def _same_training(path: Path, wanted: dict) -> None:
         (path.parent / "state.safetensors").unlink(missing_ok=True)
     with atomic_path(path) as partial:
         partial.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
+
+
+def _same_examples(stage: Stage, folder: Path, recipes: Sequence[Recipe], seed: int) -> None:
+    """Refuse a folder whose examples are not those that this training would make."""
+    path = folder / "training.json"
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        raise InputError(f"{folder}: no training found in it, whose {stage.example}s could be taken") from None
+    wanted = {"recipes": [json.loads(r.model_dump_json()) for r in recipes], "seed": seed}
+    for key, value in wanted.items():
+        if not isinstance(found, dict) or found.get(key) != value:
+            raise InputError(f"{folder}: {stage.example}s made with other {key} found; give the same as there")
+    if not (folder / f"{stage.example}s").is_dir():
+        raise InputError(f"{folder}: no {stage.example}s found in it, from which {stage.name} are learned")
 
 
 def _fitted(

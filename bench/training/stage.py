@@ -48,8 +48,10 @@ class Stage:
         Agreement of (example, answer of the network, seed).
     network, loss : callable
         A network to begin with, and its loss of (outputs, target). They import PyTorch.
-    channels : int
-        Of an image.
+    image : (int, int or None, int or None)
+        Channels, rows and columns of what the network sees; None where there may be as many as one likes.
+    size : int
+        Of a batch.
     groups : callable
         Of the recipe of an example, the name of its member of each group that scores are told of.
     described : callable
@@ -77,7 +79,8 @@ class Stage:
     checked: Callable[[Any, Answer, int], Agreement]
     network: Callable[[], nn.Module]
     loss: Callable[[Tensor, Tensor], Tensor]
-    channels: int
+    image: tuple[int, int | None, int | None]
+    size: int
     groups: Callable[[dict], Mapping[str, str]]
     described: Callable[[Sequence[dict]], Iterable[str]]
     spread: Mapping[str, float]

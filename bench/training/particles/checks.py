@@ -54,4 +54,4 @@ def agreement(found: np.ndarray, truth: np.ndarray, shape: tuple[int, int]) -> A
     sigma = np.maximum(found[right & here, 3:], 1e-6)
     surprise = np.column_stack([(error[:, :2] ** 2).mean(axis=1), error[:, 2] ** 2]) / sigma**2
     hits = float((right & here).sum())
-    return Agreement(hits, float(counts.sum()), hits, float(here.sum()), 0.0, surprise)
+    return Agreement(hits, float(counts.sum()), hits, float(here.sum()), None, surprise)
