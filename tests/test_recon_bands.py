@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from veristem.datasets.intermediate import Matches
+from veristem.datasets.intermediate import Contours, Matches
 from veristem.recon.stereo import bands
 from veristem.recon.stereo.bands import ACROSS, OUTPUTS, REACH, Bands, evenly, normals_of
+from veristem.recon.stereo.seeking import sought
 
 EPIPOLAR = np.array([1.0, 0.0])
 SCALE_NM, PIXEL_NM = 6.0, 2.0
@@ -117,3 +118,27 @@ def test_nothing_in_nothing_out(monkeypatch):
     monkeypatch.setattr(bands, "trained", lambda *_: told())
     ready = Bands(list(views(line(90.0))), PIXEL_NM, SCALE_NM)
     assert ready.corrected(Matches((0, 1), (), ()), EPIPOLAR).places_nm == ()
+
+
+@pytest.mark.parametrize("view", [0, 1])
+def test_what_one_view_has_is_sought_in_the_other(view, monkeypatch):
+    """Along a contour without a partner the depth that is told best is taken; nothing is when none is, or none is
+    needed."""
+    places = line(80.0, 4.0)
+
+    def truth(image):  # tells that the line is there when the curve is nearly where it is
+        outputs = told(log_variance=-4.0)(image)
+        dark = image[:, ACROSS // 2].mean(axis=1) < image.mean() - 1.0
+        outputs[OUTPUTS.index("there")] = 9.0 if dark.all() else -9.0
+        return outputs
+
+    truth.calibration = np.ones(1)
+    monkeypatch.setattr(bands, "trained", lambda *_: truth)
+    ready = Bands(list(views(places)), PIXEL_NM, SCALE_NM)
+    alone = Contours(*(tuple((given,) if v == view else () for v in (0, 1)) for given in (places[view], np.ones(81))))
+    nothing, whole = Matches((0, 1), (), ()), Matches((0, 1), (places,), (np.ones(81),))
+    (found,) = sought(alone, nothing, ready, EPIPOLAR, (-20.0, 20.0)).places_nm
+    assert np.abs((found[1] - found[0])[:, 0] - 4.0).max() < 4.0
+    np.testing.assert_allclose(found[view], places[view], atol=0.5)
+    assert len(sought(alone, whole, ready, EPIPOLAR, (-20.0, 20.0)).places_nm) == 1
+    assert not sought(alone, nothing, ready, EPIPOLAR, (10.0, 20.0)).places_nm

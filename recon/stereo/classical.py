@@ -17,6 +17,7 @@ from veristem.recon.frames import crystal_from_specimen
 from veristem.recon.registration import align
 from veristem.recon.stereo.bands import Bands
 from veristem.recon.stereo.matching import epipolar_axes, match_contours
+from veristem.recon.stereo.seeking import sought
 from veristem.recon.stereo.triangulate import refine, triangulate
 
 _FREE = 0.3  # of the thickness by which depths may seem off in views that were registered
@@ -55,7 +56,7 @@ def reconstruct(
     register : bool
         Register the views also of a specimen that was not tilted: of an aperture that was moved between scans.
     bands : bool
-        Correct matched curves by a network that looks at both images along them.
+        Correct matched curves by a network that looks at both images along them, and seek those that only one view has.
     band_weights : path, optional
         Its .onnx file, of `veristem train bands`; that of the package if not given.
 
@@ -96,6 +97,7 @@ def reconstruct(
             to_image = (None, None) if alignment.to_image is None else alignment.to_image[list(pair)]
             pictures = Bands(acquisition.views[list(pair)], acquisition.pixel_nm, scale_nm, to_image)
             matches = pictures.corrected(matches, epipolar, band_weights)
+            matches = sought(contours, matches, pictures, epipolar, limits, band_weights)
     else:
         by_view = (_on_focus_plane(curves, alignment, v) for v, curves in zip(matches.views, zip(*matches.places_nm)))
         matches = replace(matches, places_nm=tuple(np.stack(places) for places in zip(*by_view)))

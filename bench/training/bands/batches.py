@@ -113,7 +113,7 @@ def _off(rng: np.random.Generator) -> tuple[np.ndarray, bool]:
     apart = much * _APART / np.sqrt(2) * (rng.normal() + along())
     if rng.uniform() < 0.25:
         apart = apart + rng.uniform(-_FAR, _FAR)
-    off = np.stack([aside - apart / 2, aside + apart / 2]) + 0.2 * rng.normal(size=(2, LENGTH))
+    off = np.stack([aside - apart / 2, aside + apart / 2])
     wrong = bool(rng.uniform() < 0.12)
     if wrong:
         off[1] += rng.choice([-1, 1]) * rng.uniform(*_WRONG)
