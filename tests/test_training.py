@@ -289,6 +289,23 @@ def test_curves_that_are_off_are_moved_as_far_back():
     assert {round(float(np.abs(t[0]).sum()), 3) for _, t in turned} == {round(float(np.abs(target[0][0]).sum()), 3)}
 
 
+def test_bands_are_compared_at_every_shift():
+    """What stands at one place of the first band and another of the second is found at the shift between them."""
+    from veristem.recon.stereo.network import _SHIFTS, BandNetwork
+
+    network = BandNetwork()
+    network.compared = torch.nn.Identity()
+    for first, second in ((10, 13), (20, 8), (16, 16), (2, 30)):
+        found = torch.zeros(2, 12, ACROSS, 5)
+        found[0, :, first], found[1, :, second] = 1.0, 2.0
+        products = network._products(found, 1)
+        assert products.shape == (1, 2, 2 * _SHIFTS + 1, 5)
+        met = abs(second - first) <= _SHIFTS
+        assert float(products.sum()) == pytest.approx(2 * 5 * 12 / 2 * 2 / ACROSS if met else 0.0)
+        if met:
+            assert (products[0, 0].argmax(0) - _SHIFTS).unique().tolist() == [second - first]
+
+
 def test_loss_of_bands_of_known_answers():
     """How far off costs as smooth L1 where a line is, and nothing elsewhere; whether one is costs as its logits say."""
     from veristem.bench.training.bands.losses import band_loss
@@ -308,11 +325,11 @@ def test_a_small_training_of_bands_brings_curves_back(begun, tmp_path, monkeypat
 
     monkeypatch.setattr(training, "_CHECKS", 2)
     (begun / "training.json").write_text(json.dumps({"stage": "contours", "recipes": [], "seed": 0}))
-    few = replace(BANDS, steps=60, size=32)
+    few = replace(BANDS, steps=50, size=24)
     found = train_stage(few, tmp_path / "bands", minutes=1, device="cpu", examples=begun)
     assert not (tmp_path / "bands" / "foils").exists()
-    assert found.best.recall > 0.4 > 1.5 * found.history["recall"].iloc[0] or found.best.recall > 0.6
-    fit = Fit(few, 60, 0, "cpu")
+    assert found.best.recall > 0.5
+    fit = Fit(few, 50, 0, "cpu")
     fit.load(tmp_path / "bands" / "best.safetensors")
     for length in (17, 130):
         band = np.random.default_rng(0).normal(size=(2, ACROSS, length)).astype(np.float32)
