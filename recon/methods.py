@@ -45,6 +45,7 @@ _LAST_WORDS_S = 1.0  # to wait for them once it has ended
 METHODS = {
     "stereo-classical": "veristem.recon.stereo.classical:reconstruct",
     "stereo-learned": "veristem.recon.stereo.learned:reconstruct",
+    "lines-multiview": "veristem.recon.stereo.multiview:reconstruct",
     "points-matched": "veristem.recon.particles.matched:reconstruct",
     "points-hough": "veristem.recon.particles.hough:reconstruct",
     "points-threshold": "veristem.recon.particles.threshold:reconstruct",

@@ -50,7 +50,8 @@ def sought(
     edges = np.linspace(low, high, int(np.ceil((high - low) / (_GRID * scale))) + 1)
     places, sigmas = list(matches.places_nm), list(matches.sigma_nm)
     for number, view in enumerate(matches.views):
-        for piece in [*_alone(contours.curves_nm[view], [curve[number] for curve in places], scale)]:
+        seen = [curve[number] for curve in places]
+        for piece, _ in [*alone(contours.curves_nm[view], contours.sigma_nm[view], seen, scale)]:
             most, best = 0.0, Matches(matches.views, (), ())
             for disparity in (edges[:-1] + edges[1:]) / 2:
                 other = piece + (disparity if number == 0 else -disparity) * epipolar
@@ -65,19 +66,21 @@ def sought(
     return Matches(matches.views, tuple(places), tuple(sigmas))
 
 
-def _alone(curves: Sequence[np.ndarray], matched: Sequence[np.ndarray], scale: float) -> Iterator[np.ndarray]:
-    """Pieces (K, 2) of the contours of a view that nothing matched is near to."""
+def alone(
+    curves: Sequence[np.ndarray], sigmas: Sequence[np.ndarray], matched: Sequence[np.ndarray], scale: float
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pieces (K, 2) of the contours of a view, and their errors (K,), that nothing matched is near to."""
     from scipy.spatial import KDTree
 
     step = scale / SCALE_PX
     tree = KDTree(np.concatenate(matched)) if matched else None
-    for curve in curves:
-        points, _ = resample(curve, np.zeros(len(curve)), step)
+    for curve, sigma in zip(curves, sigmas):
+        points, errors = resample(curve, sigma, step)
         far = np.full(len(points), np.inf) if tree is None else tree.query(points)[0]
-        alone = np.flatnonzero(far > _APART * scale)
-        for run in np.split(alone, np.flatnonzero(np.diff(alone) > 1) + 1):
+        free = np.flatnonzero(far > _APART * scale)
+        for run in np.split(free, np.flatnonzero(np.diff(free) > 1) + 1):
             if (len(run) - 1) * step >= _SHORTEST * scale:
-                yield points[run]
+                yield points[run], errors[run]
 
 
 def _sure(found: Matches, epipolar: np.ndarray, disparity_nm: tuple[float, float], scale: float) -> Matches:

@@ -10,7 +10,7 @@ from scipy.interpolate import make_smoothing_spline
 from veristem.datasets.intermediate import Matches
 from veristem.datasets.polyline import steps
 
-_SMOOTHING = 3.0  # in scales of the contour filter: wavelengths below 2 pi times this are damped
+SMOOTHING = 3.0  # in scales of the contour filter: wavelengths below 2 pi times this are damped
 _MODEL = 0.085  # error of a contour that is not noise but contrast that differs between the views, in scales
 _CORRELATION = 2.5  # length over which it stays the same, in scales
 
@@ -32,22 +32,22 @@ def refine(matches: Matches, epipolar: np.ndarray, scale_nm: float) -> Matches:
     Matches
         The standard deviations are those of the smoothed disparity.
     """
-    smoothing = _SMOOTHING * scale_nm
-    model = (_MODEL * scale_nm) ** 2 * _CORRELATION / _SMOOTHING
+    smoothing = SMOOTHING * scale_nm
+    model = (_MODEL * scale_nm) ** 2 * _CORRELATION / SMOOTHING
     places, sigmas = [], []
     for (a, b), sigma in zip(matches.places_nm, matches.sigma_nm):
         disparity = (b - a) @ epipolar
         at = np.concatenate([[0], np.cumsum(np.maximum(steps(a), 1e-6))])
         keep = np.ones(len(at), bool)
         for _ in range(3):
-            smooth = _spline(at[keep], disparity[keep], sigma[keep], smoothing)(at)
+            smooth = smoothing_spline(at[keep], disparity[keep], sigma[keep], smoothing)(at)
             residual = disparity - smooth
             spread = 1.4826 * np.median(np.abs(residual[keep])) + 1e-9
             kept = np.abs(residual) < 4 * np.maximum(max(spread, _MODEL * scale_nm), sigma)
             if kept.sum() < 6 or (kept == keep).all():
                 break
             keep = kept
-        smooth = _spline(at[keep], disparity[keep], sigma[keep], smoothing)(at)
+        smooth = smoothing_spline(at[keep], disparity[keep], sigma[keep], smoothing)(at)
         step = at[-1] / (len(at) - 1)
         noise = np.maximum(sigma, spread) ** 2 * min(1.0, step / smoothing)
         places.append(np.stack([a[keep], (a + smooth[:, None] * epipolar)[keep]]))
@@ -55,7 +55,7 @@ def refine(matches: Matches, epipolar: np.ndarray, scale_nm: float) -> Matches:
     return Matches(matches.views, tuple(places), tuple(sigmas))
 
 
-def _spline(at, values, sigma, smoothing):
+def smoothing_spline(at, values, sigma, smoothing):
     """Smoothing spline with weights 1/sigma^2, normalised so that the smoothing length does not depend on the noise."""
     if len(at) < 5:
         line = np.polyfit(at, values, 1)
