@@ -35,5 +35,5 @@ class Detector(BaseModel):
         azimuth = kikuchi_azimuth_rad if self.pair_azimuth_deg is None else np.radians(self.pair_azimuth_deg)
         half = np.radians(self.pair_angle_deg) / 2
         along = np.array([np.cos(azimuth), np.sin(azimuth)])
-        places = [angle * along for angle in np.linspace(half, -half, self.discs)]
+        places = [angle * along for angle in np.linspace(half, -half, self.views)]
         return [Region((float(x), float(y)), 1e-3 * self.radius_mrad) for x, y in places]
