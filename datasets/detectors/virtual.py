@@ -21,9 +21,7 @@ class Detector(BaseModel):
     pair_angle_deg: Annotated[float, Field(gt=0, lt=60, description="angle between the centres of the outer discs")] = (
         8.0
     )
-    discs: Annotated[
-        int, Field(ge=2, le=64, description="how many; what they share of the pattern, their counts share")
-    ] = 2
+    views: Annotated[int, Field(ge=2, le=64, description="discs; what they share, their counts share")] = 2
     radius_mrad: Annotated[float, Field(gt=0, allow_inf_nan=False, description="radius of each disc")] = 15.0
     pair_azimuth_deg: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
         default=None,
