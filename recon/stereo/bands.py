@@ -24,7 +24,7 @@ REACH = 4.0  # half the width of a band, in scales
 VERSION = 1
 _TIMES = 2  # that curves are corrected
 _STEEP = 0.15  # |sin| of the angle to the rows below which bands tell nothing of the disparity
-THERE = 0.3  # probability of a line in both views below which it is left out
+THERE = 0.15  # probability of a line in both views below which it is left out
 _GAP = 5.0  # length without a line that divides a curve, in scales
 _SHORTEST = 2.0  # curve that is kept, in scales
 
@@ -96,7 +96,7 @@ class Bands:
         """Pieces (2, K, 2) of one curve with the standard deviations (K,) of their disparities."""
         places, sigma = evenly(places, sigma, self.step)
         normals = normals_of(places, self.step * SCALE_PX)
-        apart, aside, there, log_variance = network(self.straightened(places, normals))
+        apart, aside, there, log_variance = _told(network, self.straightened(places, normals))
         apart, aside = self.step * apart, self.step * aside
         error = calibration * self.step * np.exp(np.clip(log_variance, -8, 8) / 2)
         old = (places[1] - places[0]) @ epipolar
@@ -113,6 +113,13 @@ class Bands:
         found = np.stack([first, first + disparity[:, None] * epipolar])
         runs = np.split(seen, np.flatnonzero(np.diff(seen) > _GAP * SCALE_PX) + 1)
         return [(found[:, run], error[run]) for run in runs if len(run) >= least]
+
+
+def _told(network: Callable, bands: np.ndarray) -> np.ndarray:
+    """`OUTPUTS` (4, K): the mean of what is told of bands, and of the same in a mirror with the views swapped."""
+    mirrored = np.array(network(np.ascontiguousarray(bands[::-1, ::-1])))
+    mirrored[OUTPUTS.index("aside")] *= -1  # apart is turned twice
+    return (np.asarray(network(bands)) + mirrored) / 2
 
 
 def evenly(places: np.ndarray, sigma: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
