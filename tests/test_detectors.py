@@ -217,3 +217,14 @@ def test_a_region_outside_the_cone_has_no_direction(table):
     with pytest.raises(InputError, match=r"outside the cone of 12\.4 mrad, .*choose a smaller angle") as error:
         directions_of(detector(**table).regions(0.0), 12.4e-3)
     assert "\n" not in str(error.value)
+
+
+def test_a_fan_of_discs_begins_and_ends_with_the_pair():
+    """More views lie between the discs of the pair, at equal angles, in its order."""
+    pair, fan = (DETECTORS["virtual"](pair_angle_deg=8.0, views=count).regions(0.4) for count in (2, 5))
+    places = np.array([region.center_rad for region in fan])
+    np.testing.assert_allclose(places[[0, -1]], [region.center_rad for region in pair], atol=1e-15)
+    np.testing.assert_allclose(
+        np.diff(places, axis=0), np.broadcast_to((places[-1] - places[0]) / 4, (4, 2)), atol=1e-15
+    )
+    assert {region.outer_rad for region in fan} == {region.outer_rad for region in pair}

@@ -128,7 +128,7 @@ def test_what_the_other_views_do_not_show_is_dropped():
 
 
 def test_what_cannot_be_done_is_told():
-    contours, acquisition = seen(lines(0), fan(2))
+    _contours, acquisition = seen(lines(0), fan(2))
     one = Acquisition(acquisition.views[:1], fan(2)[:1], PIXEL_NM, focus_nm=100.0, thickness_nm=THICKNESS_NM)
     with pytest.raises(InputError, match="at least 2"):
         multiview.reconstruct(one)
