@@ -34,7 +34,7 @@ class Network(NamedTuple):
         return np.asarray(self.session.run(None, {"image": np.ascontiguousarray(image)[None]})[0])[0]  # type: ignore[attr-defined]
 
 
-def trained(stage: str, version: int, weights: str | None = None) -> Network:
+def trained(stage: str, version: int, weights: str | None = None, factors: int = 1) -> Network:
     """The network of a stage.
 
     Parameters
@@ -45,17 +45,19 @@ def trained(stage: str, version: int, weights: str | None = None) -> Network:
         Of what goes in and comes out: weights of another one are refused.
     weights : path, optional
         A .onnx file of `veristem train`; that of the package if not given.
+    factors : int
+        How many standard deviations it tells.
 
     Raises
     ------
     InputError
         For weights that cannot be read, or of another stage or version.
     """
-    return _opened(str(WEIGHTS / f"{stage}.onnx" if weights is None else weights), stage, version)
+    return _opened(str(WEIGHTS / f"{stage}.onnx" if weights is None else weights), stage, version, factors)
 
 
 @lru_cache(maxsize=8)
-def _opened(path: str, stage: str, version: int) -> Network:
+def _opened(path: str, stage: str, version: int, factors: int) -> Network:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -79,6 +81,7 @@ def _opened(path: str, stage: str, version: int) -> Network:
             f"weights {path}: version {its_version} of {found} found, version {version} of {stage} allowed; train them "
             "again with `veristem train`"
         )
-    if not ((calibration > 0) & (calibration < 1e3)).all():
-        raise InputError(f"weights {path}: calibration {told['calibration']} found, positive numbers allowed")
+    if calibration.shape != (factors,) or not ((calibration > 0) & (calibration < 1e3)).all():
+        found, allowed = str(told["calibration"])[:60], "a positive number" if factors == 1 else f"{factors} of them"
+        raise InputError(f"weights {path}: calibration {found} found, {allowed} allowed")
     return Network(session, calibration)

@@ -8,8 +8,9 @@ import pytest
 
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
-from veristem.recon.contours.learned import WEIGHTS, answer, learned_contours
+from veristem.recon.contours.learned import answer, learned_contours
 from veristem.recon.methods import run_method
+from veristem.recon.trained import WEIGHTS
 
 
 def image_of_lines(pixel_nm, field_nm=400.0, dose=4000, seed=0, width_nm=5.0):
@@ -74,6 +75,12 @@ def test_images_of_any_shape_and_without_a_line():
     assert claimed < 60
 
 
+def pair_of_lines() -> Acquisition:
+    """Two views of the same lines."""
+    views = np.stack([image_of_lines(2.0, seed=s)[0] for s in (0, 1)])
+    return Acquisition(views, np.array([[0.07, 0.0], [-0.07, 0.0]]), 2.0, 100.0, 200.0)
+
+
 def test_a_part_of_an_image_gives_the_same_contours():
     """Away from its edges what is found does not depend on how far an image reaches."""
     image, _ = image_of_lines(2.0, 800.0)
@@ -93,10 +100,9 @@ def test_learned_contours_run_without_torch():
 
 
 def test_a_method_takes_learned_contours_by_name():
-    """stereo-learned and stereo-classical with learned contours are the same; other words are refused."""
-    views = np.stack([image_of_lines(2.0, seed=s)[0] for s in (0, 1)])
-    acquisition = Acquisition(views, np.array([[0.07, 0.0], [-0.07, 0.0]]), 2.0, 100.0, 200.0)
-    one = run_method("stereo-learned", acquisition)
+    """stereo-learned without bands and stereo-classical with learned contours are the same; other words are refused."""
+    acquisition = pair_of_lines()
+    one = run_method("stereo-learned bands=false", acquisition)
     two = run_method("stereo-classical contours=learned", acquisition)
     assert len(one.curves_nm) == len(two.curves_nm) > 0
     assert all(np.array_equal(a, b) for a, b in zip(one.curves_nm, two.curves_nm))
@@ -112,12 +118,14 @@ def test_bad_weights_are_refused_in_a_line(tmp_path):
     with pytest.raises(InputError, match=r"none\.onnx: no such file"):
         learned_contours(image, 2.0, weights=str(tmp_path / "none.onnx"))
     damaged = tmp_path / "damaged.onnx"
-    damaged.write_bytes(WEIGHTS.read_bytes()[:1000])
+    damaged.write_bytes((WEIGHTS / "contours.onnx").read_bytes()[:1000])
     with pytest.raises(InputError, match=r"damaged\.onnx: no network of contours .* `veristem train`"):
         learned_contours(image, 2.0, weights=str(damaged))
-    model = onnx.load(WEIGHTS)
+    model = onnx.load(WEIGHTS / "contours.onnx")
     model.metadata_props[0].value = model.metadata_props[0].value.replace('"version": 1', '"version": 9')
     onnx.save(model, tmp_path / "old.onnx")
+    with pytest.raises(InputError, match="version 1 of contours found, version 1 of bands allowed"):
+        run_method(f"stereo-learned band_weights={WEIGHTS / 'contours.onnx'}", pair_of_lines())
     with pytest.raises(InputError, match="version 9 of contours found, version 1 of contours allowed"):
         learned_contours(image, 2.0, weights=str(tmp_path / "old.onnx"))
     with open(tmp_path / "large.onnx", "wb") as file:
@@ -126,11 +134,12 @@ def test_bad_weights_are_refused_in_a_line(tmp_path):
         learned_contours(image, 2.0, weights=str(tmp_path / "large.onnx"))
 
 
-def test_shipped_weights_have_a_card_and_are_small():
+@pytest.mark.parametrize("weights", sorted(WEIGHTS.glob("*.onnx")), ids=lambda path: path.stem)
+def test_shipped_weights_have_a_card_and_are_small(weights):
     """At most 2 MB each; the card names the file that it is of."""
     import hashlib
 
-    tensors = WEIGHTS.with_suffix(".safetensors")
-    card = WEIGHTS.with_suffix(".md").read_text("utf-8")
+    tensors = weights.with_suffix(".safetensors")
+    card = weights.with_suffix(".md").read_text("utf-8")
     assert hashlib.sha256(tensors.read_bytes()).hexdigest() in card
-    assert max(WEIGHTS.stat().st_size, tensors.stat().st_size) <= 2_000_000
+    assert max(weights.stat().st_size, tensors.stat().st_size) <= 2_000_000

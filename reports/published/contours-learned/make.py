@@ -1,11 +1,12 @@
-"""Learned contours on the frozen test foils, beside the ridge filter and the true contours.
+"""Learned contours and bands on the frozen test foils, beside the ridge filter and the true contours.
 
-veristem study test-foils -o results --workers 2 --method stereo-classical --method stereo-learned \\
-  --method "stereo-classical contours=truth"
+veristem study test-foils -o results --workers 2 --method stereo-classical --method "stereo-learned bands=false" \\
+  --method stereo-learned --method "stereo-classical contours=truth"
 python reports/published/contours-learned/make.py results
 
-veristem train contours -o weights --minutes 34
-python reports/published/contours-learned/make.py --weights weights     # ships them: recon/weights
+veristem train contours -o weights --seed 2
+veristem train bands -o bands --examples weights --seed 2
+python reports/published/contours-learned/make.py --weights weights bands     # ships them: recon/weights
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pandas as pd
 from scipy import stats
 
 from veristem.bench.study.store import read_table
-from veristem.recon.contours.learned import WEIGHTS
+from veristem.recon.trained import WEIGHTS
 from veristem.reports.figures import open_figure, styled
 from veristem.reports.style import METHODS as COLOURS
 from veristem.reports.training import learning_curve
@@ -28,16 +29,19 @@ from veristem.reports.training import learning_curve
 HERE = Path(__file__).parent
 METHODS = {
     "stereo-classical": "ridge",
-    "stereo-learned": "learned",
+    "stereo-learned bands=false": "learned contours",
+    "stereo-learned": "and bands",
     "stereo-classical contours=truth": "true contours",
 }
 SCORES = {"f_score_visible": "F(10 nm)", "f_score_at_20nm_visible": "F(20 nm)"}
 
 
-def ship(trained: Path) -> None:
-    """Weights and card of a training to where the package looks for them."""
-    for name, suffix in (("contours.onnx", ".onnx"), ("contours.safetensors", ".safetensors"), ("card.md", ".md")):
-        shutil.copyfile(trained / name, WEIGHTS.with_suffix(suffix))
+def ship(trained: Path) -> str:
+    """Weights and card of a training to where the package looks for them; the name of the stage."""
+    stage = json.loads((trained / "training.json").read_text("utf-8"))["stage"]
+    for name, suffix in ((f"{stage}.onnx", ".onnx"), (f"{stage}.safetensors", ".safetensors"), ("card.md", ".md")):
+        shutil.copyfile(trained / name, WEIGHTS / f"{stage}{suffix}")
+    return stage
 
 
 def history(trained: Path) -> pd.DataFrame:
@@ -53,7 +57,8 @@ def gaps(rows: pd.DataFrame) -> list[str]:
     """By kind and dose: scores of the three, and the share of the gap that is closed, with a 95 % interval."""
     head = ["kind", "dwell µs", "foils"]
     for name in SCORES.values():
-        head += [f"{name} {method}" for method in METHODS.values()] + [f"gap closed {name}"]
+        head += [f"{name} {method}" for method in METHODS.values()]
+        head += [f"gap closed {name}", f"by contours {name}"]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     kinds = [*dict.fromkeys(rows["recipe"]), "all"]
     for dwell in sorted(set(rows["scan.dwell_us"])):
@@ -63,7 +68,8 @@ def gaps(rows: pd.DataFrame) -> list[str]:
             for score in SCORES:
                 wide = some.pivot_table(index=["recipe", "seed"], columns="method", values=score)[list(METHODS)]
                 texts += [f"{value:.2f}" for value in wide.mean()]
-                texts.append(_closed(*(wide[name].to_numpy() for name in METHODS)))
+                ridge, contours, both, best = (wide[name].to_numpy() for name in METHODS)
+                texts += [_closed(ridge, both, best), _closed(ridge, contours, best)]
             lines.append("| " + " | ".join(texts) + " |")
     return lines
 
@@ -84,14 +90,14 @@ def draw(rows: pd.DataFrame):
     kinds = list(dict.fromkeys(now["recipe"]))
     figure = open_figure((7.2, 2.9))
     for ax, (score, words) in zip(figure.subplots(1, 2, sharey=True), SCORES.items()):
-        for shift, (method, name), marker, colour in zip((-0.22, 0.0, 0.22), METHODS.items(), "osD", COLOURS):
+        for shift, (method, name), marker, colour in zip((-0.27, -0.09, 0.09, 0.27), METHODS.items(), "os^D", COLOURS):
             one = now[now["method"] == method]
             at = np.array([kinds.index(kind) for kind in one["recipe"]]) + shift
             ax.plot(at, one[score], marker, markersize=4, label=name, ls="none", color=colour)
         ax.set_xticks(range(len(kinds)), kinds, rotation=30, ha="right")
         ax.set(ylabel=f"{words} of the visible lines", ylim=(0, 1.03))
     handles, names = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=3)
+    figure.legend(handles, names, loc="outside upper center", ncols=4)
     return figure
 
 
@@ -99,13 +105,15 @@ def main() -> None:
     """Weights to their place; tables and figures beside this file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="?", help="folder of the study")
-    parser.add_argument("--weights", type=Path, help="folder of a training, whose weights are to be shipped")
+    parser.add_argument(
+        "--weights", type=Path, nargs="*", default=(), help="folders of trainings, whose weights are to be shipped"
+    )
     given = parser.parse_args()
-    if given.weights is not None:
-        ship(given.weights)
-        learned = history(given.weights)
-        learned.round(4).to_csv(HERE / "learning.csv", index=False)
-        learning_curve(learned).savefig(HERE / "learning.png", dpi=200)
+    for folder in given.weights:
+        stage = ship(folder)
+        learned = history(folder)
+        learned.round(4).to_csv(HERE / f"learning-{stage}.csv", index=False)
+        learning_curve(learned).savefig(HERE / f"learning-{stage}.png", dpi=200)
     if given.results is None:
         return
     rows = read_table(given.results)
