@@ -96,8 +96,9 @@ def rows() -> list[dict]:
     """One a foil, method and thing told."""
     found = []
     for seed in range(FIRST_SEED, FIRST_SEED + FOILS):
-        truth, acquisition = vs.simulate("demo-foil", values={"recipe.seed": seed})
+        truth, acquisition, *_ = vs.simulate("demo-foil", values={"recipe.seed": seed})
         assert isinstance(truth, LineTruth)
+        assert acquisition is not None
         for method in METHODS:
             right: CurveSet | None = None
             for told, change in TOLD.items():
