@@ -78,8 +78,9 @@ def reconstruct(
     images, spheres = _begin(acquisition, diameter_nm, spread, rescattering)
     pixel, focus = acquisition.pixel_nm, np.array([0.0, 0.0, acquisition.focus_nm])
     found = PointSet(np.zeros((0, 3)))
+    shown = np.zeros(images.counts.shape, np.float32)
     for _ in range(rounds if joint else 1):
-        seen, spheres = _detect(images, spheres, spread, pixel)
+        seen, spheres = _detect(images, spheres, shown, spread, pixel)
         more = points_from(acquisition, seen, None, fewest, rescattering)
         if not len(more.points_nm):
             break
@@ -95,14 +96,16 @@ def reconstruct(
                 covariance_nm2=spheres.covariance * pixel**2,
                 radii_nm=spheres.radii * pixel,
             )
-            passing = np.exp(np.float32(-spheres.strength) * thickness(images, spheres))
+            shown = thickness(images, spheres)
+            passing = np.exp(np.float32(-spheres.strength) * shown)
             images = replace(images, background=background(images.counts, passing))
     return found
 
 
 def detect(acquisition: Acquisition, *, diameter_nm: float | None = None, spread: float = 0.05) -> Detections:
     """Particles in each view by itself: the first stage of `reconstruct`, with its parameters and errors."""
-    return _detect(*_begin(acquisition, diameter_nm, spread), spread, acquisition.pixel_nm)[0]
+    images, spheres = _begin(acquisition, diameter_nm, spread)
+    return _detect(images, spheres, np.zeros(images.counts.shape, np.float32), spread, acquisition.pixel_nm)[0]
 
 
 def _begin(
@@ -123,10 +126,13 @@ def _begin(
     return images, Spheres(np.zeros((0, 3)), np.zeros(0), 0.0, radius)
 
 
-def _detect(images: Images, known: Spheres, spread: float, pixel_nm: float) -> tuple[Detections, Spheres]:
-    """Particles in each view that the known ones do not explain; and these, with the strength of a shade."""
+def _detect(
+    images: Images, known: Spheres, shown: np.ndarray, spread: float, pixel_nm: float
+) -> tuple[Detections, Spheres]:
+    """Particles in each view that the known ones, of a thickness (V, Y, X), do not explain; and these, with the
+    strength of a shade."""
     first = not len(known.radii)
-    explained = np.float32(known.strength) * thickness(images, known)
+    explained = np.float32(known.strength) * shown
     strength, mean = known.strength, known.mean_radius
     points, covariances, radii = [], [], []
     for index in range(len(images.counts)):
