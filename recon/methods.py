@@ -46,6 +46,7 @@ METHODS = {
     "stereo-classical": "veristem.recon.stereo.classical:reconstruct",
     "stereo-learned": "veristem.recon.stereo.learned:reconstruct",
     "points-matched": "veristem.recon.particles.matched:reconstruct",
+    "points-learned": "veristem.recon.particles.learned:reconstruct",
     "points-hough": "veristem.recon.particles.hough:reconstruct",
     "points-threshold": "veristem.recon.particles.threshold:reconstruct",
     "constant": "veristem.recon.constant:reconstruct",

@@ -7,16 +7,14 @@ between regions of the crystal passes instead. Its weights and their card lie in
 
 from __future__ import annotations
 
-import json
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from veristem.datasets.errors import InputError
 from veristem.datasets.intermediate import Contours
 from veristem.recon.contours.ridge import default_scale_nm
 from veristem.recon.contours.skeletons import curves_along
+from veristem.recon.networks import Network, load_network
 
 OUTPUTS = ("line", "offset_x", "offset_y", "boundary", "log_variance")  # logits, pixels, and log of pixels squared
 STRIDE = 8  # sides of an image are made multiples of it
@@ -27,7 +25,6 @@ _BACKGROUND_PX = 20.0
 _RIM_PX = 2  # along the border a line is seen from one side only
 _LIKE = (0.7, 1.5)  # pixels that are as fine as those it was trained on, within these factors
 _SHORTEST = 3.0  # curve that is kept, in scales
-_LARGEST = 1 << 26  # bytes of a file of weights
 _FORTH, _BACK = slice(None), slice(None, None, -1)
 _MIRRORS = ((_FORTH, _FORTH), (_FORTH, _BACK), (_BACK, _FORTH), (_BACK, _BACK))  # of rows and columns
 
@@ -71,7 +68,7 @@ def learned_contours(
     curves, sigmas = [], []
     for view in views:
         image, zoom = _like_training(view, ratio)
-        found = lines_in(answer(image, weights), _calibration(weights), high, low)
+        found = lines_in(answer(image, weights), _network(weights).calibration[0], high, low)
         curves.append(tuple(c[:, :2] / zoom * pixel_nm for c in found))
         sigmas.append(tuple(c[:, 2] / zoom.mean() * pixel_nm for c in found))
     return Contours(tuple(curves), tuple(sigmas))
@@ -98,11 +95,10 @@ def answer(view: np.ndarray, weights: str | None = None) -> np.ndarray:
 
     Errors as of `learned_contours`.
     """
-    session, image = _session(_file(weights)), padded(normalised(view))
+    network, image = _network(weights), padded(normalised(view))
     total = np.zeros((len(OUTPUTS), *image.shape), np.float32)
     for turn in _MIRRORS:
-        outputs = np.asarray(session.run(None, {"image": np.ascontiguousarray(image[turn])[None, None]})[0])[0]
-        outputs = outputs[(slice(None), *turn)]
+        outputs = network.outputs(image[turn][None])[(slice(None), *turn)]
         for axis, name in ((1, "offset_x"), (0, "offset_y")):
             if turn[axis] == _BACK:
                 outputs[OUTPUTS.index(name)] *= -1
@@ -154,40 +150,5 @@ def _like_training(view: np.ndarray, ratio: float) -> tuple[np.ndarray, np.ndarr
     return image, np.array([columns / view.shape[1], rows / view.shape[0]])
 
 
-def _file(weights: str | None) -> str:
-    return str(WEIGHTS if weights is None else weights)
-
-
-def _calibration(weights: str | None) -> float:
-    """What standard deviations are multiplied by, as found on foils that were not trained on."""
-    return float(json.loads(_session(_file(weights)).get_modelmeta().custom_metadata_map["veristem"])["calibration"])
-
-
-@lru_cache(maxsize=4)
-def _session(path: str):
-    """A network ready to run, on one thread so that no result depends on their number."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what is wrong is told by our own error
-    file = Path(path)
-    if not file.is_file():
-        raise InputError(f"weights {path}: no such file; a .onnx file of `veristem train contours` allowed")
-    if file.stat().st_size > _LARGEST:
-        raise InputError(f"weights {path}: {file.stat().st_size} bytes found, at most {_LARGEST} allowed")
-    try:
-        session = onnxruntime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
-        told = json.loads(session.get_modelmeta().custom_metadata_map["veristem"])
-        stage, version, calibration = told["stage"], told["version"], float(told["calibration"])
-    except Exception as error:  # the library's errors share no class
-        line = (str(error).strip().splitlines() or ["no message"])[0][:200]
-        raise InputError(f"weights {path}: no network of contours ({line}); train one with `veristem train`") from None
-    if (stage, version) != ("contours", VERSION):
-        raise InputError(
-            f"weights {path}: version {version} of {stage} found, version {VERSION} of contours allowed; train them "
-            "again with `veristem train`"
-        )
-    if not 0 < calibration < 1e3:
-        raise InputError(f"weights {path}: calibration {calibration:g} found, a positive number allowed")
-    return session
+def _network(weights: str | None) -> Network:
+    return load_network(str(WEIGHTS if weights is None else weights), "contours", VERSION)

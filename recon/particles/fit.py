@@ -53,6 +53,13 @@ class Images:
         )
 
 
+    def part(self, side: int) -> Images:
+        """The middle, of so many pixels along x and y at most."""
+        rows, columns = (slice(max(0, (n - side) // 2), (n + side) // 2) for n in self.counts.shape[1:])
+        part = (slice(None), rows, columns)
+        return replace(self, counts=self.counts[part], background=self.background[part])
+
+
 @dataclass(frozen=True, eq=False)
 class Spheres:
     """Particles, lengths in pixels.

@@ -6,7 +6,7 @@ the second round.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 import numpy as np
@@ -75,40 +75,68 @@ def reconstruct(
     if rounds < 1:
         raise InputError(f"rounds: {rounds} found, 1 or more allowed")
     fewest = fewest_allowed(acquisition, fewest_views)
-    images, spheres = _begin(acquisition, diameter_nm, spread, rescattering)
-    pixel, focus = acquisition.pixel_nm, np.array([0.0, 0.0, acquisition.focus_nm])
-    found = PointSet(np.zeros((0, 3)))
-    shown = np.zeros(images.counts.shape, np.float32)
+    images, spheres = begin(acquisition, diameter_nm, spread, rescattering)
+    found = Found(images, spheres, np.zeros(images.counts.shape, np.float32), PointSet(np.zeros((0, 3))))
     for _ in range(rounds if joint else 1):
-        seen, spheres = _detect(images, spheres, shown, spread, pixel)
+        seen, spheres = search(found.images, found.spheres, found.shown, spread, acquisition.pixel_nm)
         more = points_from(acquisition, seen, None, fewest, rescattering)
         if not len(more.points_nm):
             break
-        found = PointSet(*(np.concatenate([getattr(f, name) for f in (found, more)]) for name in _FIELDS))
-        if joint:
-            moving = np.arange(len(found.views)) >= len(found.views) - len(more.views)
-            start = replace(spheres, places=(found.points_nm - focus) / pixel, radii=found.radii_nm / pixel)
-            spheres = fit(images, start, spread, common=bool(moving.all()), moving=moving)
-            assert spheres.covariance is not None
-            found = replace(
-                found,
-                points_nm=spheres.places * pixel + focus,
-                covariance_nm2=spheres.covariance * pixel**2,
-                radii_nm=spheres.radii * pixel,
-            )
-            shown = thickness(images, spheres)
-            passing = np.exp(np.float32(-spheres.strength) * shown)
-            images = replace(images, background=background(images.counts, passing))
-    return found
+        if not joint:
+            return more
+        found = joined(acquisition, replace(found, spheres=spheres), more, spread)
+    return found.points
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What is known after a search.
+
+    Parameters
+    ----------
+    images : Images
+        With what is known of the background.
+    spheres : Spheres
+        The particles, in pixels.
+    shown : (V, Y, X) float32
+        Their thickness [px].
+    points : PointSet
+        The particles, in nm.
+    """
+
+    images: Images
+    spheres: Spheres
+    shown: np.ndarray
+    points: PointSet
+
+
+def joined(acquisition: Acquisition, found: Found, more: PointSet, spread: float) -> Found:
+    """All particles, with some more, fitted to all images together, and the background between them."""
+    pixel, focus = acquisition.pixel_nm, np.array([0.0, 0.0, acquisition.focus_nm])
+    points = PointSet(*(np.concatenate([getattr(f, name) for f in (found.points, more)]) for name in _FIELDS))
+    moving = np.arange(len(points.views)) >= len(points.views) - len(more.views)
+    start = replace(found.spheres, places=(points.points_nm - focus) / pixel, radii=points.radii_nm / pixel)
+    spheres = fit(found.images, start, spread, common=bool(moving.all()), moving=moving)
+    assert spheres.covariance is not None
+    points = replace(
+        points,
+        points_nm=spheres.places * pixel + focus,
+        covariance_nm2=spheres.covariance * pixel**2,
+        radii_nm=spheres.radii * pixel,
+    )
+    shown = thickness(found.images, spheres)
+    passing = np.exp(np.float32(-spheres.strength) * shown)
+    images = replace(found.images, background=background(found.images.counts, passing))
+    return Found(images, spheres, shown, points)
 
 
 def detect(acquisition: Acquisition, *, diameter_nm: float | None = None, spread: float = 0.05) -> Detections:
     """Particles in each view by itself: the first stage of `reconstruct`, with its parameters and errors."""
-    images, spheres = _begin(acquisition, diameter_nm, spread)
-    return _detect(images, spheres, np.zeros(images.counts.shape, np.float32), spread, acquisition.pixel_nm)[0]
+    images, spheres = begin(acquisition, diameter_nm, spread)
+    return search(images, spheres, np.zeros(images.counts.shape, np.float32), spread, acquisition.pixel_nm)[0]
 
 
-def _begin(
+def begin(
     acquisition: Acquisition, diameter_nm: float | None, spread: float, rescattering: bool = True
 ) -> tuple[Images, Spheres]:
     """The images, and no particles yet of a known size."""
@@ -126,7 +154,7 @@ def _begin(
     return images, Spheres(np.zeros((0, 3)), np.zeros(0), 0.0, radius)
 
 
-def _detect(
+def search(
     images: Images, known: Spheres, shown: np.ndarray, spread: float, pixel_nm: float
 ) -> tuple[Detections, Spheres]:
     """Particles in each view that the known ones, of a thickness (V, Y, X), do not explain; and these, with the
@@ -140,7 +168,7 @@ def _detect(
         rest = rest if first else rest.behind(explained[index : index + 1])
         here = Spheres(np.zeros((0, 3)), np.zeros(0), strength, mean)
         for _ in range(_SEARCHES):
-            here, added = _searched(rest, here, common=first)
+            here, added = searched(rest, here, common=first)
             if not added:
                 break
         here = fit(rest, here, spread, flat=True, common=first)
@@ -154,7 +182,7 @@ def _detect(
     return Detections(tuple(points), tuple(covariances), tuple(radii)), known
 
 
-def _searched(view: Images, here: Spheres, common: bool) -> tuple[Spheres, int]:
+def searched(view: Images, here: Spheres, common: bool) -> tuple[Spheres, int]:
     """The particles of one view and those that the matched filter finds in what they leave over; and how many."""
     rest = view.behind(np.float32(here.strength) * thickness(view, here)) if len(here.radii) else view
     at, amplitude = _peaks(rest, here.mean_radius, here.strength, _PART if len(here.radii) else _WHOLE)
