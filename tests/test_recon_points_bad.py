@@ -66,7 +66,7 @@ def test_a_saturated_counter_is_named(method):
     ):
         run_method(method, seen(views))
     views[2] = 63
-    with pytest.raises(InputError, match="view 3: 63 in every pixel found, .* it is saturated"):
+    with pytest.raises(InputError, match=r"view 3: 63 in every pixel found, .* it is saturated"):
         run_method(method, seen(views))
 
 

@@ -77,7 +77,7 @@ def test_a_session_is_drawn_about_its_recipe():
         assert 5 <= recipe.specimen.dispersion.concentration_mg_per_ml <= 20
         assert 178 / 1.25 <= recipe.specimen.thickness_nm <= 178 * 1.25
         assert recipe.scan.shape[0] * recipe.scan.pixel_nm == pytest.approx(recipe.specimen.field_nm[1])
-    with pytest.raises(InputError, match="dislocations with a virtual detector .* generated particles"):
+    with pytest.raises(InputError, match=r"dislocations with a virtual detector .* generated particles"):
         drawn(0, 0, [load_recipe("cantor-stereo")])
 
 

@@ -31,8 +31,8 @@ def export(stage: Stage, network: nn.Module, path: Path, calibration: Sequence[f
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of how the exporter is written
         program = torch.onnx.export(
-            network, (torch.zeros(1, stage.channels, 64, 96),), input_names=["image"], output_names=["outputs"], dynamo=True,
-            dynamic_shapes={"image": {2: anything, 3: anything}}, verbose=False,
+            network, (torch.zeros(1, stage.channels, 64, 96),), input_names=["image"], output_names=["outputs"],
+            dynamo=True, dynamic_shapes={"image": {2: anything, 3: anything}}, verbose=False,
         )  # fmt: skip
     assert program is not None
     model = program.model_proto

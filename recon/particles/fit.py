@@ -52,7 +52,6 @@ class Images:
             self.counts[one], self.background[one], (np.zeros((1, 2)),), (self.weights[index].sum(keepdims=True),)
         )
 
-
     def part(self, side: int) -> Images:
         """The middle, of so many pixels along x and y at most."""
         rows, columns = (slice(max(0, (n - side) // 2), (n + side) // 2) for n in self.counts.shape[1:])

@@ -87,7 +87,9 @@ def reconstruct(
     more = seen_by(network, acquisition, images, spheres, rescattering)
     if not (joint and len(more.points_nm)):
         return more
-    found = joined(acquisition, Found(images, spheres, np.zeros(images.counts.shape, np.float32), nothing), more, spread)
+    found = joined(
+        acquisition, Found(images, spheres, np.zeros(images.counts.shape, np.float32), nothing), more, spread
+    )
     for _ in range(rounds - 1):
         seen, spheres = search(found.images, found.spheres, found.shown, spread, acquisition.pixel_nm)
         more = points_from(acquisition, seen, None, fewest, rescattering)

@@ -46,7 +46,8 @@ def main() -> None:
             rows.append({
                 "dwell_us": dwell, "segments": segments, "method": method, "seed": seed,
                 "particles": int(truth.inside.sum()), "limit_z_nm": float(np.median(sigma[:, 2])),
-                "limit_x_nm": float(np.median(sigma[:, 0])), **{score: scores[score] for score in SCORES}, "cpu_s": took,
+                "limit_x_nm": float(np.median(sigma[:, 0])), **{score: scores[score] for score in SCORES},
+                "cpu_s": took,
             })  # fmt: skip
             pd.DataFrame(rows).round(4).to_csv(HERE / "table.csv", index=False)
     print(table(pd.DataFrame(rows)))
