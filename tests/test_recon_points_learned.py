@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import subprocess
 import sys
 
@@ -64,7 +65,7 @@ def test_slabs_cover_every_depth_once():
         borders = [slabs[0][1], *(b for _, _, b in slabs)]
         assert borders[0] == -np.inf
         assert borders[-1] == np.inf
-        assert all(a == b for (_, _, a), (_, b, _) in zip(slabs, slabs[1:]))
+        assert all(a == b for (_, _, a), (_, b, _) in itertools.pairwise(slabs))
         for first, a, b in slabs:
             assert first <= max(a, low) + 0.5
             assert min(b, high) <= first + PLANES - 0.5
@@ -97,6 +98,10 @@ def test_bad_weights_and_parameters_are_refused_in_a_line(film, tmp_path):
         reconstruct(acquisition, rounds=0)
     with pytest.raises(InputError, match="diameter_nm, spread: -1"):
         reconstruct(acquisition, diameter_nm=-1.0)
+    with pytest.raises(
+        InputError, match=r"diameter_nm: particles of .* nm found, at least two pixels, 1\.6 nm, allowed"
+    ):
+        reconstruct(acquisition, diameter_nm=0.01)  # enlarged to the network's pixels this would fill any memory
 
 
 def test_mirrored_views_give_mirrored_particles(film):

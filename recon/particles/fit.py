@@ -75,6 +75,8 @@ class Spheres:
         Towards which radii are drawn.
     covariance : (N, 3, 3) float or None
         Of the places, once fitted.
+    shown : (V, Y, X) float32 or None
+        Their thickness in each pixel of each view, once fitted.
     """
 
     places: np.ndarray
@@ -82,6 +84,7 @@ class Spheres:
     strength: float
     mean_radius: float
     covariance: np.ndarray | None = None
+    shown: np.ndarray | None = None
 
 
 def thickness(images: Images, spheres: Spheres) -> np.ndarray:
@@ -127,7 +130,7 @@ def fit(
     """
     count = len(spheres.radii)
     if not count:
-        return replace(spheres, covariance=np.zeros((0, 3, 3)))
+        return replace(spheres, covariance=np.zeros((0, 3, 3)), shown=np.zeros(images.counts.shape, np.float32))
     pairs, patches = _touching(images, spheres), _patches(images, spheres)
     total = _total(images, patches)
     active = np.arange(count) if moving is None else np.flatnonzero(_with_neighbours(moving, pairs))
@@ -151,7 +154,8 @@ def fit(
         if not len(active):
             break
     system = _normal(images, total, patches, spheres, np.arange(count), pairs, spread, flat)
-    return replace(spheres, covariance=_solve(*system, spheres.mean_radius)[1])
+    covariance = _solve(*system, spheres.mean_radius)[1]
+    return replace(spheres, covariance=covariance, shown=_total(images, patches))
 
 
 def _moved(spheres: Spheres, active: np.ndarray, move: np.ndarray, change: np.ndarray, spread: float) -> Spheres:

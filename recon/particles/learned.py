@@ -81,17 +81,16 @@ def reconstruct(
     network = load_network(str(WEIGHTS if weights is None else weights), "particles", VERSION, 2)
     images, spheres = begin(acquisition, diameter_nm, spread, rescattering)
     spheres = sized(images, spheres, spread)
-    nothing = PointSet(np.zeros((0, 3)))
     if not spheres.strength:
-        return nothing
+        return PointSet(np.zeros((0, 3)))
     more = seen_by(network, acquisition, images, spheres, rescattering)
-    if not (joint and len(more.points_nm)):
+    if not joint:
         return more
-    found = joined(
-        acquisition, Found(images, spheres, np.zeros(images.counts.shape, np.float32), nothing), more, spread
-    )
+    found = Found(images, spheres)
+    if len(more.points_nm):
+        found = joined(acquisition, found, more, spread)
     for _ in range(rounds - 1):
-        seen, spheres = search(found.images, found.spheres, found.shown, spread, acquisition.pixel_nm)
+        seen, _ = search(found.images, found.spheres, spread, acquisition.pixel_nm)
         more = points_from(acquisition, seen, None, fewest, rescattering)
         if not len(more.points_nm):
             break
@@ -120,6 +119,11 @@ def seen_by(
 ) -> PointSet:
     """What the network sees, with what it expects its errors to be."""
     pixel, ends = acquisition.pixel_nm, depth_range_nm(acquisition)
+    if spheres.mean_radius < 1:  # enlarged to the pixels of the network, images would fill the memory
+        raise InputError(
+            f"diameter_nm: particles of {2 * spheres.mean_radius * pixel:.3g} nm found, at least two pixels, "
+            f"{2 * pixel:g} nm, allowed"
+        )
     seem = shown(acquisition, spheres.mean_radius * pixel, ends, rescattering)
     tangents = np.tan(seem.directions_rad)
     sweep = sweep_of(images.counts, images.background, tangents, pixel, spheres.mean_radius, spheres.strength)

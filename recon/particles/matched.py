@@ -6,7 +6,7 @@ the second round.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 
 import numpy as np
@@ -76,9 +76,9 @@ def reconstruct(
         raise InputError(f"rounds: {rounds} found, 1 or more allowed")
     fewest = fewest_allowed(acquisition, fewest_views)
     images, spheres = begin(acquisition, diameter_nm, spread, rescattering)
-    found = Found(images, spheres, np.zeros(images.counts.shape, np.float32), PointSet(np.zeros((0, 3))))
+    found = Found(images, spheres)
     for _ in range(rounds if joint else 1):
-        seen, spheres = search(found.images, found.spheres, found.shown, spread, acquisition.pixel_nm)
+        seen, spheres = search(found.images, found.spheres, spread, acquisition.pixel_nm)
         more = points_from(acquisition, seen, None, fewest, rescattering)
         if not len(more.points_nm):
             break
@@ -98,16 +98,13 @@ class Found:
         With what is known of the background.
     spheres : Spheres
         The particles, in pixels.
-    shown : (V, Y, X) float32
-        Their thickness [px].
     points : PointSet
         The particles, in nm.
     """
 
     images: Images
     spheres: Spheres
-    shown: np.ndarray
-    points: PointSet
+    points: PointSet = field(default_factory=lambda: PointSet(np.zeros((0, 3))))
 
 
 def joined(acquisition: Acquisition, found: Found, more: PointSet, spread: float) -> Found:
@@ -118,22 +115,22 @@ def joined(acquisition: Acquisition, found: Found, more: PointSet, spread: float
     start = replace(found.spheres, places=(points.points_nm - focus) / pixel, radii=points.radii_nm / pixel)
     spheres = fit(found.images, start, spread, common=bool(moving.all()), moving=moving)
     assert spheres.covariance is not None
+    assert spheres.shown is not None
     points = replace(
         points,
         points_nm=spheres.places * pixel + focus,
         covariance_nm2=spheres.covariance * pixel**2,
         radii_nm=spheres.radii * pixel,
     )
-    shown = thickness(found.images, spheres)
-    passing = np.exp(np.float32(-spheres.strength) * shown)
+    passing = np.exp(np.float32(-spheres.strength) * spheres.shown)
     images = replace(found.images, background=background(found.images.counts, passing))
-    return Found(images, spheres, shown, points)
+    return Found(images, spheres, points)
 
 
 def detect(acquisition: Acquisition, *, diameter_nm: float | None = None, spread: float = 0.05) -> Detections:
     """Particles in each view by itself: the first stage of `reconstruct`, with its parameters and errors."""
     images, spheres = begin(acquisition, diameter_nm, spread)
-    return search(images, spheres, np.zeros(images.counts.shape, np.float32), spread, acquisition.pixel_nm)[0]
+    return search(images, spheres, spread, acquisition.pixel_nm)[0]
 
 
 def begin(
@@ -154,18 +151,15 @@ def begin(
     return images, Spheres(np.zeros((0, 3)), np.zeros(0), 0.0, radius)
 
 
-def search(
-    images: Images, known: Spheres, shown: np.ndarray, spread: float, pixel_nm: float
-) -> tuple[Detections, Spheres]:
-    """Particles in each view that the known ones, of a thickness (V, Y, X), do not explain; and these, with the
-    strength of a shade."""
+def search(images: Images, known: Spheres, spread: float, pixel_nm: float) -> tuple[Detections, Spheres]:
+    """Particles in each view that the known ones, fitted, do not explain; and these, with the strength of a shade."""
     first = not len(known.radii)
-    explained = np.float32(known.strength) * shown
+    explained = None if known.shown is None else np.float32(known.strength) * known.shown
     strength, mean = known.strength, known.mean_radius
     points, covariances, radii = [], [], []
     for index in range(len(images.counts)):
         rest = images.view(index)
-        rest = rest if first else rest.behind(explained[index : index + 1])
+        rest = rest if explained is None else rest.behind(explained[index : index + 1])
         here = Spheres(np.zeros((0, 3)), np.zeros(0), strength, mean)
         for _ in range(_SEARCHES):
             here, added = searched(rest, here, common=first)
