@@ -76,7 +76,7 @@ def _of(stage: Stage, recipes: Sequence[Recipe]) -> str:
 def _boundaries(trained: Trained) -> list[str]:
     best = trained.best
     wrong = best.claimed - best.true
-    if wrong <= 0:
+    if wrong <= 0 or not best.at_boundary:
         return []
     return [f"Of the false length {best.at_boundary / wrong:.0%} lies where boundaries between regions are seen."]
 
