@@ -55,7 +55,7 @@ def test_what_the_network_leaves_to_the_cells_becomes_particles():
     outputs[5, 28, 5] = np.log(0.4 / 0.6)
     found = found_in(outputs)
     found = found[np.lexsort(found[:, :3].T[::-1])]
-    assert found[:, :3] == pytest.approx(np.array([[11.5, 10.5, 2.0], [20.5, 20.5, 3.0], [22.5, 20.5, 3.0]]), abs=0.01)
+    assert found[:, :3] == pytest.approx(np.array([[11.5, 10.5, 2.0], [20.5, 20.5, 3.0], [22.5, 20.5, 3.0]]), abs=0.05)
 
 
 def test_slabs_cover_every_depth_once():
