@@ -80,7 +80,9 @@ def reconstruct(
     fewest = fewest_allowed(acquisition, 3)
     network = load_network(str(WEIGHTS if weights is None else weights), "particles", VERSION, 2)
     images, spheres = begin(acquisition, diameter_nm, spread, rescattering)
+    _check_size(spheres, acquisition.pixel_nm)
     spheres = sized(images, spheres, spread)
+    _check_size(spheres, acquisition.pixel_nm)
     if not spheres.strength:
         return PointSet(np.zeros((0, 3)))
     more = seen_by(network, acquisition, images, spheres, rescattering)
@@ -96,6 +98,15 @@ def reconstruct(
             break
         found = joined(acquisition, found, more, spread)
     return found.points
+
+
+def _check_size(spheres: Spheres, pixel_nm: float) -> None:
+    """Refuse what has no two pixels: enlarged to the pixels of the network, images would fill the memory."""
+    if spheres.mean_radius < 1:
+        raise InputError(
+            f"diameter_nm: particles of {2 * spheres.mean_radius * pixel_nm:.3g} nm found, at least two pixels, "
+            f"{2 * pixel_nm:g} nm, allowed"
+        )
 
 
 def sized(images: Images, spheres: Spheres, spread: float) -> Spheres:
@@ -119,11 +130,6 @@ def seen_by(
 ) -> PointSet:
     """What the network sees, with what it expects its errors to be."""
     pixel, ends = acquisition.pixel_nm, depth_range_nm(acquisition)
-    if spheres.mean_radius < 1:  # enlarged to the pixels of the network, images would fill the memory
-        raise InputError(
-            f"diameter_nm: particles of {2 * spheres.mean_radius * pixel:.3g} nm found, at least two pixels, "
-            f"{2 * pixel:g} nm, allowed"
-        )
     seem = shown(acquisition, spheres.mean_radius * pixel, ends, rescattering)
     tangents = np.tan(seem.directions_rad)
     sweep = sweep_of(images.counts, images.background, tangents, pixel, spheres.mean_radius, spheres.strength)
