@@ -47,6 +47,7 @@ METHODS = {
     "stereo-learned": "veristem.recon.stereo.learned:reconstruct",
     "lines-multiview": "veristem.recon.stereo.multiview:reconstruct",
     "points-matched": "veristem.recon.particles.matched:reconstruct",
+    "points-learned": "veristem.recon.particles.learned:reconstruct",
     "points-hough": "veristem.recon.particles.hough:reconstruct",
     "points-threshold": "veristem.recon.particles.threshold:reconstruct",
     "constant": "veristem.recon.constant:reconstruct",

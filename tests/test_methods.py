@@ -40,7 +40,7 @@ def nan(acquisition):
 
 number = 3
 """
-POINTS = ("points-hough", "points-matched", "points-threshold")
+POINTS = ("points-hough", "points-learned", "points-matched", "points-threshold")
 EXPECTED = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 2.0]])
 
 
@@ -103,7 +103,7 @@ def test_registered_names(acquisition):
     assert np.ptp(curve[:, 2]) == 0
     with pytest.raises(RuntimeError, match="given 2 views"):
         run_method("failing", acquisition)
-    with pytest.raises(InputError, match="allowed are constant, failing, points-hough, points-matched, "):
+    with pytest.raises(InputError, match="allowed are constant, failing, points-hough, points-learned, "):
         load_method("no-such")
 
 

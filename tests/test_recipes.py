@@ -47,6 +47,20 @@ def test_foils_for_tests_are_frozen_and_of_their_own():
         assert name == "test-foils" or max(seeds) < 9000
 
 
+def test_films_for_tests_are_frozen_and_of_their_own():
+    """Twenty films of four kinds at three doses, with seeds that no training draws and no other study of films uses."""
+    study = load_study("test-films")
+    cells = list_cells(study, load_recipe(study.recipe))
+    films = {cell.recipe.specimen_key: cell.recipe.recipe.name for cell in cells}
+    assert {kind: list(films.values()).count(kind) for kind in ("ten", "forty", "short-chains", "long-chains")} == {
+        "ten": 5, "forty": 5, "short-chains": 5, "long-chains": 5,
+    }  # fmt: skip
+    for name in recipe_names("study"):
+        other = load_study(name)
+        seeds = other.seeds_of({}, load_recipe(other.recipe).recipe.seed)
+        assert name in ("test-films", "test-foils") or max(seeds) < 8000
+
+
 @pytest.mark.parametrize("name", recipe_names("study"))
 def test_studies_have_the_tolerance_of_everything_else(name):
     """10 nm for lines, the radius for particles; those behind a table or baseline of record until it is made anew."""

@@ -22,6 +22,7 @@ _PER_PIXEL_S = {
     "stereo-classical": 5e-6,
     "stereo-learned": 1e-6,
     "points-matched": 2.5e-6,
+    "points-learned": 2e-6,
     "points-hough": 1e-6,
     "points-threshold": 5e-7,
     "constant": 0.0,

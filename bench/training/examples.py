@@ -40,8 +40,10 @@ def make_one(stage: Stage, number: int, seed: int, bases: Sequence[Recipe], fold
         if example is not None:
             stage.write(path, example)
             return path
-    raise error or InputError(f"recipe {bases[0].recipe.name if bases else 'training'}: nothing to be found in {_TRIES} "
-                              f"{stage.example}s, {stage.name} that can be seen allowed")  # fmt: skip
+    name = bases[0].recipe.name if bases else "training"
+    raise error or InputError(
+        f"recipe {name}: nothing to be found in {_TRIES} {stage.example}s, {stage.name} that can be seen allowed"
+    )
 
 
 def make_all(

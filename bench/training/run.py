@@ -60,7 +60,8 @@ def train_stage(
         Of the session it is for; each example takes one, spread as the stage's ``spread`` says. A broad mixture if not
         given.
     minutes : float
-        About how long it takes on two cores: it sets the number of examples and of steps, and nothing stops by the clock.
+        About how long it takes on two cores: it sets how many examples and steps there are, and nothing stops by the
+        clock.
     device : "auto" or of PyTorch
         A GPU when there is one, else the processor.
     seed : int

@@ -17,7 +17,8 @@ from veristem.recon.particles.profile import POINTS, RIM_PX, shade_profile
 _STILL = 0.02  # pixels; a particle that moves by no more is left where it is
 _STEADY = 1e-2  # and strength and mean radius when they change by no more
 _LONGEST = np.array([0.3, 0.3, 15.0, 0.1])  # step of x, y, depth and radius, in radii
-_VALUE, _RADIUS = 0, 4  # columns of a patch: thickness, then its derivatives by x, y, depth and radius
+_Patches = list[tuple[np.ndarray, np.ndarray]]
+_VALUE, _RADIUS = 0, 4  # sheets of a patch: thickness, then its derivatives by x, y, depth and radius
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,12 @@ class Images:
             self.counts[one], self.background[one], (np.zeros((1, 2)),), (self.weights[index].sum(keepdims=True),)
         )
 
+    def part(self, side: int) -> Images:
+        """The middle, of so many pixels along x and y at most."""
+        rows, columns = (slice(max(0, (n - side) // 2), (n + side) // 2) for n in self.counts.shape[1:])
+        part = (slice(None), rows, columns)
+        return replace(self, counts=self.counts[part], background=self.background[part])
+
 
 @dataclass(frozen=True, eq=False)
 class Spheres:
@@ -68,6 +75,8 @@ class Spheres:
         Towards which radii are drawn.
     covariance : (N, 3, 3) float or None
         Of the places, once fitted.
+    shown : (V, Y, X) float32 or None
+        Their thickness in each pixel of each view, once fitted.
     """
 
     places: np.ndarray
@@ -75,14 +84,19 @@ class Spheres:
     strength: float
     mean_radius: float
     covariance: np.ndarray | None = None
+    shown: np.ndarray | None = None
 
 
 def thickness(images: Images, spheres: Spheres) -> np.ndarray:
     """Thickness of matter [px] that each pixel of each view shows, (V, Y, X) float32."""
+    return _total(images, _patches(images, spheres) if len(spheres.radii) else [])
+
+
+def _total(images: Images, patches: _Patches) -> np.ndarray:
+    """Sum (V, Y, X) float32 of the patches of all particles."""
     total = np.zeros(images.counts.shape, np.float32)
-    if len(spheres.radii):
-        for view, (corner, patch) in enumerate(_patches(images, spheres)):
-            _add(total[view], corner, patch, _VALUE, np.ones(len(corner)))
+    for view, (corner, patch) in enumerate(patches):
+        _add(total[view], corner, patch, _VALUE, np.arange(len(corner)), np.ones(len(corner)))
     return total
 
 
@@ -116,11 +130,10 @@ def fit(
     """
     count = len(spheres.radii)
     if not count:
-        return replace(spheres, covariance=np.zeros((0, 3, 3)))
-    pairs = _touching(images, spheres)
-    total = thickness(images, spheres)
+        return replace(spheres, covariance=np.zeros((0, 3, 3)), shown=np.zeros(images.counts.shape, np.float32))
+    pairs, patches = _touching(images, spheres), _patches(images, spheres)
+    total = _total(images, patches)
     active = np.arange(count) if moving is None else np.flatnonzero(_with_neighbours(moving, pairs))
-    patches = _patches(images, spheres, active)
     for _ in range(steps):
         system = _normal(images, total, patches, spheres, active, pairs, spread, flat)
         move = _solve(*system, spheres.mean_radius)[0]
@@ -128,22 +141,21 @@ def fit(
         if common:
             move[:, 3] -= move[:, 3].mean()  # that is the part of the mean radius
         for view, (corner, patch) in enumerate(patches):
-            _add(total[view], corner, patch, _VALUE, np.full(len(corner), -1.0))
+            _add(total[view], corner, patch, _VALUE, active, np.full(len(active), -1.0))
         spheres = _moved(spheres, active, move, change, spread)
-        patches = _patches(images, spheres, active)
+        patches = _patches(images, spheres, patches, active)
         for view, (corner, patch) in enumerate(patches):
-            _add(total[view], corner, patch, _VALUE, np.ones(len(corner)))
+            _add(total[view], corner, patch, _VALUE, active, np.ones(len(active)))
         restless = np.zeros(count, bool)
         restless[active] = np.abs(move[:, :2]).max(axis=1) > _STILL
         if np.abs(change).max() < _STEADY:
             common = False
-            keep = _with_neighbours(restless, pairs)[active]
-            active, patches = active[keep], [(corner[keep], patch[keep]) for corner, patch in patches]
+            active = active[_with_neighbours(restless, pairs)[active]]
         if not len(active):
             break
-    active = np.arange(count)
-    system = _normal(images, total, _patches(images, spheres), spheres, active, pairs, spread, flat)
-    return replace(spheres, covariance=_solve(*system, spheres.mean_radius)[1])
+    system = _normal(images, total, patches, spheres, np.arange(count), pairs, spread, flat)
+    covariance = _solve(*system, spheres.mean_radius)[1]
+    return replace(spheres, covariance=covariance, shown=_total(images, patches))
 
 
 def _moved(spheres: Spheres, active: np.ndarray, move: np.ndarray, change: np.ndarray, spread: float) -> Spheres:
@@ -164,20 +176,27 @@ def _with_neighbours(some: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 
 def _patches(
-    images: Images, spheres: Spheres, some: np.ndarray | slice = slice(None)
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each view the corner (N, 2) of the patch of some particles and the patch (N, S, S, 5): see `_VALUE`."""
-    places, radii = spheres.places[some], spheres.radii[some]
+    images: Images, spheres: Spheres, before: _Patches | None = None, some: np.ndarray | None = None
+) -> _Patches:
+    """For each view the corner (N, 2) of the patch of each particle and the patch (N, 5, S, S): see `_VALUE`.
+
+    Of those ``before``, ``some`` are made anew in their place, as long as they are large enough.
+    """
+    places, radii = spheres.places, spheres.radii
     table_radius = round(spheres.mean_radius, 1)  # near enough: shades are scaled to each radius
     table = shade_profile(table_radius)
     found = []
-    for tangents, weights in zip(images.tangents, images.weights):
+    for view, (tangents, weights) in enumerate(zip(images.tangents, images.weights)):
         center, wander = _center(tangents, weights, spheres)
         size = 2 * int(np.ceil(radii.max(initial=1.0) * (1 + RIM_PX / table_radius) + wander)) + 2
-        middle = places[:, :2] - places[:, 2:] * center
-        corner = np.round(middle - size / 2).astype(np.int64)
-        args = (tangents, weights, table, table_radius, corner, size)
-        found.append((corner, _shades(places, radii, *args)))
+        if before is not None and some is not None and before[view][1].shape[2] >= size:
+            (corner, patch), which = before[view], some
+        else:
+            corner, which = np.empty((len(radii), 2), np.int64), np.arange(len(radii))
+            patch = np.empty((len(radii), 5, size, size), np.float32)
+        corner[which] = np.round(places[which, :2] - places[which, 2:] * center - patch.shape[2] / 2)
+        _shades(patch, which, places, radii, tangents, weights, table, table_radius, corner)
+        found.append((corner, patch))
     return found
 
 
@@ -210,14 +229,14 @@ def _normal(images, total, patches, spheres: Spheres, active, pairs, spread: flo
     count = len(active)
     number = np.full(len(spheres.radii), -1)
     number[active] = np.arange(count)
-    among = number[pairs]
-    among = among[(among >= 0).all(axis=1)]
+    those = pairs[(number[pairs] >= 0).all(axis=1)]
+    among = number[those]
     gradient, own, cross = np.zeros((count, 4)), np.zeros((count, 4, 4)), np.zeros((len(among), 4, 4))
     for view, (corner, patch) in enumerate(patches):
-        expected = np.zeros(patch.shape[:3], np.float32)
+        expected = np.empty((len(patch), *patch.shape[2:]), np.float32)
         seen = images.counts[view], images.background[view], total[view]
-        _own(corner, patch, spheres.strength, *seen, expected, gradient, own)
-        _cross(corner, patch, spheres.strength, expected, among, cross, *seen[0].shape)
+        _own(corner, patch, active, spheres.strength, *seen, expected, gradient, own)
+        _cross(corner, patch, spheres.strength, expected, those, cross, *seen[0].shape)
     prior = np.array([0.0, 0.0, 1e12 if flat else 0.0, (spheres.mean_radius * spread) ** -2])
     gradient[:, 3] -= prior[3] * (spheres.radii[active] - spheres.mean_radius)
     return gradient, own + np.diag(prior), cross, among
@@ -258,7 +277,7 @@ def _common(images: Images, total, patches, spheres: Spheres, active) -> np.ndar
     matrix, vector = 1e-9 * np.eye(2), np.zeros(2)
     for view, (corner, patch) in enumerate(patches):
         size = np.zeros_like(total[view])
-        _add(size, corner, patch, _RADIUS, spheres.radii[active])
+        _add(size, corner, patch, _RADIUS, active, spheres.radii[active])
         rows = _compared(images.counts[view], images.background[view], spheres.strength, total[view], size)
         sums = rows.sum(axis=0)
         vector += sums[:2]
@@ -267,57 +286,59 @@ def _common(images: Images, total, patches, spheres: Spheres, active) -> np.ndar
 
 
 @njit(cache=True, parallel=True)
-def _shades(places, radii, tangents, weights, table, table_radius, corner, size):
-    patches = np.zeros((len(radii), size, size, 5), np.float32)
-    for n in prange(len(radii)):  # what a loop over threads calls compiles in half the time of what stands in it
+def _shades(patches, some, places, radii, tangents, weights, table, table_radius, corner):
+    for m in prange(len(some)):  # what a loop over threads calls compiles in half the time of what stands in it
+        n = some[m]
         _shade(patches[n], places[n], radii[n], tangents, weights, table, table_radius, corner[n])
-    return patches
 
 
 @njit(cache=True)
 def _shade(patch, place, radius, tangents, weights, table, table_radius, corner):
-    size = len(patch)
+    size = patch.shape[1]
     steps = (POINTS - 1) / (table_radius + RIM_PX) ** 2
     scale = table_radius / radius
     reach = radius * (1 + RIM_PX / table_radius)
-    sums = np.zeros((size, size, 5))
+    last = POINTS - 1 - 1e-9
+    sums = np.zeros((5, size, size))
+    values, by_x, by_y, by_depth, rises = sums[0], sums[1], sums[2], sums[3], sums[4]
     for k in range(len(weights)):
         cx = place[0] - place[2] * tangents[k, 0] - corner[0] - 0.5
         cy = place[1] - place[2] * tangents[k, 1] - corner[1] - 0.5
+        weight, slope = weights[k], -2 * scale * steps * weights[k]
         for j in range(max(int(np.ceil(cy - reach)), 0), min(int(np.floor(cy + reach)) + 1, size)):
             dy = j - cy
             wide = np.sqrt(max(reach * reach - dy * dy, 0.0))
             for i in range(max(int(np.ceil(cx - wide)), 0), min(int(np.floor(cx + wide)) + 1, size)):
                 dx = i - cx
-                square = (dx * dx + dy * dy) * scale * scale
-                at = square * steps
+                square = (dx * dx + dy * dy) * (scale * scale)
+                at = min(square * steps, last)  # without a branch the loop is half as long again as fast
                 low = int(at)
-                if low >= POINTS - 1:
-                    continue
-                rise = table[low + 1] - table[low]
-                value = table[low] + (at - low) * rise
-                slope = rise * steps
-                by_x, by_y = -2 * dx * scale * slope, -2 * dy * scale * slope
-                pixel = sums[j, i]
-                pixel[0] += weights[k] * value / scale
-                pixel[1] += weights[k] * by_x
-                pixel[2] += weights[k] * by_y
-                pixel[3] -= weights[k] * (by_x * tangents[k, 0] + by_y * tangents[k, 1])
-                pixel[4] += weights[k] * (value - 2 * slope * square) / table_radius
+                value = table[low]
+                rise = table[low + 1] - value
+                x, y = slope * rise * dx, slope * rise * dy
+                values[j, i] += weight * (value + (at - low) * rise)
+                by_x[j, i] += x
+                by_y[j, i] += y
+                by_depth[j, i] -= x * tangents[k, 0] + y * tangents[k, 1]
+                rises[j, i] += weight * rise * square
     for j in range(size):  # one by one: the error that an assigned slice can raise takes seconds to compile
         for i in range(size):
-            for c in range(5):
-                patch[j, i, c] = sums[j, i, c]
+            patch[0, j, i] = values[j, i] / scale
+            patch[1, j, i] = by_x[j, i]
+            patch[2, j, i] = by_y[j, i]
+            patch[3, j, i] = by_depth[j, i]
+            patch[4, j, i] = (values[j, i] - 2 * steps * rises[j, i]) / table_radius
 
 
 @njit(cache=True)
-def _add(image, corner, patches, column, factor):
-    size = patches.shape[1]
-    for n in range(len(corner)):
+def _add(image, corner, patches, sheet, some, factor):
+    size = patches.shape[2]
+    for m in range(len(some)):
+        n = some[m]
+        patch = patches[n, sheet]
         for j in range(max(0, -corner[n, 1]), min(size, image.shape[0] - corner[n, 1])):
             for i in range(max(0, -corner[n, 0]), min(size, image.shape[1] - corner[n, 0])):
-                if patches[n, j, i, 0] != 0:
-                    image[corner[n, 1] + j, corner[n, 0] + i] += factor[n] * patches[n, j, i, column]
+                image[corner[n, 1] + j, corner[n, 0] + i] += factor[m] * patch[j, i]
 
 
 @njit(cache=True, parallel=True)
@@ -339,35 +360,36 @@ def _compared(counts, background, strength, total, size):
 
 
 @njit(cache=True, parallel=True)
-def _own(corner, patches, strength, counts, background, total, expected, gradient, information):
-    size, shape = patches.shape[1], counts.shape
-    for n in prange(len(corner)):
+def _own(corner, patches, some, strength, counts, background, total, expected, gradient, information):
+    size, shape = patches.shape[2], counts.shape
+    for m in prange(len(some)):
+        n = some[m]
         for j in range(max(0, -corner[n, 1]), min(size, shape[0] - corner[n, 1])):
             for i in range(max(0, -corner[n, 0]), min(size, shape[1] - corner[n, 0])):
-                if patches[n, j, i, 0] == 0:
+                if patches[n, 0, j, i] == 0:
                     continue
                 y, x = corner[n, 1] + j, corner[n, 0] + i
                 mean = background[y, x] * np.exp(-strength * total[y, x])
                 expected[n, j, i] = mean
                 for a in range(4):
-                    by_a = strength * patches[n, j, i, 1 + a]
-                    gradient[n, a] += by_a * (mean - counts[y, x])
+                    by_a = strength * patches[n, 1 + a, j, i]
+                    gradient[m, a] += by_a * (mean - counts[y, x])
                     for b in range(a + 1):
-                        information[n, a, b] += by_a * strength * patches[n, j, i, 1 + b] * mean
+                        information[m, a, b] += by_a * strength * patches[n, 1 + b, j, i] * mean
         for a in range(4):
             for b in range(a):
-                information[n, b, a] = information[n, a, b]
+                information[m, b, a] = information[m, a, b]
 
 
 @njit(cache=True, parallel=True)
 def _cross(corner, patches, strength, expected, pairs, information, rows, columns):
-    size = patches.shape[1]
+    size = patches.shape[2]
     for p in prange(len(pairs)):
         m, n = pairs[p]
         for y in range(max(corner[m, 1], corner[n, 1], 0), min(corner[m, 1] + size, corner[n, 1] + size, rows)):
             for x in range(max(corner[m, 0], corner[n, 0], 0), min(corner[m, 0] + size, corner[n, 0] + size, columns)):
-                first = patches[m, y - corner[m, 1], x - corner[m, 0]]
-                second = patches[n, y - corner[n, 1], x - corner[n, 0]]
+                first = patches[m, :, y - corner[m, 1], x - corner[m, 0]]
+                second = patches[n, :, y - corner[n, 1], x - corner[n, 0]]
                 if first[0] == 0 or second[0] == 0:
                     continue
                 factor = strength * strength * expected[m, y - corner[m, 1], x - corner[m, 0]]

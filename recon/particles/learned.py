@@ -8,12 +8,20 @@ makes others.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from numba import njit
 
-from veristem.recon.particles.sweep import PLANES, Sweep, stacked
+from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.errors import InputError
+from veristem.datasets.intermediate import Detections, PointMatches
+from veristem.datasets.particle_rays import Shown, shown
+from veristem.datasets.reconstruction import PointSet
+from veristem.recon.particles.fit import Images, Spheres, fit
+from veristem.recon.particles.matched import Found, begin, joined, search, searched
+from veristem.recon.particles.sweep import PLANES, Sweep, stacked, sweep_of
+from veristem.recon.particles.triangulate import depth_range_nm, fewest_allowed, points_from
+from veristem.recon.trained import Network, trained
 
 OUTPUTS = (  # logits, planes, pixels, logarithms of their squares
     *(f"particle_{plane}" for plane in range(PLANES)),
@@ -21,13 +29,127 @@ OUTPUTS = (  # logits, planes, pixels, logarithms of their squares
     "offset_x", "offset_y", "log_variance", "log_variance_z",
 )  # fmt: skip
 STRIDE = 4  # sides of a sweep are multiples of it
-VERSION = 1
-WEIGHTS = Path(__file__).parents[1] / "weights" / "particles.onnx"
+VERSION = 1  # of what goes into the network and comes out: weights of another one are refused
 _TILE, _RIM = 256, 32  # pixels that are looked at at once, and how far beyond them
 _OVERLAP = 2  # planes that neighbouring slabs share
 _REACH_PX, _REACH = 2.0, 1.5  # of a particle's cells, along x and y and in planes
 _LEAST = 0.01  # probability of a cell that counts
 _HALF = 0.5  # particles that are more likely there than not are found
+_MIDDLE_RADII = 48  # of a view, where size and absorption of particles are found
+_LEAST_PX = 512
+
+
+def reconstruct(
+    acquisition: Acquisition,
+    *,
+    detections: Detections | None = None,
+    matches: PointMatches | None = None,
+    diameter_nm: float | None = None,
+    spread: float = 0.05,
+    rounds: int = 2,
+    joint: bool = True,
+    rescattering: bool = True,
+    weights: str | None = None,
+) -> PointSet:
+    """Particles in 3D from two or more views of one scan.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        At least two views.
+    detections, matches : optional
+        Replace the stage from outside; the images are then not looked at again.
+    diameter_nm, spread, joint, rescattering
+        As of `matched.reconstruct`; without ``joint`` the places are those of the network.
+    rounds : int
+        How often the images are searched: by the network, then for what it left over by the filter of points-matched.
+    weights : path, optional
+        A .onnx file of `veristem train particles`; those of the package if not given.
+
+    Raises
+    ------
+    InputError
+        As `matched.reconstruct`, and for weights that cannot be used.
+    """
+    if detections is not None or matches is not None:
+        return points_from(acquisition, detections, matches, 3, rescattering)
+    if rounds < 1:
+        raise InputError(f"rounds: {rounds} found, 1 or more allowed")
+    fewest = fewest_allowed(acquisition, 3)
+    network = trained("particles", VERSION, weights, 2)
+    images, spheres = begin(acquisition, diameter_nm, spread, rescattering)
+    _check_size(spheres, acquisition.pixel_nm)
+    spheres = sized(images, spheres, spread)
+    _check_size(spheres, acquisition.pixel_nm)
+    if not spheres.strength:
+        return PointSet(np.zeros((0, 3)))
+    more = seen_by(network, acquisition, images, spheres, rescattering)
+    if not joint:
+        return more
+    found = Found(images, spheres)
+    if len(more.points_nm):
+        found = joined(acquisition, found, more, spread)
+    for _ in range(rounds - 1):
+        seen, _ = search(found.images, found.spheres, spread, acquisition.pixel_nm)
+        more = points_from(acquisition, seen, None, fewest, rescattering)
+        if not len(more.points_nm):
+            break
+        found = joined(acquisition, found, more, spread)
+    return found.points
+
+
+def _check_size(spheres: Spheres, pixel_nm: float) -> None:
+    """Refuse what has no two pixels: enlarged to the pixels of the network, images would fill the memory."""
+    if spheres.mean_radius < 1:
+        raise InputError(
+            f"diameter_nm: particles of {2 * spheres.mean_radius * pixel_nm:.3g} nm found, at least two pixels, "
+            f"{2 * pixel_nm:g} nm, allowed"
+        )
+
+
+def sized(images: Images, spheres: Spheres, spread: float) -> Spheres:
+    """No particles yet, of the size and the strength of those in the middle of the first view."""
+    radius = spheres.mean_radius
+    for side in (max(_LEAST_PX, _MIDDLE_RADII * radius), np.inf):
+        view = images.view(0).part(int(min(side, max(images.counts.shape))))
+        here = spheres
+        for _ in range(2):
+            here, more = searched(view, here, common=True)
+            if not more:
+                break
+        if len(here.radii):
+            here = fit(view, here, spread, flat=True, common=True)
+            return Spheres(spheres.places, spheres.radii, here.strength, here.mean_radius)
+    return spheres
+
+
+def seen_by(
+    network: Network, acquisition: Acquisition, images: Images, spheres: Spheres, rescattering: bool = True
+) -> PointSet:
+    """What the network sees, with what it expects its errors to be."""
+    pixel, ends = acquisition.pixel_nm, depth_range_nm(acquisition)
+    seem = shown(acquisition, spheres.mean_radius * pixel, ends, rescattering)
+    tangents = np.tan(seem.directions_rad)
+    sweep = sweep_of(images.counts, images.background, tangents, pixel, spheres.mean_radius, spheres.strength)
+    low, high = (float(seem.apparent(end)) / sweep.plane_nm for end in ends)
+    found = particles_in(sweep, (low, high), network)
+    return _in_nm(found, sweep, seem, acquisition, spheres.mean_radius * pixel, network.calibration)
+
+
+def _in_nm(found, sweep: Sweep, seem: Shown, acquisition: Acquisition, radius_nm: float, calibration) -> PointSet:
+    """Particles (N, 5) as of `particles_in`, in the frame of the specimen."""
+    size = acquisition.pixel_nm / sweep.zoom
+    depth = found[:, 2] * sweep.plane_nm
+    sigma = found[:, 3:] * calibration
+    spread = np.column_stack([sigma[:, :1] * size, sigma[:, 1] * sweep.plane_nm * seem.stretch(depth)])
+    count, views = len(found), len(acquisition.views)
+    return PointSet(
+        np.column_stack([found[:, :2] * size, seem.depth(depth) + acquisition.focus_nm]),
+        spread[:, :, None] ** 2 * np.eye(3),
+        np.full(count, radius_nm),
+        np.full(count, views),
+        np.zeros(count),
+    )
 
 
 def particles_in(sweep: Sweep, depths: tuple[float, float], answer: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -6,7 +6,7 @@ the second round.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 
 import numpy as np
@@ -75,37 +75,65 @@ def reconstruct(
     if rounds < 1:
         raise InputError(f"rounds: {rounds} found, 1 or more allowed")
     fewest = fewest_allowed(acquisition, fewest_views)
-    images, spheres = _begin(acquisition, diameter_nm, spread, rescattering)
-    pixel, focus = acquisition.pixel_nm, np.array([0.0, 0.0, acquisition.focus_nm])
-    found = PointSet(np.zeros((0, 3)))
+    images, spheres = begin(acquisition, diameter_nm, spread, rescattering)
+    found = Found(images, spheres)
     for _ in range(rounds if joint else 1):
-        seen, spheres = _detect(images, spheres, spread, pixel)
+        seen, spheres = search(found.images, found.spheres, spread, acquisition.pixel_nm)
         more = points_from(acquisition, seen, None, fewest, rescattering)
         if not len(more.points_nm):
             break
-        found = PointSet(*(np.concatenate([getattr(f, name) for f in (found, more)]) for name in _FIELDS))
-        if joint:
-            moving = np.arange(len(found.views)) >= len(found.views) - len(more.views)
-            start = replace(spheres, places=(found.points_nm - focus) / pixel, radii=found.radii_nm / pixel)
-            spheres = fit(images, start, spread, common=bool(moving.all()), moving=moving)
-            assert spheres.covariance is not None
-            found = replace(
-                found,
-                points_nm=spheres.places * pixel + focus,
-                covariance_nm2=spheres.covariance * pixel**2,
-                radii_nm=spheres.radii * pixel,
-            )
-            passing = np.exp(np.float32(-spheres.strength) * thickness(images, spheres))
-            images = replace(images, background=background(images.counts, passing))
-    return found
+        if not joint:
+            return more
+        found = joined(acquisition, replace(found, spheres=spheres), more, spread)
+    return found.points
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What is known after a search.
+
+    Parameters
+    ----------
+    images : Images
+        With what is known of the background.
+    spheres : Spheres
+        The particles, in pixels.
+    points : PointSet
+        The particles, in nm.
+    """
+
+    images: Images
+    spheres: Spheres
+    points: PointSet = field(default_factory=lambda: PointSet(np.zeros((0, 3))))
+
+
+def joined(acquisition: Acquisition, found: Found, more: PointSet, spread: float) -> Found:
+    """All particles, with some more, fitted to all images together, and the background between them."""
+    pixel, focus = acquisition.pixel_nm, np.array([0.0, 0.0, acquisition.focus_nm])
+    points = PointSet(*(np.concatenate([getattr(f, name) for f in (found.points, more)]) for name in _FIELDS))
+    moving = np.arange(len(points.views)) >= len(points.views) - len(more.views)
+    start = replace(found.spheres, places=(points.points_nm - focus) / pixel, radii=points.radii_nm / pixel)
+    spheres = fit(found.images, start, spread, common=bool(moving.all()), moving=moving)
+    assert spheres.covariance is not None
+    assert spheres.shown is not None
+    points = replace(
+        points,
+        points_nm=spheres.places * pixel + focus,
+        covariance_nm2=spheres.covariance * pixel**2,
+        radii_nm=spheres.radii * pixel,
+    )
+    passing = np.exp(np.float32(-spheres.strength) * spheres.shown)
+    images = replace(found.images, background=background(found.images.counts, passing))
+    return Found(images, spheres, points)
 
 
 def detect(acquisition: Acquisition, *, diameter_nm: float | None = None, spread: float = 0.05) -> Detections:
     """Particles in each view by itself: the first stage of `reconstruct`, with its parameters and errors."""
-    return _detect(*_begin(acquisition, diameter_nm, spread), spread, acquisition.pixel_nm)[0]
+    images, spheres = begin(acquisition, diameter_nm, spread)
+    return search(images, spheres, spread, acquisition.pixel_nm)[0]
 
 
-def _begin(
+def begin(
     acquisition: Acquisition, diameter_nm: float | None, spread: float, rescattering: bool = True
 ) -> tuple[Images, Spheres]:
     """The images, and no particles yet of a known size."""
@@ -123,18 +151,18 @@ def _begin(
     return images, Spheres(np.zeros((0, 3)), np.zeros(0), 0.0, radius)
 
 
-def _detect(images: Images, known: Spheres, spread: float, pixel_nm: float) -> tuple[Detections, Spheres]:
-    """Particles in each view that the known ones do not explain; and these, with the strength of a shade."""
+def search(images: Images, known: Spheres, spread: float, pixel_nm: float) -> tuple[Detections, Spheres]:
+    """Particles in each view that the known ones, fitted, do not explain; and these, with the strength of a shade."""
     first = not len(known.radii)
-    explained = np.float32(known.strength) * thickness(images, known)
+    explained = None if known.shown is None else np.float32(known.strength) * known.shown
     strength, mean = known.strength, known.mean_radius
     points, covariances, radii = [], [], []
     for index in range(len(images.counts)):
         rest = images.view(index)
-        rest = rest if first else rest.behind(explained[index : index + 1])
+        rest = rest if explained is None else rest.behind(explained[index : index + 1])
         here = Spheres(np.zeros((0, 3)), np.zeros(0), strength, mean)
         for _ in range(_SEARCHES):
-            here, added = _searched(rest, here, common=first)
+            here, added = searched(rest, here, common=first)
             if not added:
                 break
         here = fit(rest, here, spread, flat=True, common=first)
@@ -148,7 +176,7 @@ def _detect(images: Images, known: Spheres, spread: float, pixel_nm: float) -> t
     return Detections(tuple(points), tuple(covariances), tuple(radii)), known
 
 
-def _searched(view: Images, here: Spheres, common: bool) -> tuple[Spheres, int]:
+def searched(view: Images, here: Spheres, common: bool) -> tuple[Spheres, int]:
     """The particles of one view and those that the matched filter finds in what they leave over; and how many."""
     rest = view.behind(np.float32(here.strength) * thickness(view, here)) if len(here.radii) else view
     at, amplitude = _peaks(rest, here.mean_radius, here.strength, _PART if len(here.radii) else _WHOLE)

@@ -1,7 +1,7 @@
 """Views of a film shifted so that what lies in one plane comes together: what the network of particles sees.
 
-In the mean over the views shifted for a depth, particles at that depth are sharp; moments of the views along x and y say
-to which side they lie. Neither depends on how many views there are, nor on where they look.
+In the mean over the views shifted for a depth, particles at that depth are sharp; moments of the views along x and y
+say to which side they lie. Neither depends on how many views there are, nor on where they look.
 """
 
 from __future__ import annotations

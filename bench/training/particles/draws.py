@@ -120,8 +120,8 @@ def _near(base: Recipe, rng: np.random.Generator) -> dict[str, Any]:
     dispersion = table["specimen"].get("dispersion", {})
     if base.specimen.kind != "particles" or "diameter_nm" not in dispersion or len(stage.angles_deg) > 1:
         raise InputError(
-            f"recipe {base.recipe.name}: {base.specimen.kind} with a {detector.kind} detector and {len(stage.angles_deg)} "
-            "tilts found, generated particles and views taken at once allowed"
+            f"recipe {base.recipe.name}: {base.specimen.kind} with a {detector.kind} detector and "
+            f"{len(stage.angles_deg)} tilts found, generated particles and views taken at once allowed"
         )
     values: dict[str, Any] = {}
     for path, factor in SPREAD.items():
