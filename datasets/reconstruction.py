@@ -9,6 +9,7 @@ import numpy as np
 from veristem.datasets.errors import InputError
 from veristem.datasets.polyline import length
 from veristem.datasets.shapes import as_array, as_lengths
+from veristem.datasets.volume import Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,4 +131,4 @@ class PointSet:
         )
 
 
-Reconstruction = CurveSet | PointSet
+Reconstruction = CurveSet | PointSet | Volume

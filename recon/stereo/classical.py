@@ -81,7 +81,7 @@ def reconstruct(
             wide = limits[0] - _FREE * deep * parallax, limits[1] + _FREE * deep * parallax
             matches = match_contours(contours, pair, epipolar, wide, acquisition.pixel_nm, scale_nm)
             depths, _ = triangulate(matches, alignment.directions_rad, acquisition.focus_nm)
-            off = (_middle_nm(depths, deep, depth_margin_nm) - deep / 2) * parallax
+            off = (middle_nm(depths, deep, depth_margin_nm) - deep / 2) * parallax
             limits = limits[0] + off, limits[1] + off
         matches = match_contours(contours, pair, epipolar, limits, acquisition.pixel_nm, scale_nm)
         matches = refine(matches, epipolar, scale_nm)
@@ -90,12 +90,12 @@ def reconstruct(
         matches = replace(matches, places_nm=tuple(np.stack(places) for places in zip(*by_view)))
     curves, sigma = triangulate(matches, alignment.directions_rad, acquisition.focus_nm)
     if deep is not None and free:
-        down = np.array([0.0, 0.0, deep / 2 - _middle_nm(curves, deep, depth_margin_nm)])
+        down = np.array([0.0, 0.0, deep / 2 - middle_nm(curves, deep, depth_margin_nm)])
         curves = [curve + down for curve in curves]
     return CurveSet(tuple(curves), tuple(sigma), crystal_from_specimen(acquisition))
 
 
-def _middle_nm(curves, deep: float, margin_nm: float) -> float:
+def middle_nm(curves, deep: float, margin_nm: float) -> float:
     """Depth of the middle of a foil that holds most of the curves, which end on its faces, and seem to lie near it."""
     if not curves:
         return deep / 2
