@@ -69,7 +69,7 @@ KINDS: dict[str, Kind] = {
     )
 }
 
-# what a method may return of any specimen instead, when it is asked for; no truth is one, and lines or points are scored
+# what a method may return of any specimen when it is asked for it; lines and points are scored, this is not
 VOLUME = Kind(
     name="volume",
     things="voxels",

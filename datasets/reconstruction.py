@@ -9,7 +9,6 @@ import numpy as np
 from veristem.datasets.errors import InputError
 from veristem.datasets.polyline import length
 from veristem.datasets.shapes import as_array, as_lengths
-from veristem.datasets.volume import Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,4 +130,4 @@ class PointSet:
         )
 
 
-Reconstruction = CurveSet | PointSet | Volume
+Reconstruction = CurveSet | PointSet

@@ -24,7 +24,6 @@ from typing import Any, BinaryIO
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.kinds import KINDS, VOLUME
-from veristem.datasets.reconstruction import Reconstruction
 from veristem.datasets.text import printable, ran_out, told
 from veristem.recon.messages import packed, unpacked
 from veristem.recon.methods import is_program, run_method, split_method, target
@@ -53,9 +52,7 @@ class MethodError(Exception):
         self.trace, self.ran_out, self.killed = trace, ran_out or killed, killed
 
 
-def reconstruct(
-    method: str, acquisition: Acquisition, timeout_s: float | None = None, **stages
-) -> tuple[Reconstruction, float]:
+def reconstruct(method: str, acquisition: Acquisition, timeout_s: float | None = None, **stages) -> tuple[Any, float]:
     """The result of a method and the seconds it took, with a method from outside kept apart.
 
     Parameters

@@ -36,8 +36,9 @@ from veristem.datasets.outside import imported, offered
 from veristem.datasets.reading import key_value
 from veristem.datasets.reconstruction import Reconstruction
 from veristem.datasets.text import printable
+from veristem.datasets.volume import Volume
 
-Method = Callable[..., Reconstruction]
+Method = Callable[..., Reconstruction | Volume]
 _GROUP = "veristem.methods"
 _WORD = "volume"  # parameter with which a method returns the volume it makes
 _NUMBER = (float, int, "float", "int", "float | None", "int | None")  # annotations
@@ -140,7 +141,7 @@ def target(name: str) -> str:
     )
 
 
-def run_method(name: str, acquisition: Acquisition, **parameters) -> Reconstruction:
+def run_method(name: str, acquisition: Acquisition, **parameters) -> Any:
     """Reconstruct with a method and check what it returns: a CurveSet of dislocations, a PointSet of particles; or a
     Volume.
 

@@ -42,8 +42,8 @@ def view(
     Parameters
     ----------
     objects : sequence of DislocationNetwork, LineTruth, CurveSet, ParticleDispersion, ParticleTruth, PointSet,
-        Volume or Acquisition. What to show; all in nm in the specimen frame. Points of unknown radius are as large as the others,
-        or 2.5 nm.
+        Volume or Acquisition. What to show; all in nm in the specimen frame. Points of unknown radius are as large as
+        the others, or 2.5 nm.
     names : sequence of str
         What the legend calls them.
     png, html : path, optional
@@ -171,7 +171,8 @@ def _shown(item) -> _Shown:
     """How an object is shown; InputError for one of another kind."""
     if type(item) not in _SHOWN:
         raise InputError(
-            f"view: {type(item).__name__} found; a network, curves, particles, points, a volume or an acquisition allowed"
+            f"view: {type(item).__name__} found; a network, curves, particles, points, a volume or an acquisition "
+            "allowed"
         )
     return _SHOWN[type(item)]
 

@@ -16,7 +16,7 @@ SAMPLES = {
     CurveSet: CurveSet((LINE,)),
     ParticleDispersion: ParticleDispersion(LINE, [2.0, 2.5, 3.0], [152.0, 37.5, 43.0]),
     PointSet: PointSet(LINE),
-    Volume: Volume(np.arange(24).reshape(2, 3, 4), 2.0, np.array([0.0, -4.0, 10.0])),
+    Volume: Volume(np.arange(24.0).reshape(2, 3, 4), 2.0, np.array([0.0, -4.0, 10.0])),
 }
 BOTH = [(f, kind) for f in formats() if f.read and f.write for kind in SAMPLES if kind in f.reads and kind in f.writes]
 OPTIONS = {"burgers_magnitude_nm": 0.25}

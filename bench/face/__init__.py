@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from veristem.datasets.recipe import Recipe, Study
     from veristem.datasets.reconstruction import CurveSet, PointSet
     from veristem.datasets.truth import LineTruth, ParticleTruth
+    from veristem.datasets.volume import Volume
 
 __all__ = ["load", "reconstruct", "score", "simulate", "study", "train"]
 
@@ -160,7 +161,7 @@ def reconstruct(
     timeout_s: float | None = None,
     say: Callable[[str], Any] = warnings.warn,
     tell: Callable[[str], Any] = _silent,
-) -> CurveSet | PointSet:
+) -> CurveSet | PointSet | Volume:
     """Curves or points in 3D from the images alone.
 
     Parameters

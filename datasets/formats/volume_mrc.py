@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def write_volume(path: str | Path, volume: Volume) -> None:
         file.set_data(volume.values)
         file.set_volume()
         file.voxel_size = volume.voxel_nm / _ANGSTROM
-        header = file.header
+        header: Any = file.header
         for axis, corner in zip("xyz", volume.origin_nm / _ANGSTROM):
             header.origin[axis] = corner
         header.label[:] = b""  # the first one holds a date

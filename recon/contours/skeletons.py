@@ -10,7 +10,12 @@ from veristem.recon.contours.linking import link
 
 
 def curves_along(
-    skeleton: np.ndarray, center: np.ndarray, sigma: np.ndarray, scale: float, shortest: float = 4.0
+    skeleton: np.ndarray,
+    center: np.ndarray,
+    sigma: np.ndarray,
+    scale: float,
+    shortest: float = 4.0,
+    spacing: tuple[float, ...] | None = None,
 ) -> list[np.ndarray]:
     """Curves (K, D + 1) of a skeleton in D dimensions, 2 or 3: x, y (z) and standard deviation [px].
 
@@ -26,12 +31,16 @@ def curves_along(
         Half the width of a line's image [px]: spurs, gaps and the shortest curve are told in it.
     shortest : float
         Length below which a curve is left out, in scales.
+    spacing : tuple of D floats, optional
+        What a step along each axis of the arrays counts in the lengths of spurs and of the shortest curve; 1 if not
+        given.
     """
     from skan import Skeleton
 
     if skeleton.sum() < 3:
         return []
-    graph = Skeleton(skeleton, keep_images=False)
+    spacing = spacing or (1.0,) * skeleton.ndim
+    graph = Skeleton(skeleton, spacing=spacing, keep_images=False)  # type: ignore
     pieces = []
     for path in np.flatnonzero(~_spurs(graph, 3.5 * scale)):
         index = graph.path_coordinates(int(path)).round().astype(int)
@@ -39,7 +48,7 @@ def curves_along(
             at = tuple(index.T)
             pieces.append(np.column_stack([index[:, ::-1] + center[at], sigma[at]]))
     joined = link(pieces, gap=8 * scale, reach=2.7 * scale, dimensions=skeleton.ndim)
-    return [_smooth(c) for c in joined if polyline.length(c[:, :-1]) >= shortest * scale]
+    return [_smooth(c) for c in joined if polyline.length(c[:, :-1] * spacing[::-1]) >= shortest * scale]
 
 
 def _spurs(graph, longest_px: float) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -15,8 +15,8 @@ from veristem.recon.contours.skeletons import curves_along
 _SHARE = 0.7  # of half the width of a line: the volume is smoothed by it
 _CREST = 0.8  # voxels from the centre of a line to those that are on it
 _NOISE, _MODEL = 1.0, 0.15  # standard deviation of a centre, in half widths: over the strength in noises, and apart
-_HIGH, _LOW = (12.0, 0.4), (5.0, 0.15)  # hysteresis thresholds, in strengths of the noise and of a clear line
-_SHORTEST = 4.0  # curve that is kept, in half widths
+_HIGH, _LOW = (6.0, 0.2), (3.0, 0.1)  # hysteresis thresholds, in strengths of the noise and of a clear line
+_SHORTEST = 6.0  # curve that is kept, in half widths
 
 
 class Ridge(NamedTuple):
@@ -44,7 +44,8 @@ def ridges(values: np.ndarray, sigmas) -> Ridge:
     sigmas, unit = np.asarray(sigmas, float), np.eye(3, dtype=int)
 
     def derivative(orders: np.ndarray) -> np.ndarray:
-        return ndimage.gaussian_filter(values, sigmas, orders, mode="nearest", truncate=3.0) * np.prod(sigmas**orders)
+        order: Any = tuple(orders)  # one along each axis
+        return ndimage.gaussian_filter(values, sigmas, order, mode="nearest", truncate=3.0) * np.prod(sigmas**orders)
 
     straight = [derivative(2 * one) for one in unit]
     index = np.argwhere(sum(straight) < 0)
@@ -103,7 +104,7 @@ def lines_in(
     sigma = widths[0] * np.hypot(_NOISE / np.maximum(strength, low), _MODEL)
     curves = [
         (volume.origin_nm + c[:, :3] * voxel, c[:, 3] * voxel)
-        for c in curves_along(skeleton, center + 0.5, sigma, scale, _SHORTEST)
+        for c in curves_along(skeleton, center + 0.5, sigma, scale, _SHORTEST, (1 / elongation, 1.0, 1.0))
     ]
     if shown is not None:
         curves = [part for curve in curves for part in _where(*curve, shown(curve[0]), _SHORTEST * scale_nm / voxel)]

@@ -18,8 +18,9 @@ from veristem.datasets.volume import Volume
 from veristem.recon.contours import find_contours
 from veristem.recon.contours.ridge import default_scale_nm, line_disturbance
 from veristem.recon.frames import crystal_from_specimen
-from veristem.recon.registration import align
+from veristem.recon.registration import align, sequential
 from veristem.recon.stereo.classical import middle_nm
+from veristem.recon.tomography.alignment import FEWEST, align_series
 from veristem.recon.tomography.lines import lines_in
 from veristem.recon.tomography.maps import Maps
 from veristem.recon.tomography.projector import Projector
@@ -29,6 +30,7 @@ Solve = Callable[[Projector, Maps], np.ndarray]
 _FREE = 0.3  # of the thickness by which depths may seem off in views that were registered
 _LEAST, _SHARE = 0.25, 0.75  # contrast that shows a line, in that of a clear one, and part of the views that must
 _CLEAR = 4.0  # contrast of a clear line by `line_disturbance`
+_REACH = 2.0  # half widths of a line from where it is expected in a view to where it is looked for
 _LONGEST = 6.0  # elongation: with fewer views nothing is gained by a wider filter
 
 
@@ -85,19 +87,18 @@ def reconstruct(
             raise InputError(f"{name}: {value:g} found, above 0 and below the field's {min(a.field_nm):g} nm allowed")
     if len(a.views) < 2:
         raise InputError(f"views: {len(a.views)} found, at least 2 allowed for tomography, many of a tilt series")
-    free = False
+    images = contrast(a, contours, scale)
+    free = alignment is None and sequential(a)
+    depths = depths_nm(a, depth_margin_nm, depth_range_nm, free)
     if alignment is None:
-        alignment, free = align(a)
-    low, high = depths_nm(a, depth_margin_nm, depth_range_nm, free)
-    maps = Maps.of(contrast(a, contours, scale), a.pixel_nm, alignment, (low, high), voxel)
+        alignment = registered(a, images, depths, scale)
+    maps = Maps.of(images, a.pixel_nm, alignment, depths, voxel)
     projector = Projector(maps.slopes, maps.grey.shape[2], maps.depths_nm / voxel, voxel)
     made = maps.volume(solve(projector, maps), a.focus_nm, a.field_nm)
     deep = a.thickness_nm
     if volume and not (free and deep):
         return made
-    longer = min(elongation(maps.slopes), _LONGEST)
-    clear = 1 / (np.sqrt(2 * np.pi) * scale * longer)  # per nm: along the beam it adds up to 1
-    found = lines_in(made, scale, longer, clear, lambda points: maps.shown(points, a.focus_nm, _LEAST, _SHARE))
+    found = lines_of(made, maps, scale, a.focus_nm)
     if free and deep:
         down = np.array([0.0, 0.0, deep / 2 - middle_nm(found.curves_nm, deep, depth_margin_nm)])
         made = replace(made, origin_nm=made.origin_nm + down)
@@ -107,6 +108,27 @@ def reconstruct(
     if deep:
         found = within(found, (-depth_margin_nm, deep + depth_margin_nm))
     return replace(found, crystal_from_specimen=crystal_from_specimen(a))
+
+
+def lines_of(volume: Volume, maps: Maps, scale_nm: float, focus_nm: float) -> CurveSet:
+    """Lines in a volume that most of the views it was made from show."""
+    longer = min(elongation(maps.slopes), _LONGEST)
+    clear = 1 / (np.sqrt(2 * np.pi) * scale_nm * longer)  # per nm: along the beam it adds up to 1
+    return lines_in(volume, scale_nm, longer, clear, lambda points: maps.shown(points, focus_nm, _LEAST, _SHARE))
+
+
+def registered(a: Acquisition, images: np.ndarray, depths: tuple[float, float], scale_nm: float) -> Alignment:
+    """Where the views lie: of a series by all of them together, of fewer by pairs, of one scan as they are said to."""
+    if not sequential(a) or len(np.unique(a.tilts_rad)) < FEWEST:
+        return align(a)[0]
+
+    def features(maps: Maps, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found = lines_of(maps.volume(slices, a.focus_nm, a.field_nm), maps, scale_nm, a.focus_nm)
+        curves = [resample(curve, np.zeros(len(curve)), scale_nm)[0] for curve in found.curves_nm]
+        along = [np.gradient(curve, axis=0) for curve in curves]
+        return np.concatenate([np.zeros((0, 3)), *curves]), np.concatenate([np.zeros((0, 3)), *along])
+
+    return align_series(a, images, depths, features, _REACH * scale_nm, max(a.pixel_nm, scale_nm / 2)).alignment
 
 
 def depths_nm(acquisition: Acquisition, margin_nm: float, range_nm: float, free: bool) -> tuple[float, float]:
