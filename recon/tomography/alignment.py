@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import map_coordinates, uniform_filter1d
-from scipy.optimize import least_squares
-from scipy.sparse import csr_matrix
+from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter1d
+from scipy.sparse import csr_matrix, identity
+from scipy.sparse.linalg import spsolve
 
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.geometry import Tilt, project
@@ -23,17 +23,21 @@ from veristem.recon.registration.coarse import correlation
 from veristem.recon.registration.pictures import Picture, binned, rotation
 from veristem.recon.tomography.maps import Maps
 from veristem.recon.tomography.projector import Projector
-from veristem.recon.tomography.wbp import wbp
+from veristem.recon.tomography.wbp import sharpened, wbp
 
 FEWEST = 5  # views
 _SMALL_PX = 96  # side of what is correlated
-_MATCHED = 6  # rounds of projection matching
+_MATCHED = 5  # rounds of projection matching
 _NEAR_PX = 4  # by which it may move a view in a round
-_ROUNDS = 3  # of following and adjusting
-_TILT = np.radians(0.3)  # how far off a read-out is expected
-_AXIS = np.radians(2.0)
+_ROUNDS = 2  # of following and adjusting
+_TILT = np.radians(0.1)  # how far off a read-out is expected
+_AXIS = np.radians(1.0)
 _OFF = 0.5  # standard deviation of where a feature shows [pixels]
-_SHIFT_NM, _FREE_NM = 20.0, 20.0  # by which a view and a feature may move in a round
+# by which a view may move in a round across the axis and, where straight lines tell little, along it; and a feature
+_ALONG_PX, _ACROSS_PX, _FREE_PX = 1.0, 0.2, 10.0
+_STEPS, _STEP = 6, 1e-4  # of the adjustment: rounds, and by which unknowns are moved for their slopes
+_SAME = 0.8  # cosine between where a line is expected to lead and where it does, beyond which it is another
+_OBSERVED = 10  # of features a view, on the average, without which nothing is adjusted
 _ALIKE = 0.3  # correlation of neighbours below which nothing tells how they lie
 
 
@@ -102,7 +106,10 @@ def align_series(
         places, along = features(maps, _volume(maps))
         if not len(places):
             break
-        views = _adjusted(a, images, views, first, places, along, reach_nm)
+        seen = _seen(a, images, views, places, along, reach_nm)
+        if len(seen.view) < _OBSERVED * len(images):
+            break
+        views, _ = _adjusted(a, views, first, places, seen)
     return Series(views, views.alignment(a), told)
 
 
@@ -150,19 +157,22 @@ def _chained(a: Acquisition, images: np.ndarray, views: Views, first: int, depth
 def _matched(a: Acquisition, images: np.ndarray, views: Views, first: int, depths_nm) -> Views:
     """Each view laid on the projection of what the others make."""
     maps = _small(a, images, views, depths_nm)
-    projector = Projector(maps.slopes, maps.grey.shape[2], maps.depths_nm / maps.frame.pixel_nm, maps.frame.pixel_nm)
-    slices = np.maximum(wbp(projector, maps.grey, maps.inside, maps.slopes), 0)
-    rows = len(slices)
-    expected = np.moveaxis((projector.forth @ slices.reshape(rows, -1).T).reshape(len(images), -1, rows), 2, 1)
-    middle, steps = np.array(maps.frame.shape[::-1]) - 1, np.zeros((len(images), 2))
-    for view in range(len(images)):
-        inside = maps.inside[view]
-        given = Picture(np.where(inside, expected[view], 0.0), inside)
-        alike = correlation(given, Picture(np.where(inside, maps.grey[view], 0.0), inside))
-        x, y = middle
-        near = alike[y - _NEAR_PX : y + _NEAR_PX + 1, x - _NEAR_PX : x + _NEAR_PX + 1]
+    count, rows, columns = maps.grey.shape
+    projector = Projector(maps.slopes, columns, maps.depths_nm / maps.frame.pixel_nm, maps.frame.pixel_nm)
+    filtered = np.moveaxis(sharpened(maps.grey * maps.inside, maps.slopes, projector.voxel), 1, 2)
+    volume = projector.back @ filtered.reshape(-1, rows)
+    steps = np.zeros((count, 2))
+    for view in range(count):
+        rays = projector.forth[view * columns : (view + 1) * columns]
+        expected = (rays @ (volume - rays.T @ filtered[view])).T
+        pictures = [
+            Picture(np.where(maps.inside[view], grey, 0.0), maps.inside[view]) for grey in (expected, maps.grey[view])
+        ]
+        alike = correlation(*pictures)
+        x, y = np.array(maps.frame.shape[::-1]) - 1
+        near = alike[max(y - _NEAR_PX, 0) : y + _NEAR_PX + 1, x - _NEAR_PX : x + _NEAR_PX + 1]
         row, column = np.unravel_index(near.argmax(), near.shape)
-        steps[view] = _peak(near, row, column) - _NEAR_PX
+        steps[view] = _peak(near, row, column) - [min(x, _NEAR_PX), min(y, _NEAR_PX)]
     return _moved(a, views, maps, steps - steps[first])
 
 
@@ -179,58 +189,82 @@ def _peak(values: np.ndarray, row: int, column: int) -> np.ndarray:
     return np.array(found)
 
 
-def _adjusted(a: Acquisition, images, views: Views, first: int, places, along, reach_nm: float) -> Views:
-    """Views and features moved so that features show where they were seen, by least squares that bear outliers."""
-    count, pixel = len(images), a.pixel_nm
-    now = views.alignment(a)
+class Seen(NamedTuple):
+    """Where features were seen.
+
+    view, feature (N,). at (N, 2): place in the image [nm]. normal (N, 2): along which it tells; a line is alike along
+    itself.
+    """
+
+    view: np.ndarray
+    feature: np.ndarray
+    at: np.ndarray
+    normal: np.ndarray
+
+
+def _seen(a: Acquisition, images: np.ndarray, views: Views, places, along, reach_nm: float) -> Seen:
+    """Features followed in all views."""
+    now, pixel, found = views.alignment(a), a.pixel_nm, []
+    points = ~along.any(axis=1)
     assert now.to_image is not None
-    seen_view, seen_feature, seen_at, seen_normal = [], [], [], []
-    for view in range(count):
+    for view, image in enumerate(images):
         at = project(places, now.directions_rad[view], a.focus_nm, now.to_image[view])
         ahead = project(places + along, now.directions_rad[view], a.focus_nm, now.to_image[view]) - at
         for normal in _normals(ahead):
-            off, clear = _followed(images[view], at / pixel, normal, reach_nm / pixel)
-            seen_view.append(np.full(clear.sum(), view))
-            seen_feature.append(np.flatnonzero(clear))
-            seen_at.append((at + off[:, None] * pixel * normal)[clear])
-            seen_normal.append(normal[clear])
-    view, feature = np.concatenate(seen_view), np.concatenate(seen_feature)
-    at, normal = np.concatenate(seen_at), np.concatenate(seen_normal)
-    if len(view) < 10 * count:
-        return views
-    scale = np.concatenate(
-        [np.full(count, _TILT), [_AXIS], np.full(2 * count, _SHIFT_NM), np.full(3 * len(places), _FREE_NM)]
-    )
-    scale[count + 1 + 2 * first : count + 3 + 2 * first] = 1e-3  # it stays where it is
+            off, clear = _followed(image, at / pixel, normal, reach_nm / pixel)
+            there = at + off[:, None] * pixel * normal
+            if not points.any():
+                across = _across(image, there / pixel, reach_nm / pixel / 2)
+                clear &= np.abs((across * normal).sum(axis=1)) > _SAME
+                normal = across
+            found.append(Seen(np.full(clear.sum(), view), np.flatnonzero(clear), there[clear], normal[clear]))
+    return Seen(*(np.concatenate(parts) for parts in zip(*found)))
 
-    def with_(part: np.ndarray) -> tuple[Views, np.ndarray]:
+
+def _adjusted(a: Acquisition, views: Views, first: int, places: np.ndarray, seen: Seen) -> tuple[Views, np.ndarray]:
+    """Views and features moved so that features show where they were seen, by least squares that bear outliers."""
+    count, pixel, (view, feature, at, normal) = len(views.tilts_rad), a.pixel_nm, seen
+    # unknowns of views and features in what is expected of them, by group: each residual has one of each
+    groups = [view, np.full(len(view), count), count + 1 + view, 2 * count + 1 + view]
+    groups += [3 * count + 1 + 3 * feature + axis for axis in range(3)]
+    start = 3 * count + 1
+    scale = np.full(start + 3 * len(places), _FREE_PX * pixel)
+    scale[:start] = np.repeat([_TILT, _AXIS, _ALONG_PX * pixel, _ACROSS_PX * pixel], [count, 1, count, count])
+    scale[[count + 1 + first, 2 * count + 1 + first]] = 1e-6  # it stays where it is
+    prior = np.zeros(len(scale))
+    prior[: count + 1] = [*views.tilts_rad / _TILT, views.turn_rad / _AXIS]
+
+    def moved(part: np.ndarray) -> tuple[Views, np.ndarray]:
         change = part * scale
-        tilts, turn = views.tilts_rad + change[:count], views.turn_rad + change[count]
-        shifts = views.shifts_nm + change[count + 1 : 3 * count + 1].reshape(-1, 2)
-        return Views(tilts, float(turn), shifts), places + change[3 * count + 1 :].reshape(-1, 3)
+        shifts = views.shifts_nm + change[count + 1 : start].reshape(2, -1).T @ rotation(a.tilt_axis_rad - np.pi / 2).T
+        there = Views(views.tilts_rad + change[:count], views.turn_rad + float(change[count]), shifts)
+        return there, places + change[start:].reshape(-1, 3)
 
-    prior = np.concatenate([views.tilts_rad / _TILT, [views.turn_rad / _AXIS], np.zeros(2 * count + 3 * len(places))])
-
-    def left(part: np.ndarray) -> np.ndarray:
-        there, points = with_(part)
+    def off(part: np.ndarray) -> np.ndarray:
+        there, points = moved(part)
         lie = there.alignment(a)
         assert lie.to_image is not None
-        tangents = np.tan(lie.directions_rad)[view]
-        points = points[feature]
-        on_plane = points[:, :2] - (points[:, 2:] - a.focus_nm) * tangents
-        shown = np.einsum("nij,nj->ni", lie.to_image[view][:, :, :2], on_plane) + lie.to_image[view][:, :, 2]
-        return np.concatenate([((shown - at) * normal).sum(axis=1) / (_OFF * pixel), part + prior])
+        depth = points[feature, 2:] - a.focus_nm
+        on_plane = points[feature, :2] - depth * np.tan(lie.directions_rad)[view]
+        maps = lie.to_image[view]
+        shown = np.einsum("nij,nj->ni", maps[:, :, :2], on_plane) + maps[:, :, 2]
+        return ((shown - at) * normal).sum(axis=1) / (_OFF * pixel)
 
-    rows = np.arange(len(view))
-    own = [view, np.full(len(view), count), count + 1 + 2 * view, count + 2 + 2 * view]
-    own += [3 * count + 1 + 3 * feature + axis for axis in range(3)]
-    size = len(scale)
-    at_row = np.concatenate([*[rows] * len(own), len(view) + np.arange(size)])
-    at_column = np.concatenate([*own, np.arange(size)])
-    pattern = csr_matrix((np.ones(len(at_row)), (at_row, at_column)), (len(view) + size, size))
-    found = least_squares(left, np.zeros(size), jac_sparsity=pattern, loss="soft_l1", max_nfev=20)
-    print(found.cost, found.nfev, found.status, 2 * found.cost / len(view), len(view), len(places))
-    return with_(found.x)[0]
+    part, rows = np.zeros(len(scale)), np.arange(len(view))
+    for _ in range(_STEPS):
+        here = off(part)
+        slopes = []
+        for group in groups:
+            stepped = part.copy()
+            stepped[np.unique(group)] += _STEP
+            slopes.append((off(stepped) - here) / _STEP)
+        where = np.concatenate([rows] * len(groups)), np.concatenate(groups)
+        jacobian = csr_matrix((np.concatenate(slopes), where), (len(view), len(scale)))
+        weight = 1 / (1 + here**2)  # of a loss that hardly grows far out: another line there
+        weighted = jacobian.multiply(weight[:, None]).tocsr()
+        normal_matrix = (weighted.T @ jacobian + identity(len(scale))).tocsc()
+        part = part - spsolve(normal_matrix, weighted.T @ here + part + prior)
+    return moved(part)
 
 
 def _normals(ahead: np.ndarray) -> list[np.ndarray]:
@@ -243,6 +277,16 @@ def _normals(ahead: np.ndarray) -> list[np.ndarray]:
     across[point] = 1.0, 0.0
     other = np.where(point[:, None], [0.0, 1.0], across)
     return [across, other]
+
+
+def _across(image: np.ndarray, at_px: np.ndarray, width_px: float) -> np.ndarray:
+    """Unit vectors (J, 2) across bright lines at places [px], as the image has them."""
+    where = at_px.T[::-1] - 0.5
+    xx, xy, yy = (
+        map_coordinates(gaussian_filter(image, width_px, order), where, order=1) for order in ((0, 2), (1, 1), (2, 0))
+    )
+    angle = 0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2  # the second derivative is lowest across
+    return np.column_stack([np.cos(angle), np.sin(angle)])
 
 
 def _followed(

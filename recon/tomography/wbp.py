@@ -51,9 +51,6 @@ def reconstruct(
 def wbp(projector: Projector, maps: np.ndarray, inside: np.ndarray, slopes: np.ndarray) -> np.ndarray:
     """Slices (R, Z, C) from maps that are sharpened by a ramp and then spread along their rays.
 
-    Each view counts by the angle halfway to its neighbours. The ramp ends smoothly (Hann) at the finest waves that the
-    pixels hold.
-
     Parameters
     ----------
     projector : Projector
@@ -65,21 +62,29 @@ def wbp(projector: Projector, maps: np.ndarray, inside: np.ndarray, slopes: np.n
     slopes : (V,) float
         Of the views, as those of the projector.
     """
+    filtered = sharpened(maps * inside, slopes, projector.voxel)
+    return projector.each(lambda given, _: projector.back @ given, filtered, inside)
+
+
+def sharpened(maps: np.ndarray, slopes: np.ndarray, voxel: float) -> np.ndarray:
+    """Maps (V, R, C) through a ramp, each weighted by the angle halfway to its neighbours.
+
+    The ramp ends smoothly (Hann) at the finest waves that pixels, as large as a voxel [nm], hold.
+    """
     angles = np.arctan(slopes)
     order = np.argsort(angles)
     share = np.empty(len(angles))
     share[order] = np.gradient(angles[order])
     # along the focus plane rays are 1 / cos farther apart than across the beam, so waves are as much longer
     weight = share / np.cos(angles)
-
-    weight /= projector.voxel**2 * np.sqrt(1 + slopes**2)  # the matrix holds lengths
+    weight /= voxel**2 * np.sqrt(1 + slopes**2)  # the matrix holds lengths
     columns = maps.shape[2]
     ramp = _ramp(2 * columns)
     filtered = np.empty(maps.shape, np.float32)
     for view, image in enumerate(maps):
-        waves = np.fft.rfft(np.where(inside[view], image, 0), 2 * columns, axis=1) * ramp
+        waves = np.fft.rfft(image, 2 * columns, axis=1) * ramp
         filtered[view] = np.fft.irfft(waves, 2 * columns, axis=1)[:, :columns] * weight[view]
-    return projector.each(lambda given, _: projector.back @ given, filtered, inside)
+    return filtered
 
 
 def _ramp(size: int) -> np.ndarray:
