@@ -19,7 +19,7 @@ from veristem.recon.tomography.maps import one_axis
 from veristem.recon.tomography.projector import Projector
 from veristem.recon.tomography.series import drawn, elongation
 from veristem.recon.tomography.sirt import sirt
-from veristem.recon.tomography.wbp import wbp
+from veristem.recon.tomography.weighted import wbp
 
 VOXEL = 2.0
 SLOPES = np.tan(np.radians(np.arange(-60, 61, 20)))

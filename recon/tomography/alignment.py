@@ -23,18 +23,17 @@ from veristem.recon.registration.coarse import correlation
 from veristem.recon.registration.pictures import Picture, binned, rotation
 from veristem.recon.tomography.maps import Maps
 from veristem.recon.tomography.projector import Projector
-from veristem.recon.tomography.wbp import sharpened, wbp
+from veristem.recon.tomography.weighted import sharpened, wbp
 
 FEWEST = 5  # views
 _SMALL_PX = 96  # side of what is correlated
-_MATCHED = 5  # rounds of projection matching
+_MATCHED = 3  # rounds of projection matching
 _NEAR_PX = 4  # by which it may move a view in a round
-_ROUNDS = 2  # of following and adjusting
 _TILT = np.radians(0.1)  # how far off a read-out is expected
 _AXIS = np.radians(1.0)
 _OFF = 0.5  # standard deviation of where a feature shows [pixels]
 # by which a view may move in a round across the axis and, where straight lines tell little, along it; and a feature
-_ALONG_PX, _ACROSS_PX, _FREE_PX = 1.0, 0.2, 10.0
+_MOVES_PX, _FREE_PX = ((4.0, 2.0), (2.0, 1.0), (1.0, 0.3)), 10.0
 _STEPS, _STEP = 6, 1e-4  # of the adjustment: rounds, and by which unknowns are moved for their slopes
 _SAME = 0.8  # cosine between where a line is expected to lead and where it does, beyond which it is another
 _OBSERVED = 10  # of features a view, on the average, without which nothing is adjusted
@@ -101,7 +100,7 @@ def align_series(
     views, told = _chained(a, images, views, first, depths_nm)
     for _ in range(_MATCHED):
         views = _matched(a, images, views, first, depths_nm)
-    for _ in range(_ROUNDS):
+    for moves_px in _MOVES_PX:
         maps = Maps.of(images, a.pixel_nm, views.alignment(a), depths_nm, voxel_nm)
         places, along = features(maps, _volume(maps))
         if not len(places):
@@ -109,7 +108,7 @@ def align_series(
         seen = _seen(a, images, views, places, along, reach_nm)
         if len(seen.view) < _OBSERVED * len(images):
             break
-        views, _ = _adjusted(a, views, first, places, seen)
+        views, _ = _adjusted(a, views, first, places, seen, moves_px)
     return Series(views, views.alignment(a), told)
 
 
@@ -221,7 +220,9 @@ def _seen(a: Acquisition, images: np.ndarray, views: Views, places, along, reach
     return Seen(*(np.concatenate(parts) for parts in zip(*found)))
 
 
-def _adjusted(a: Acquisition, views: Views, first: int, places: np.ndarray, seen: Seen) -> tuple[Views, np.ndarray]:
+def _adjusted(
+    a: Acquisition, views: Views, first: int, places: np.ndarray, seen: Seen, moves_px
+) -> tuple[Views, np.ndarray]:
     """Views and features moved so that features show where they were seen, by least squares that bear outliers."""
     count, pixel, (view, feature, at, normal) = len(views.tilts_rad), a.pixel_nm, seen
     # unknowns of views and features in what is expected of them, by group: each residual has one of each
@@ -229,7 +230,7 @@ def _adjusted(a: Acquisition, views: Views, first: int, places: np.ndarray, seen
     groups += [3 * count + 1 + 3 * feature + axis for axis in range(3)]
     start = 3 * count + 1
     scale = np.full(start + 3 * len(places), _FREE_PX * pixel)
-    scale[:start] = np.repeat([_TILT, _AXIS, _ALONG_PX * pixel, _ACROSS_PX * pixel], [count, 1, count, count])
+    scale[:start] = np.repeat([_TILT, _AXIS, moves_px[0] * pixel, moves_px[1] * pixel], [count, 1, count, count])
     scale[[count + 1 + first, 2 * count + 1 + first]] = 1e-6  # it stays where it is
     prior = np.zeros(len(scale))
     prior[: count + 1] = [*views.tilts_rad / _TILT, views.turn_rad / _AXIS]
