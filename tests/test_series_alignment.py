@@ -78,7 +78,7 @@ def left_px(a: Acquisition, found: Alignment, true: Alignment, points: np.ndarra
 
 
 def test_what_is_seen_tells_how_views_lie():
-    """Places across lines to 0.3 nm, some far off: shifts to 0.05 px, the axis to 0.1, read-outs to 0.06 degrees."""
+    """Places across lines to 0.3 nm, some far off: shifts to 0.05 px, the axis to 0.3, read-outs to 0.06 degrees."""
     a, rng = blank(), np.random.default_rng(0)
     truth, things = errors(0), lines(0)
     points = np.concatenate([line[::12] for line in things])
@@ -98,7 +98,7 @@ def test_what_is_seen_tells_how_views_lie():
     for moves_px in ((4.0, 2.0), (1.0, 1.0)):
         views, places = alignment._adjusted(a, views, FIRST, places, seen, moves_px)
     assert max(left_px(a, views.alignment(a), lie, points)) < 0.05
-    assert np.degrees(views.turn_rad - truth.turn_rad) == pytest.approx(0.0, abs=0.1)
+    assert np.degrees(views.turn_rad - truth.turn_rad) == pytest.approx(0.0, abs=0.3)
     tilts = views.tilts_rad - truth.tilts_rad
     assert np.degrees(np.std(tilts)) < 0.06 < np.degrees(np.std(truth.tilts_rad))
 
