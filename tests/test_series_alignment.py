@@ -39,12 +39,12 @@ def errors(seed: int, shift_nm: float = 40.0) -> Views:
     return Views(np.radians(rng.normal(0, 0.1, len(TILTS))), float(np.radians(rng.uniform(-1, 1))), shifts)
 
 
-def blank() -> Acquisition:
+def blank(side: int = SIDE, thick: float = THICK) -> Acquisition:
     """Views of nothing, as they are said to lie."""
     directions = np.array([Tilt(float(t), AXIS).direction_rad for t in TILTS])
-    images = np.ones((len(TILTS), SIDE, SIDE))
-    how = {"tilts_rad": TILTS, "tilt_axis_rad": AXIS, "thickness_nm": THICK}
-    return Acquisition(images, directions, PIXEL, THICK / 2, **how)
+    images = np.ones((len(TILTS), side, side))
+    how = {"tilts_rad": TILTS, "tilt_axis_rad": AXIS, "thickness_nm": thick}
+    return Acquisition(images, directions, PIXEL, thick / 2, **how)
 
 
 def pictured(seed: int) -> tuple[Acquisition, Alignment, np.ndarray]:
@@ -79,8 +79,8 @@ def left_px(a: Acquisition, found: Alignment, true: Alignment, points: np.ndarra
 
 def test_what_is_seen_tells_how_views_lie():
     """Places across lines to 0.3 nm, some far off: shifts to 0.05 px, the axis to 0.3, read-outs to 0.06 degrees."""
-    a, rng = blank(), np.random.default_rng(0)
-    truth, things = errors(0), lines(0)
+    a, rng = blank(256, 2 * THICK), np.random.default_rng(0)
+    truth, things = errors(0), [line * [3.2, 3.2, 2.0] for line in lines(0)]
     points = np.concatenate([line[::12] for line in things])
     along = np.concatenate([np.gradient(line, axis=0)[::12] for line in things])
     lie, found = truth.alignment(a), []
@@ -95,8 +95,8 @@ def test_what_is_seen_tells_how_views_lie():
     shifts = truth.shifts_nm + rng.normal(0, 2, truth.shifts_nm.shape)
     shifts[FIRST] = 0
     views, places = Views(np.zeros(len(TILTS)), 0.0, shifts), points + rng.normal(0, 2, points.shape)
-    for moves_px in ((4.0, 2.0), (1.0, 1.0)):
-        views, places = alignment._adjusted(a, views, FIRST, places, seen, moves_px)
+    for round_px in ((4.0, 2.0, 1.0), (1.0, 1.0, 0.2)):
+        views, places = alignment._adjusted(a, views, FIRST, places, seen, round_px)
     assert max(left_px(a, views.alignment(a), lie, points)) < 0.05
     assert np.degrees(views.turn_rad - truth.turn_rad) == pytest.approx(0.0, abs=0.3)
     tilts = views.tilts_rad - truth.tilts_rad

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter1d
@@ -31,9 +31,10 @@ _MATCHED = 3  # rounds of projection matching
 _NEAR_PX = 4  # by which it may move a view in a round
 _TILT = np.radians(0.1)  # how far off a read-out is expected
 _AXIS = np.radians(1.0)
-_OFF = 0.5  # standard deviation of where a feature shows [pixels]
-# by which a view may move in a round across the axis and, where straight lines tell little, along it; and a feature
-_MOVES_PX, _FREE_PX = ((4.0, 2.0), (2.0, 1.0), (1.0, 0.3)), 10.0
+# of each round: by which a view may move across the axis and, where straight lines tell little, along it, and how far
+# off a feature may show [pixels]
+_ROUNDS_PX = ((4.0, 2.0, 1.0), (2.0, 1.0, 0.5), (1.0, 0.3, 0.2))
+_FREE_PX = 10.0  # by which a feature may move in a round
 _STEPS, _STEP = 6, 1e-4  # of the adjustment: rounds, and by which unknowns are moved for their slopes
 _SAME = 0.8  # cosine between where a line is expected to lead and where it does, beyond which it is another
 _OBSERVED = 10  # of features a view, on the average, without which nothing is adjusted
@@ -100,7 +101,7 @@ def align_series(
     views, told = _chained(a, images, views, first, depths_nm)
     for _ in range(_MATCHED):
         views = _matched(a, images, views, first, depths_nm)
-    for moves_px in _MOVES_PX:
+    for round_px in _ROUNDS_PX:
         maps = Maps.of(images, a.pixel_nm, views.alignment(a), depths_nm, voxel_nm)
         places, along = features(maps, _volume(maps))
         if not len(places):
@@ -108,7 +109,7 @@ def align_series(
         seen = _seen(a, images, views, places, along, reach_nm)
         if len(seen.view) < _OBSERVED * len(images):
             break
-        views, _ = _adjusted(a, views, first, places, seen, moves_px)
+        views, _ = _adjusted(a, views, first, places, seen, round_px)
     return Series(views, views.alignment(a), told)
 
 
@@ -138,6 +139,7 @@ def _moved(a: Acquisition, views: Views, maps: Maps, steps_px: np.ndarray) -> Vi
 def _chained(a: Acquisition, images: np.ndarray, views: Views, first: int, depths_nm) -> tuple[Views, np.ndarray]:
     """Each view laid on its neighbour in the order of tilts, and which of them can be."""
     maps = _small(a, images, views, depths_nm)
+    assert a.tilts_rad is not None
     order = np.argsort(a.tilts_rad, kind="stable")
     middle = np.array(maps.frame.shape[::-1]) - 1
     step, told = np.zeros((len(images), 2)), np.ones(len(images), bool)
@@ -175,7 +177,7 @@ def _matched(a: Acquisition, images: np.ndarray, views: Views, first: int, depth
     return _moved(a, views, maps, steps - steps[first])
 
 
-def _peak(values: np.ndarray, row: int, column: int) -> np.ndarray:
+def _peak(values: np.ndarray, row: Any, column: Any) -> np.ndarray:
     """Place (x, y) of a peak to a part of a pixel, by parabolas."""
     found = []
     for at, line in ((column, values[row]), (row, values[:, column])):
@@ -221,7 +223,7 @@ def _seen(a: Acquisition, images: np.ndarray, views: Views, places, along, reach
 
 
 def _adjusted(
-    a: Acquisition, views: Views, first: int, places: np.ndarray, seen: Seen, moves_px
+    a: Acquisition, views: Views, first: int, places: np.ndarray, seen: Seen, round_px
 ) -> tuple[Views, np.ndarray]:
     """Views and features moved so that features show where they were seen, by least squares that bear outliers."""
     count, pixel, (view, feature, at, normal) = len(views.tilts_rad), a.pixel_nm, seen
@@ -230,7 +232,7 @@ def _adjusted(
     groups += [3 * count + 1 + 3 * feature + axis for axis in range(3)]
     start = 3 * count + 1
     scale = np.full(start + 3 * len(places), _FREE_PX * pixel)
-    scale[:start] = np.repeat([_TILT, _AXIS, moves_px[0] * pixel, moves_px[1] * pixel], [count, 1, count, count])
+    scale[:start] = np.repeat([_TILT, _AXIS, round_px[0] * pixel, round_px[1] * pixel], [count, 1, count, count])
     scale[[count + 1 + first, 2 * count + 1 + first]] = 1e-6  # it stays where it is
     prior = np.zeros(len(scale))
     prior[: count + 1] = [*views.tilts_rad / _TILT, views.turn_rad / _AXIS]
@@ -249,7 +251,7 @@ def _adjusted(
         on_plane = points[feature, :2] - depth * np.tan(lie.directions_rad)[view]
         maps = lie.to_image[view]
         shown = np.einsum("nij,nj->ni", maps[:, :, :2], on_plane) + maps[:, :, 2]
-        return ((shown - at) * normal).sum(axis=1) / (_OFF * pixel)
+        return ((shown - at) * normal).sum(axis=1) / (round_px[2] * pixel)
 
     part, rows = np.zeros(len(scale)), np.arange(len(view))
     for _ in range(_STEPS):
@@ -284,7 +286,8 @@ def _across(image: np.ndarray, at_px: np.ndarray, width_px: float) -> np.ndarray
     """Unit vectors (J, 2) across bright lines at places [px], as the image has them."""
     where = at_px.T[::-1] - 0.5
     xx, xy, yy = (
-        map_coordinates(gaussian_filter(image, width_px, order), where, order=1) for order in ((0, 2), (1, 1), (2, 0))
+        map_coordinates(gaussian_filter(image, width_px, order), where, order=1)  # type: ignore
+        for order in ((0, 2), (1, 1), (2, 0))
     )
     angle = 0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2  # the second derivative is lowest across
     return np.column_stack([np.cos(angle), np.sin(angle)])

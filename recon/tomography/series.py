@@ -119,7 +119,7 @@ def lines_of(volume: Volume, maps: Maps, scale_nm: float, focus_nm: float) -> Cu
 
 def registered(a: Acquisition, images: np.ndarray, depths: tuple[float, float], scale_nm: float) -> Alignment:
     """Where the views lie: of a series by all of them together, of fewer by pairs, of one scan as they are said to."""
-    if not sequential(a) or len(np.unique(a.tilts_rad)) < FEWEST:
+    if a.tilts_rad is None or not sequential(a) or len(np.unique(a.tilts_rad)) < FEWEST:
         return align(a)[0]
 
     def features(maps: Maps, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
