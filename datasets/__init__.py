@@ -9,6 +9,7 @@ from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.numba_cache import set_numba_cache
 from veristem.datasets.reconstruction import CurveSet, PointSet
 from veristem.datasets.truth import LineTruth, ParticleTruth
+from veristem.datasets.volume import Volume
 
 set_numba_cache()
 
@@ -26,5 +27,6 @@ __all__ = [
     "ParticleTruth",
     "PointMatches",
     "PointSet",
+    "Volume",
     "load_material",
 ]

@@ -13,6 +13,7 @@ from veristem.datasets.errors import InputError
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.reconstruction import CurveSet, PointSet
 from veristem.datasets.truth import LineTruth, ParticleTruth
+from veristem.datasets.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,17 @@ KINDS: dict[str, Kind] = {
     )
 }
 
+# what a method may return of any specimen when it is asked for it; lines and points are scored, this is not
+VOLUME = Kind(
+    name="volume",
+    things="voxels",
+    found="a volume",
+    truths=(),
+    result=Volume,
+    suffix=".mrc",
+    method="tomo-sirt",
+)
+
 TRUTHS = tuple(truth for kind in KINDS.values() for truth in kind.truths)
 
 
@@ -79,7 +91,7 @@ def kind_of(thing: Any) -> Kind:
     InputError
         For anything else.
     """
-    for kind in KINDS.values():
+    for kind in (*KINDS.values(), VOLUME):
         if isinstance(thing, (*kind.truths, kind.result)):
             return kind
     raise InputError(f"{type(thing).__name__}: a truth, a specimen or a reconstruction allowed")

@@ -23,8 +23,7 @@ from typing import Any, BinaryIO
 
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
-from veristem.datasets.kinds import KINDS
-from veristem.datasets.reconstruction import Reconstruction
+from veristem.datasets.kinds import KINDS, VOLUME
 from veristem.datasets.text import printable, ran_out, told
 from veristem.recon.messages import packed, unpacked
 from veristem.recon.methods import is_program, run_method, split_method, target
@@ -53,9 +52,7 @@ class MethodError(Exception):
         self.trace, self.ran_out, self.killed = trace, ran_out or killed, killed
 
 
-def reconstruct(
-    method: str, acquisition: Acquisition, timeout_s: float | None = None, **stages
-) -> tuple[Reconstruction, float]:
+def reconstruct(method: str, acquisition: Acquisition, timeout_s: float | None = None, **stages) -> tuple[Any, float]:
     """The result of a method and the seconds it took, with a method from outside kept apart.
 
     Parameters
@@ -131,8 +128,9 @@ class _Child:
             raise InputError(rest[0])
         if kind == "failed":
             raise MethodError(*rest)
-        values, seconds = rest
-        return KINDS[acquisition.kind].result(**values), float(seconds)
+        whole, values, seconds = rest
+        kind = VOLUME if whole else KINDS[acquisition.kind]
+        return kind.result(**values), float(seconds)
 
     def end(self) -> None:
         """End the process, and all that it has started."""
@@ -213,7 +211,7 @@ def serve() -> None:
 
 
 def _answer(here: str, path: list[str], method: str, found: str, acquisition: Acquisition, stages) -> tuple:
-    """("found", fields of the result, seconds), ("refused", text) or ("failed", text, traceback, ran out)."""
+    """("found", whether a volume, its fields, seconds), ("refused", text) or ("failed", text, traceback, ran out)."""
     from veristem.recon.methods import METHODS
 
     try:
@@ -225,8 +223,9 @@ def _answer(here: str, path: list[str], method: str, found: str, acquisition: Ac
         start = time.perf_counter()
         result = run_method(method, acquisition, **stages)
         seconds = time.perf_counter() - start
-        names = (field.name for field in fields(KINDS[acquisition.kind].result))
-        return "found", {name: getattr(result, name) for name in names}, seconds
+        whole = isinstance(result, VOLUME.result)
+        names = (field.name for field in fields(VOLUME.result if whole else KINDS[acquisition.kind].result))
+        return "found", whole, {name: getattr(result, name) for name in names}, seconds
     except InputError as error:
         return "refused", told(error).partition(": ")[2]
     except BaseException as error:

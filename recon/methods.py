@@ -5,7 +5,8 @@ A method is a function
     reconstruct(acquisition, *, alignment=None, contours=None, matches=None, **parameters) -> CurveSet
 
 or, of particles, with ``detections`` for ``contours`` and without ``alignment``, -> PointSet. A method that cannot
-take a stage from outside leaves its name out. It is found by its registered name, by the
+take a stage from outside leaves its name out. With ``volume=true`` those that have this parameter return the Volume in
+which they look for lines or particles. It is found by its registered name, by the
 entry-point group ``veristem.methods`` of another package, as ``module:function``, or as the path of an executable that
 is called with an acquisition file and the file to write, .vtp for curves and .csv for points.
 Parameters follow the name as words KEY=VALUE: ``"stereo-classical scale_nm=6"``. A stage, ``contours=truth``, asks for
@@ -30,14 +31,16 @@ import numpy as np
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.intermediate import STAGES
-from veristem.datasets.kinds import KINDS
+from veristem.datasets.kinds import KINDS, VOLUME
 from veristem.datasets.outside import imported, offered
 from veristem.datasets.reading import key_value
 from veristem.datasets.reconstruction import Reconstruction
 from veristem.datasets.text import printable
+from veristem.datasets.volume import Volume
 
-Method = Callable[..., Reconstruction]
+Method = Callable[..., Reconstruction | Volume]
 _GROUP = "veristem.methods"
+_WORD = "volume"  # parameter with which a method returns the volume it makes
 _NUMBER = (float, int, "float", "int", "float | None", "int | None")  # annotations
 _SAID = 1 << 16  # bytes of the end of what a program says
 _LAST_WORDS_S = 1.0  # to wait for them once it has ended
@@ -46,6 +49,8 @@ METHODS = {
     "stereo-classical": "veristem.recon.stereo.classical:reconstruct",
     "stereo-learned": "veristem.recon.stereo.learned:reconstruct",
     "lines-multiview": "veristem.recon.stereo.multiview:reconstruct",
+    "tomo-wbp": "veristem.recon.tomography.wbp:reconstruct",
+    "tomo-sirt": "veristem.recon.tomography.sirt:reconstruct",
     "points-matched": "veristem.recon.particles.matched:reconstruct",
     "points-learned": "veristem.recon.particles.learned:reconstruct",
     "points-hough": "veristem.recon.particles.hough:reconstruct",
@@ -138,8 +143,9 @@ def target(name: str) -> str:
     )
 
 
-def run_method(name: str, acquisition: Acquisition, **parameters) -> Reconstruction:
-    """Reconstruct with a method and check what it returns: a CurveSet of dislocations, a PointSet of particles.
+def run_method(name: str, acquisition: Acquisition, **parameters) -> Any:
+    """Reconstruct with a method and check what it returns: a CurveSet of dislocations, a PointSet of particles; or a
+    Volume.
 
     Raises
     ------
@@ -150,7 +156,7 @@ def run_method(name: str, acquisition: Acquisition, **parameters) -> Reconstruct
     check_stages(name, [key for key in parameters if key in STAGES])
     wanted = KINDS[acquisition.kind].result
     result = load_method(name)(acquisition, **parameters)
-    if not isinstance(result, wanted):
+    if not isinstance(result, (wanted, VOLUME.result)):
         found = type(result).__name__
         raise InputError(f"method {name}: returned {found}, a {wanted.__name__} allowed for {acquisition.kind}")
     return result
@@ -160,6 +166,21 @@ def stages_of(text: str) -> tuple[str, ...]:
     """The stages that a method takes from outside: those of `STAGES` that its parameters name; of a program none."""
     parameters = _signature(text, load_method(without_oracles(text)[0])).parameters
     return tuple(stage for stage in STAGES if stage in parameters)
+
+
+def with_volume(text: str) -> str:
+    """A method as it is asked for, with the word that makes it return the volume.
+
+    Raises
+    ------
+    InputError
+        When it has none.
+    """
+    method = load_method(text)
+    if _WORD not in _signature(text, method).parameters:
+        able = [name for name in METHODS if _WORD in _signature(name, load_method(name)).parameters]
+        raise InputError(f"method {text}: makes no volume; {', '.join(able)} do")
+    return text if _WORD in split_method(text)[1] else f"{text} {_WORD}=true"
 
 
 def check_stages(text: str, stages: Iterable[str]) -> None:

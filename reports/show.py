@@ -19,6 +19,7 @@ from veristem.datasets import (
     ParticleDispersion,
     ParticleTruth,
     PointSet,
+    Volume,
 )
 from veristem.datasets.formats.atomic import atomic_path, together
 from veristem.reports import scenes, style
@@ -27,6 +28,7 @@ from veristem.reports.particles import radii_or_default
 
 # Okabe and Ito's palette, neighbours as different as it has them
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MOST_VOXELS = 160  # of a volume along an axis: its surface is drawn from means of larger ones
 
 
 def view(
@@ -39,9 +41,9 @@ def view(
 
     Parameters
     ----------
-    objects : sequence of DislocationNetwork, LineTruth, CurveSet, ParticleDispersion, ParticleTruth, PointSet or
-        Acquisition. What to show; all in nm in the specimen frame. Points of unknown radius are as large as the others,
-        or 2.5 nm.
+    objects : sequence of DislocationNetwork, LineTruth, CurveSet, ParticleDispersion, ParticleTruth, PointSet,
+        Volume or Acquisition. What to show; all in nm in the specimen frame. Points of unknown radius are as large as
+        the others, or 2.5 nm.
     names : sequence of str
         What the legend calls them.
     png, html : path, optional
@@ -125,6 +127,24 @@ def _add_images(plotter, acquisition: Acquisition, colour, size_nm, deepest_nm) 
     return 0
 
 
+def _add_volume(plotter, volume: Volume, colour, size_nm, deepest_nm) -> int:
+    """The surface within which values are above half of what only the brightest thousandth exceeds."""
+    import pyvista as pv
+
+    step = max(1, -(-max(volume.values.shape) // _MOST_VOXELS))
+    z, y, x = (max(1, n // step) * step for n in volume.values.shape)
+    if min(z, y, x) > min(volume.values.shape):
+        return 0  # thinner than a step
+    values = volume.values[:z, :y, :x].reshape(z // step, step, y // step, step, x // step, step).mean(axis=(1, 3, 5))
+    voxel = step * volume.voxel_nm
+    grid = pv.ImageData(dimensions=values.shape[::-1], spacing=(voxel,) * 3, origin=volume.origin_nm + voxel / 2)
+    grid["value"] = values.ravel()
+    surface = grid.contour([float(np.quantile(values, 0.999)) / 2], scalars="value") if min(values.shape) > 1 else None
+    if surface is not None and surface.n_points:
+        plotter.add_mesh(surface, color=colour or COLOURS[0], opacity=0.6, smooth_shading=True)
+    return 0
+
+
 def _of_spheres(item: ParticleDispersion) -> np.ndarray:
     reach = item.radii_nm[:, None]
     return np.concatenate([item.box_nm[None], item.centers_nm - reach, item.centers_nm + reach])
@@ -142,6 +162,7 @@ _SHOWN = {
     ),
     CurveSet: _Shown(_add_curves, lambda item: item.places_nm),
     ParticleDispersion: _Shown(_add_spheres, _of_spheres),
+    Volume: _Shown(_add_volume, lambda item: item.places_nm),
     Acquisition: _Shown(_add_images, lambda item: np.array([[*item.field_nm, item.thickness_nm or 0.0]])),
 }
 
@@ -150,7 +171,8 @@ def _shown(item) -> _Shown:
     """How an object is shown; InputError for one of another kind."""
     if type(item) not in _SHOWN:
         raise InputError(
-            f"view: {type(item).__name__} found; a network, curves, particles, points or an acquisition allowed"
+            f"view: {type(item).__name__} found; a network, curves, particles, points, a volume or an acquisition "
+            "allowed"
         )
     return _SHOWN[type(item)]
 

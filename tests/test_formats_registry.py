@@ -7,7 +7,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from veristem.datasets import CurveSet, DislocationNetwork, InputError, ParticleDispersion, PointSet
+from veristem.datasets import CurveSet, DislocationNetwork, InputError, ParticleDispersion, PointSet, Volume
 from veristem.datasets.formats import formats, read, suffixes, write
 
 LINE = np.array([[0.0, 10.0, 20.0], [100.0, 30.0, 40.0], [150.0, 35.0, 40.0]])
@@ -16,6 +16,7 @@ SAMPLES = {
     CurveSet: CurveSet((LINE,)),
     ParticleDispersion: ParticleDispersion(LINE, [2.0, 2.5, 3.0], [152.0, 37.5, 43.0]),
     PointSet: PointSet(LINE),
+    Volume: Volume(np.arange(24.0).reshape(2, 3, 4), 2.0, np.array([0.0, -4.0, 10.0])),
 }
 BOTH = [(f, kind) for f in formats() if f.read and f.write for kind in SAMPLES if kind in f.reads and kind in f.writes]
 OPTIONS = {"burgers_magnitude_nm": 0.25}

@@ -1,4 +1,4 @@
-"""Curves or points from images."""
+"""Curves, points or a volume from images."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from veristem.datasets.errors import InputError
 
 def reconstruct(
     acquisition: Annotated[Path, typer.Argument(help="acquisition.h5")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="file to write: .vtp for curves, .csv for points")],
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", help="file to write: .vtp for curves, .csv for points, .mrc or .vti for a volume"),
+    ],
     method: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="registered name, module:function, or the path of an executable; our own if not given"),
     ] = None,
     timeout_s: TimeLimit = None,
 ) -> None:
-    """Reconstruct curves or points in 3D from the images alone.
+    """Reconstruct curves or points in 3D, or with tomo-wbp and tomo-sirt a volume, from the images alone.
 
     Example: veristem reconstruct run/acquisition.h5 --method my_package:reconstruct -o run/mine.vtp
     """

@@ -14,7 +14,7 @@ def view(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="networks (.vtp, .data, .ca), truths, images (.h5), curves (.vtp), particles or points (.csv, .xyz)"
+            help="networks (.vtp .data .ca), truths, images (.h5), curves, points (.csv .xyz), volumes (.mrc .vti)"
         ),
     ],
     png: Annotated[Optional[Path], typer.Option(help="write a picture instead of a window")] = None,  # noqa: UP045

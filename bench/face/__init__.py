@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from veristem.datasets.recipe import Recipe, Study
     from veristem.datasets.reconstruction import CurveSet, PointSet
     from veristem.datasets.truth import LineTruth, ParticleTruth
+    from veristem.datasets.volume import Volume
 
 __all__ = ["load", "reconstruct", "score", "simulate", "study", "train"]
 
@@ -160,7 +161,7 @@ def reconstruct(
     timeout_s: float | None = None,
     say: Callable[[str], Any] = warnings.warn,
     tell: Callable[[str], Any] = _silent,
-) -> CurveSet | PointSet:
+) -> CurveSet | PointSet | Volume:
     """Curves or points in 3D from the images alone.
 
     Parameters
@@ -171,7 +172,8 @@ def reconstruct(
         Registered name, module:function or path of an executable, with KEY=VALUE words for its parameters; our own for
         the kind of specimen if not given.
     out : path, optional
-        File to write: .vtp for curves, .csv for points.
+        File to write: .vtp for curves, .csv for points; .mrc or .vti for the volume in which a method of tomography
+        looks for them.
     timeout_s : float, optional
         Time after which the method is ended [s].
     say : callable
@@ -190,20 +192,23 @@ def reconstruct(
     from veristem.datasets import Acquisition, formats
     from veristem.datasets.errors import InputError
     from veristem.datasets.formats.atomic import check_place
-    from veristem.datasets.kinds import KINDS
+    from veristem.datasets.kinds import KINDS, VOLUME
     from veristem.recon import apart
-    from veristem.recon.methods import load_method, stages_of
+    from veristem.recon.methods import load_method, stages_of, with_volume
     from veristem.recon.rectify import registration_warning
     from veristem.recon.registration import told
 
     images = acquisition if isinstance(acquisition, Acquisition) else formats.read(acquisition, Acquisition)
     kind = KINDS[images.kind]
-    if out is not None and Path(out).suffix.lower() != kind.suffix:
-        raise InputError(f"{out}: suffix {Path(out).suffix!r} found, {kind.suffix} allowed for {kind.found}")
+    method = kind.method if method is None else method
+    if out is not None and Path(out).suffix.lower() in (whole := formats.suffixes(VOLUME.result, to="write")):
+        method = with_volume(method)
+    elif out is not None and Path(out).suffix.lower() != kind.suffix:
+        allowed = f"{kind.suffix} allowed for {kind.found}, {' or '.join(whole)} for {VOLUME.found}"
+        raise InputError(f"{out}: suffix {Path(out).suffix!r} found, {allowed}")
+    load_method(method)
     if out is not None:
         check_place(out)
-    method = kind.method if method is None else method
-    load_method(method)
     tell(reconstruction_text(images, method))
     if warning := registration_warning(images):
         say(warning)

@@ -15,6 +15,7 @@ from veristem.datasets.formats.base import Format
 from veristem.datasets.network import DislocationNetwork
 from veristem.datasets.reconstruction import CurveSet, PointSet
 from veristem.datasets.truth import LineTruth, ParticleTruth
+from veristem.datasets.volume import Volume
 
 __all__ = ["read", "read_curves", "read_network", "read_particles", "read_points", "suffixes", "write"]
 
@@ -23,6 +24,7 @@ _WORDS = {
     CurveSet: "curves",
     ParticleDispersion: "particles",
     PointSet: "points",
+    Volume: "a volume",
     Acquisition: "images",
     LineTruth: "a truth",
     ParticleTruth: "a truth",

@@ -39,6 +39,33 @@ def read_stack(path: Path) -> Stack:
     InputError
         For a file that is cut short or no MRC, complex numbers, or angles that do not go with the sections.
     """
+    data, header, extended = _sections(path)
+    angles, pixel_nm = _extended(header, extended, len(data))
+    pixel_nm, tilts = pixel_nm or _pixel_nm(path, header), _tilts_beside(path, len(data)) if angles is None else angles
+    return Stack(data, pixel_nm, tilts)
+
+
+def read_volume_stack(path: Path) -> tuple[np.ndarray, tuple[float, ...] | None, np.ndarray]:
+    """Sections of a .mrc that is no tilt series, sides (3,) of a voxel [nm], None if unknown, and its corner (3,) [nm].
+
+    Raises
+    ------
+    InputError
+        For a file that is cut short or no MRC, complex numbers, or sections with tilts.
+    """
+    data, header, extended = _sections(path)
+    if _extended(header, extended, len(data))[0] is not None:
+        raise InputError(f"{path}: a tilt series found, a volume allowed; reconstruct it first")
+    counts = [float(header[name]) for name in ("mx", "my", "mz")]
+    lengths = [float(header["cella"][axis]) / 10 for axis in "xyz"]
+    known = all(count > 0 and 0 < length < np.inf for count, length in zip(counts, lengths))
+    sides = tuple(length / count for count, length in zip(counts, lengths)) if known else None
+    origin = np.array([float(header["origin"][axis]) for axis in "xyz"]) / 10
+    return data, sides, origin
+
+
+def _sections(path: Path) -> tuple[np.ndarray, Any, bytes]:
+    """Sections (V, Y, X) of real numbers, mapped where they lie, the header, and the extended header."""
     from mrcfile.utils import data_dtype_from_header
 
     regular_file(path)
@@ -56,9 +83,7 @@ def read_stack(path: Path) -> Stack:
         if 1024 + extra + math.prod(shape) * dtype.itemsize > size:
             raise InputError(f"{path}: cut short; {' x '.join(map(str, shape))} pixels announced; copy the file again")
         extended = file.read(extra)
-    data = np.memmap(path, dtype, "r", 1024 + extra, shape)
-    angles, pixel_nm = _extended(header, extended, shape[0])
-    return Stack(data, pixel_nm or _pixel_nm(path, header), _tilts_beside(path, shape[0]) if angles is None else angles)
+    return np.memmap(path, dtype, "r", 1024 + extra, shape), header, extended
 
 
 def _header(path: Path, head: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""Lines and arrays of VTK's XML polygonal data (.vtp), decoded here.
+"""Lines, grids and arrays of VTK's XML files (.vtp, .vti), decoded here.
 
 VTK's own reader sets memory aside for what a file promises, in attributes and in the headers of its blocks, and ends
 the process when it gets none. Here nothing is believed before the bytes are there. Source: the VTK file formats, in
@@ -14,8 +14,10 @@ import lzma
 import re
 import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from xml.parsers import expat
 
 import numpy as np
@@ -54,6 +56,17 @@ class PolyData:
     field: dict[str, np.ndarray | str] = field(default_factory=dict)
 
 
+@dataclass
+class ImageData:
+    """A grid: points along x, y and z, the first of them and their distances; named arrays of points and of cells."""
+
+    points: tuple[int, int, int]
+    origin: np.ndarray
+    spacing: np.ndarray
+    point: dict[str, np.ndarray] = field(default_factory=dict)
+    cell: dict[str, np.ndarray] = field(default_factory=dict)
+
+
 def read_polydata(path: str | Path) -> PolyData:
     """The polygonal data of a file of one piece.
 
@@ -62,15 +75,24 @@ def read_polydata(path: str | Path) -> PolyData:
     InputError
         For what is no such file, is cut short, or contradicts itself.
     """
+    return _read(path, "PolyData", lambda reader: reader.data())
+
+
+def read_imagedata(path: str | Path) -> ImageData:
+    """The grid of a file of one piece; errors as of `read_polydata`."""
+    return _read(path, "ImageData", lambda reader: reader.image())
+
+
+def _read(path: str | Path, kind: str, get: Callable[[_Reader], Any]) -> Any:
     regular_file(Path(path))
     try:
         if (size := Path(path).stat().st_size) > _MOST_BYTES:
-            raise InputError(f"{path}: {size} bytes found, at most {_MOST_BYTES} allowed; write fewer lines")
+            raise InputError(f"{path}: {size} bytes found, at most {_MOST_BYTES} allowed; write less into one file")
         content = Path(path).read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; give a .vtp file that can be read") from None
+        raise InputError(f"{path}: {error.strerror or error}; give a file that can be read") from None
     try:
-        return _Reader(content).data()
+        return get(_Reader(content, kind))
     except _Fault as fault:
         raise InputError(f"{path}: {fault}") from None
 
@@ -103,7 +125,7 @@ class _Element:
 class _Reader:
     """One file; its elements are read before any array."""
 
-    def __init__(self, content: bytes):
+    def __init__(self, content: bytes, wanted: str):
         self.left = _MOST_UNPACKED
         self.appended, self.encoding = memoryview(b""), "base64"
         # bare bytes are no XML: what follows the underscore is taken out before
@@ -114,10 +136,10 @@ class _Reader:
             self.appended = memoryview(content)[start + 1 : stop]
             self.encoding = "raw" if b"raw" in begin[0] else "base64"
             content = content[: begin.end()] + content[stop:]
-        root = _parsed(content)
+        root = _parsed(content, wanted)
         kind, attributes = root.attributes.get("type"), root.attributes
-        if root.tag != "VTKFile" or kind != "PolyData":
-            raise _Fault(f"{root.tag[:40]} of type {str(kind)[:40]!r} found, a VTKFile of type 'PolyData' allowed")
+        if root.tag != "VTKFile" or kind != wanted:
+            raise _Fault(f"{root.tag[:40]} of type {str(kind)[:40]!r} found, a VTKFile of type {wanted!r} allowed")
         self.compressor = attributes.get("compressor", "")
         if self.compressor not in _COMPRESSORS:
             raise _Fault(f"compressor {self.compressor[:40]!r} found, zlib, lzma or none allowed; save the file again")
@@ -128,11 +150,11 @@ class _Reader:
             )
         except KeyError as unknown:
             raise _Fault(f"{str(unknown)[:40]} found, LittleEndian or BigEndian, UInt32 or UInt64 allowed") from None
-        self.poly = root.one("PolyData")
+        self.body = root.one(wanted)
 
     def data(self) -> PolyData:
         """All that is used of the file."""
-        piece, data = self.poly.one("Piece"), PolyData()
+        piece, data = self.body.one("Piece"), PolyData()
         counts = {name: piece.whole(f"NumberOf{name}", 0) for name in ("Points", "Verts", "Lines", "Strips", "Polys")}
         if counts["Points"]:
             element = piece.one("Points").one("DataArray")
@@ -149,7 +171,7 @@ class _Reader:
             for element in piece.one(place).all("DataArray"):
                 if element.attributes.get("type") in _TYPES:  # bits and texts are passed over
                     found[element.attributes.get("Name", "")] = self._array(element, count)
-        for element in self.poly.one("FieldData").children:
+        for element in self.body.one("FieldData").children:
             name, kind = element.attributes.get("Name", ""), element.attributes.get("type")
             if kind == "String":  # letters, each text with a zero after it
                 letters = self._values(element, name[:40], np.dtype("u1")).tobytes()
@@ -159,6 +181,43 @@ class _Reader:
             elif kind in _TYPES:
                 data.field[name] = self._array(element, None)
         return data
+
+    def image(self) -> ImageData:
+        """The grid with its arrays, axes along those of space."""
+        extent = self._numbers(self.body, "WholeExtent", 6)
+        if (
+            "Direction" in self.body.attributes
+            and (self._numbers(self.body, "Direction", 9) != np.eye(3).ravel()).any()
+        ):
+            raise _Fault("a grid that is turned (Direction) found, one along x, y and z allowed; resample it")
+        low, points = extent[::2], extent[1::2] - extent[::2] + 1
+        if not ((np.abs(extent) < _MOST_BYTES) & (extent % 1 == 0)).all() or points.min() < 1:
+            raise _Fault(f"WholeExtent={self.body.attributes['WholeExtent'][:40]!r} found, whole numbers allowed")
+        piece, spacing = self.body.one("Piece"), self._numbers(self.body, "Spacing", 3)
+        if (self._numbers(piece, "Extent", 6) != extent).any():
+            raise _Fault("a piece of the grid found, all of it in one piece allowed; save it again")
+        origin = self._numbers(self.body, "Origin", 3) + low * spacing
+        nx, ny, nz = (int(n) for n in points)
+        data = ImageData((nx, ny, nz), origin, spacing)
+        for place, found, count in (
+            ("PointData", data.point, nx * ny * nz),
+            ("CellData", data.cell, max(nx - 1, 0) * max(ny - 1, 0) * max(nz - 1, 0)),
+        ):
+            for element in piece.one(place).all("DataArray"):
+                if element.attributes.get("type") in _TYPES:
+                    found[element.attributes.get("Name", "")] = self._array(element, count)
+        return data
+
+    def _numbers(self, element: _Element, name: str, count: int) -> np.ndarray:
+        """An attribute that is so many finite numbers."""
+        text = element.attributes.get(name, "")
+        try:
+            values = np.array([float(word) for word in text.split()])
+        except ValueError:
+            values = np.zeros(0)
+        if len(values) != count or not np.isfinite(values).all():
+            raise _Fault(f"{name}={text[:40]!r} of {element.tag or 'Piece'} found, {count} numbers allowed")
+        return values
 
     def _array(self, element: _Element, count: int | None) -> np.ndarray:
         """The values of an array: ``count`` tuples, as many as there are where that is None."""
@@ -256,7 +315,7 @@ def _decoded(content: memoryview, encoding: str, skip: int, count: int, name: st
     return bytes(content[skip : skip + count])
 
 
-def _parsed(content: bytes) -> _Element:
+def _parsed(content: bytes, wanted: str) -> _Element:
     """The tree of elements; no document types, entities or encodings but UTF-8."""
     top = _Element("", {}, [], [])
     open_, count = [top], 0
@@ -289,7 +348,7 @@ def _parsed(content: bytes) -> _Element:
     except expat.ExpatError as error:
         what = expat.errors.messages.get(error.code, "no XML")
         raise _Fault(
-            f"no whole VTK polygonal data found (line {error.lineno}: {what}), a .vtp file allowed; "
+            f"no whole VTK {wanted} found (line {error.lineno}: {what}), a file of VTK allowed; "
             "it is cut short or of another kind"
         ) from None
     return top.children[0]

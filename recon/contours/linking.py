@@ -9,17 +9,19 @@ import numpy as np
 _TURN = np.radians(35.0)  # largest turn at a join
 
 
-def link(pieces: list[np.ndarray], gap: float, reach: float) -> list[np.ndarray]:
+def link(pieces: list[np.ndarray], gap: float, reach: float, dimensions: int = 2) -> list[np.ndarray]:
     """Join ends that face each other, the best pair first.
 
     Parameters
     ----------
     pieces : list of (K, C) float
-        Curves; the first two columns are x and y, the others go along.
+        Curves; the first columns are x, y and, in three dimensions, z; the others go along.
     gap : float
         Largest gap that is bridged, in the unit of the curves.
     reach : float
         Length over which the direction of an end is taken.
+    dimensions : int
+        2 or 3.
 
     Returns
     -------
@@ -29,7 +31,7 @@ def link(pieces: list[np.ndarray], gap: float, reach: float) -> list[np.ndarray]
     ends = []
     for n, piece in enumerate(pieces):
         for last in (False, True):
-            points = piece[::-1, :2] if last else piece[:, :2]
+            points = piece[::-1, :dimensions] if last else piece[:, :dimensions]
             far = np.flatnonzero(np.linalg.norm(points - points[0], axis=1) >= reach)
             outwards = points[0] - points[far[0] if len(far) else -1]
             ends.append((n, last, points[0], outwards / max(np.linalg.norm(outwards), 1e-12)))

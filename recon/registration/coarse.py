@@ -65,7 +65,7 @@ def by_correlation(left: Picture, right: Picture, parallax_px: float) -> tuple[f
     middle = np.array(first.grey.shape[::-1]) - 1
     best = (-np.inf, 0.0, np.zeros(2))
     for turn in np.radians(_TURNS_DEG):
-        alike = _masked_correlation(first, _turned_back(second, turn))
+        alike = correlation(first, _turned_back(second, turn))
         alike = uniform_filter1d(alike, max(1, round(parallax_px / step)), axis=1, mode="constant")
         row, column = np.unravel_index(alike.argmax(), alike.shape)
         if alike[row, column] > best[0]:
@@ -81,7 +81,7 @@ def _turned_back(picture: Picture, turn: float) -> Picture:
     return Picture(affine_transform(picture.grey, **how), affine_transform(picture.inside.astype(float), **how) > 0.5)
 
 
-def _masked_correlation(left: Picture, right: Picture) -> np.ndarray:
+def correlation(left: Picture, right: Picture) -> np.ndarray:
     """Correlation coefficient at every shift over what both show, times the root of its share of the left picture.
 
     After Padfield, IEEE Trans. Image Process. 21 (2012) 2706; 0 where too little overlaps.

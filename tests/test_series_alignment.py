@@ -1,0 +1,136 @@
+"""How the views of a tilt series lie: found together with the lines in them, and said where it is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from veristem.datasets import Acquisition, InputError
+from veristem.datasets.geometry import Tilt, project
+from veristem.datasets.intermediate import Alignment
+from veristem.recon.methods import run_method
+from veristem.recon.tomography import alignment
+from veristem.recon.tomography.alignment import Seen, Views
+from veristem.recon.tomography.series import contrast, drawn, registered
+
+SIDE, PIXEL, THICK, AXIS = 80, 2.0, 100.0, np.pi / 2
+TILTS = np.radians(np.arange(-44.0, 45.0, 4.0))
+FIRST = len(TILTS) // 2
+
+
+def lines(seed: int) -> list[np.ndarray]:
+    """Bent lines (K, 3) from face to face [nm]."""
+    rng, found = np.random.default_rng(seed), []
+    for _ in range(6):
+        t, azimuth = np.linspace(0, 1, 300)[:, None], rng.uniform(0, 2 * np.pi)
+        along = np.array([np.cos(azimuth), np.sin(azimuth)])
+        bow = rng.normal(0, 8) * np.sin(2 * np.pi * t) * [-along[1], along[0]]
+        found.append(np.column_stack([rng.uniform(0, SIDE * PIXEL, 2) + (t - 0.5) * 110 * along + bow, THICK * t]))
+    return found
+
+
+def errors(seed: int, shift_nm: float = 40.0) -> Views:
+    """Of read-outs, axis and places."""
+    rng = np.random.default_rng(seed)
+    shifts = rng.uniform(-shift_nm, shift_nm, (len(TILTS), 2))
+    shifts[FIRST] = 0
+    return Views(np.radians(rng.normal(0, 0.1, len(TILTS))), float(np.radians(rng.uniform(-1, 1))), shifts)
+
+
+def blank(side: int = SIDE, thick: float = THICK) -> Acquisition:
+    """Views of nothing, as they are said to lie."""
+    directions = np.array([Tilt(float(t), AXIS).direction_rad for t in TILTS])
+    images = np.ones((len(TILTS), side, side))
+    how = {"tilts_rad": TILTS, "tilt_axis_rad": AXIS, "thickness_nm": thick}
+    return Acquisition(images, directions, PIXEL, thick / 2, **how)
+
+
+def pictured(seed: int) -> tuple[Acquisition, Alignment, np.ndarray]:
+    """Noisy views of dark lines, how they really lie, and the lines' points (N, 3) [nm]."""
+    a, things = blank(), lines(seed)
+    true = errors(seed).alignment(a)
+    assert true.to_image is not None
+    shown = [
+        np.maximum.reduce([drawn([project(c, d, a.focus_nm, to)], (SIDE, SIDE), PIXEL, 4.0) for c in things])
+        for d, to in zip(true.directions_rad, true.to_image)
+    ]
+    views = np.random.default_rng(seed).poisson(2000 * (1 - 0.4 * np.minimum(shown, 1)))
+    return replace(a, views=views), true, np.concatenate(things)
+
+
+def left_px(a: Acquisition, found: Alignment, true: Alignment, points: np.ndarray) -> tuple[float, float]:
+    """How far points show from where they should, rms along x and y [px], but for a move and a turn of the specimen."""
+    middle = points - points.mean(axis=0)
+    moves = [np.tile(one, (len(points), 1)) for one in np.eye(3)] + [np.cross(one, middle) for one in np.eye(3)]
+
+    def shown(lie: Alignment, at) -> np.ndarray:
+        assert lie.to_image is not None
+        return np.stack([project(at, d, a.focus_nm, to) for d, to in zip(lie.directions_rad, lie.to_image)])
+
+    here = shown(found, points)
+    off = (shown(true, points) - here).ravel()
+    slopes = np.stack([(shown(found, points + 0.1 * move) - here).ravel() / 0.1 for move in moves], axis=1)
+    left = (off - slopes @ np.linalg.lstsq(slopes, off, rcond=None)[0]).reshape(-1, 2) / PIXEL
+    x, y = np.sqrt((left**2).mean(axis=0))
+    return float(x), float(y)
+
+
+def test_what_is_seen_tells_how_views_lie():
+    """Places across lines to 0.3 nm, some far off: shifts to 0.05 px, the axis to 0.3, read-outs to 0.06 degrees."""
+    a, rng = blank(256, 2 * THICK), np.random.default_rng(0)
+    truth, things = errors(0), [line * [3.2, 3.2, 2.0] for line in lines(0)]
+    points = np.concatenate([line[::12] for line in things])
+    along = np.concatenate([np.gradient(line, axis=0)[::12] for line in things])
+    lie, found = truth.alignment(a), []
+    assert lie.to_image is not None
+    for view, (direction, to_image) in enumerate(zip(lie.directions_rad, lie.to_image)):
+        at = project(points, direction, a.focus_nm, to_image)
+        ahead = project(points + along, direction, a.focus_nm, to_image) - at
+        normal = np.column_stack([-ahead[:, 1], ahead[:, 0]]) / np.linalg.norm(ahead, axis=1, keepdims=True)
+        off = np.where(rng.random(len(at)) < 0.05, rng.uniform(-8, 8, len(at)), rng.normal(0, 0.3, len(at)))
+        found.append(Seen(np.full(len(at), view), np.arange(len(at)), at + off[:, None] * normal, normal))
+    seen = Seen(*(np.concatenate(parts) for parts in zip(*found)))
+    shifts = truth.shifts_nm + rng.normal(0, 2, truth.shifts_nm.shape)
+    shifts[FIRST] = 0
+    views, places = Views(np.zeros(len(TILTS)), 0.0, shifts), points + rng.normal(0, 2, points.shape)
+    for round_px in ((4.0, 2.0, 1.0), (1.0, 1.0, 0.2)):
+        views, places = alignment._adjusted(a, views, FIRST, places, seen, round_px)
+    assert max(left_px(a, views.alignment(a), lie, points)) < 0.05
+    assert np.degrees(views.turn_rad - truth.turn_rad) == pytest.approx(0.0, abs=0.3)
+    tilts = views.tilts_rad - truth.tilts_rad
+    assert np.degrees(np.std(tilts)) < 0.06 < np.degrees(np.std(truth.tilts_rad))
+
+
+def test_a_series_of_lines():
+    """Shifts of 20 pixels, an axis off by up to a degree, read-outs by 0.1: found from the images alone."""
+    a, true, points = pictured(0)
+    before = left_px(a, Alignment(a.directions_rad, a.to_image), true, points)
+    found = registered(a, contrast(a, None, 4.0), (-100, 100), 4.0)
+    assert max(left_px(a, found, true, points)) < 0.8
+    assert min(before) > 4
+
+
+def few(tilts_deg, views: np.ndarray) -> Acquisition:
+    """Views at some tilts."""
+    tilts = np.radians(np.asarray(tilts_deg, float))
+    directions = np.array([Tilt(float(t), AXIS).direction_rad for t in tilts])
+    how = {"tilts_rad": tilts, "tilt_axis_rad": AXIS, "thickness_nm": THICK}
+    return Acquisition(views, directions, PIXEL, THICK / 2, **how)
+
+
+@pytest.mark.parametrize("tilts_deg", [[-20, -10, 0, 10, 20], [0, -20, 20, 10, -10, 10], [-30, -28, -26, 5, 28, 30]])
+def test_views_without_texture_stay_where_they_are_said_to_be(tilts_deg):
+    """In whatever order, with gaps or twice at one tilt: no line is found, and nothing is made up."""
+    views = np.random.default_rng(1).poisson(500, (len(tilts_deg), 48, 48))
+    a = few(tilts_deg, views)
+    assert run_method("tomo-wbp", a).length_nm < 60
+
+
+def test_one_view_is_no_series():
+    """One line that says so."""
+    with pytest.raises(InputError, match=r"^views: 1 found, at least 2 allowed for tomography"):
+        run_method("tomo-sirt", few([10], np.ones((1, 32, 32))))
+    with pytest.raises(InputError, match="all views share one direction"):
+        run_method("tomo-sirt", few([10, 10], np.ones((2, 32, 32))))
