@@ -168,6 +168,11 @@ def stages_of(text: str) -> tuple[str, ...]:
     return tuple(stage for stage in STAGES if stage in parameters)
 
 
+def registers(text: str) -> bool:
+    """Whether a method registers views of several scans as `registration` tells of: it has ``register``."""
+    return "register" in _signature(text, load_method(without_oracles(text)[0])).parameters
+
+
 def with_volume(text: str) -> str:
     """A method as it is asked for, with the word that makes it return the volume.
 

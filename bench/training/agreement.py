@@ -48,12 +48,12 @@ class Agreement(NamedTuple):
 def together(parts: Iterable[Agreement]) -> Agreement:
     """The sum of several, at least one."""
     listed = list(parts)
-    met = [part.at_boundary for part in listed]
+    met = [part.at_boundary for part in listed if part.at_boundary is not None]
     return Agreement(
         found=sum(part.found for part in listed),
         wanted=sum(part.wanted for part in listed),
         true=sum(part.true for part in listed),
         claimed=sum(part.claimed for part in listed),
-        at_boundary=None if None in met else sum(met),
+        at_boundary=sum(met) if len(met) == len(listed) else None,
         surprise=np.concatenate([part.surprise for part in listed]),
     )

@@ -98,7 +98,7 @@ def made(recipe: Recipe, radii_mrad: Sequence[float]) -> TrainingFoil:
         truth.labels == 3,
         [line.astype(np.float32) for line in truth.network.chains(truth.visible)],
         truth.directions_rad,
-        truth.to_image,
+        np.asarray(truth.to_image),
         truth.focus_nm,
         recipe.model_dump_json(),
     )

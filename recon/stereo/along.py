@@ -76,7 +76,7 @@ class Along:
         found[:, 0] = -1
         return _put(found, best, _END * self.scale)
 
-    def _piece(self, points, at, number: float, vertices: tuple[int, int], ends: tuple[float, float]):
+    def _piece(self, points, at, number: float, vertices: tuple, ends: tuple[float, float]):
         """The vertices from one to another, matched with a piece of a partner between two places: which, what is found,
         and how far apart their rows are. None if that is too far."""
         first, last = vertices

@@ -73,7 +73,7 @@ class Ready:
         if not bands:
             return matches
         to_image = (None, None) if self.alignment.to_image is None else self.alignment.to_image[list(pair)]
-        pictures = Bands(self.acquisition.views[list(pair)], pixel, scale, to_image)
+        pictures = Bands([self.acquisition.views[view] for view in pair], pixel, scale, to_image)
         matches = pictures.corrected(matches, epipolar, band_weights)
         return sought(contours, matches, pictures, epipolar, limits, band_weights)
 

@@ -47,8 +47,8 @@ def agreement(found: np.ndarray, truth: np.ndarray, shape: tuple[int, int]) -> A
                 taken.add(m)
     right = partner >= 0
     low, high = _RIM_PX, np.array(shape[::-1]) - _RIM_PX
-    counts = ((truth[:, :2] > low) & (truth[:, :2] < high)).all(axis=1)
-    here = ((found[:, :2] > low) & (found[:, :2] < high)).all(axis=1)
+    counts = np.asarray(((truth[:, :2] > low) & (truth[:, :2] < high)).all(axis=1))
+    here = np.asarray(((found[:, :2] > low) & (found[:, :2] < high)).all(axis=1))
     here[right] = counts[partner[right]]
     error = found[right & here, :3] - truth[partner[right & here]]
     sigma = np.maximum(found[right & here, 3:], 1e-6)

@@ -141,7 +141,8 @@ def read(path: Path) -> TrainingFilm:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in _ARRAYS}
             numbers = {name: float(file[name]) for name in _NUMBERS}
-            return TrainingFilm(**arrays, **numbers, recipe=file["recipe"].tobytes().decode())
+            recipe = file["recipe"].tobytes().decode()
+            return TrainingFilm(**arrays, **numbers, recipe=recipe)  # type: ignore[reportArgumentType]
     except (KeyError, ValueError, BadZipFile, EOFError) as error:
         raise InputError(f"{path}: no training film ({error}); remove it, and it is made anew") from None
 

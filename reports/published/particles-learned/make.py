@@ -18,7 +18,7 @@ import pandas as pd
 from scipy import stats
 
 from veristem.bench.study.store import read_table
-from veristem.recon.particles.learned import WEIGHTS
+from veristem.recon.trained import WEIGHTS
 
 HERE = Path(__file__).parent
 METHODS = ("points-matched", "points-learned")
@@ -28,7 +28,7 @@ SCORES = ("f_score", "precision", "recall")
 def ship(trained: Path) -> None:
     """Weights and card of a training to where the package looks for them."""
     for name, suffix in (("particles.onnx", ".onnx"), ("particles.safetensors", ".safetensors"), ("card.md", ".md")):
-        shutil.copyfile(trained / name, WEIGHTS.with_suffix(suffix))
+        shutil.copyfile(trained / name, WEIGHTS / f"particles{suffix}")
 
 
 def compared(rows: pd.DataFrame) -> list[str]:

@@ -55,7 +55,8 @@ def main() -> None:
 
 def table(rows: pd.DataFrame) -> str:
     """Means over the films, as Markdown."""
-    mean = rows.groupby(["dwell_us", "segments", "method"], sort=False).mean(numeric_only=True).drop(columns="seed")
+    groups = rows.drop(columns="seed").groupby(["dwell_us", "segments", "method"], sort=False)
+    mean = pd.DataFrame(groups.mean(numeric_only=True))
     head = ["dwell µs", "segments", "method", *mean.columns]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for (dwell, segments, method), values in mean.iterrows():  # type: ignore[reportGeneralTypeIssues]

@@ -80,8 +80,8 @@ def depth_scale(truth: LineTruth, curves: CurveSet) -> tuple[float, float]:
     near = distance < NEAR_NM
     middle = truth.thickness_nm / 2
     picked = np.random.default_rng(0).permutation(np.flatnonzero(near))[:1000]
-    slope, level, *_ = stats.theilslopes(found[picked, 2] - middle, true[index[picked], 2] - middle)
-    return float(slope), float(level)
+    line = stats.theilslopes(found[picked, 2] - middle, true[np.asarray(index)[picked], 2] - middle)
+    return float(line[0]), float(line[1])
 
 
 def in_the_crystal_deg(truth: LineTruth, right: CurveSet, curves: CurveSet) -> float:
@@ -153,7 +153,7 @@ def draw(found: pd.DataFrame):
             one = found[found["method"] == method]
             at = np.array([names.index(told) for told in one["told"]]) + shift
             ax.plot(at, one[score], marker, ls="none", markersize=3, color=colour, label=method)
-            means = one.groupby("told")[score].mean()[names]
+            means = [one.loc[one["told"] == name, score].mean() for name in names]
             ax.plot(np.arange(len(names)) + shift, means, "_", markersize=9, markeredgewidth=2, color=colour)
         ax.set_xticks(range(len(names)), names, rotation=40, ha="right")
         ax.set(ylabel=f"{words} of the visible lines", ylim=(0, 1))
