@@ -33,8 +33,8 @@ def learning_curve(history: pd.DataFrame, name: str = "contours", example: str =
     left.plot(history["step"], history["loss"], color=style.METHODS[0], marker=".")
     left.set(xlabel="step", ylabel=f"loss on training {example}s", ylim=(0, None))
     named = (("precision", "precision"), ("recall", "recall"), ("f_score", "F"))
-    for (name, words), colour, marker in zip(named, style.METHODS, style.MARKERS):
-        right.plot(history["step"], history[name], color=colour, marker=marker, markersize=3, label=words)
+    for (score, words), colour, marker in zip(named, style.METHODS, style.MARKERS):
+        right.plot(history["step"], history[score], color=colour, marker=marker, markersize=3, label=words)
     right.set(xlabel="step", ylabel=f"{name} on other {example}s", ylim=(0, 1.02))
     right.legend(loc="lower right")
     return figure

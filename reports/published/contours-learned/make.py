@@ -95,7 +95,7 @@ def draw(rows: pd.DataFrame):
             at = np.array([kinds.index(kind) for kind in one["recipe"]]) + shift
             ax.plot(at, one[score], marker, markersize=4, label=name, ls="none", color=colour)
         ax.set_xticks(range(len(kinds)), kinds, rotation=30, ha="right")
-        ax.set(ylabel=f"{words} of the visible lines", ylim=(0, 1.03))
+        ax.set(ylabel=f"{words} of the visible lines", ylim=(-0.02, 1.03))
     handles, names = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=4)
     return figure
