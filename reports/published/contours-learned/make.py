@@ -113,7 +113,7 @@ def main() -> None:
         stage = ship(folder)
         learned = history(folder)
         learned.round(4).to_csv(HERE / f"learning-{stage}.csv", index=False)
-        learning_curve(learned).savefig(HERE / f"learning-{stage}.png", dpi=200)
+        learning_curve(learned, stage).savefig(HERE / f"learning-{stage}.png", dpi=200)
     if given.results is None:
         return
     rows = read_table(given.results)
