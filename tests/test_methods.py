@@ -103,7 +103,9 @@ def test_registered_names(acquisition):
     assert np.ptp(curve[:, 2]) == 0
     with pytest.raises(RuntimeError, match="given 2 views"):
         run_method("failing", acquisition)
-    with pytest.raises(InputError, match="allowed are constant, failing, points-hough, points-learned, "):
+    with pytest.raises(
+        InputError, match="allowed are constant, failing, lines-multiview, points-hough, points-learned, "
+    ):
         load_method("no-such")
 
 
@@ -149,7 +151,7 @@ def test_executable(cli, given, tmp_path):
         ("#!/bin/sh\necho first >&2\necho no licence found >&2\nexit 3\n", "ended with 3: no licence found"),
         ("#!/bin/sh\nexit 1\n", "ended with 1: no message"),
         ("#!/bin/sh\nexit 0\n", "ended without writing the file it was asked for"),
-        ("#!/bin/sh\necho rubbish > $2\n", "a .vtp file allowed"),
+        ("#!/bin/sh\necho rubbish > $2\n", "a file of VTK allowed"),
         ("#!/no/such/shell\n", "mine"),
     ],
 )

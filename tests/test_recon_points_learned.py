@@ -40,7 +40,7 @@ def test_the_network_answers_at_any_size():
     """Sides need be multiples of the stride alone."""
     network = trained("particles", VERSION, None, 2)
     for shape in ((STRIDE, STRIDE), (64, 20), (36, 100)):
-        assert network.outputs(np.zeros((CHANNELS, *shape), np.float32)).shape == (len(OUTPUTS), *shape)
+        assert network(np.zeros((CHANNELS, *shape), np.float32)).shape == (len(OUTPUTS), *shape)
 
 
 def test_what_the_network_leaves_to_the_cells_becomes_particles():

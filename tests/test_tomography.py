@@ -293,7 +293,7 @@ def test_volumes_are_no_tilt_series_and_no_truth(cli, tmp_path):
     write(tmp_path / "lines.vtp", CurveSet(LINES))
     code, _, err = cli("score", tmp_path / "lines.vtp", tmp_path / "volume.vti")
     assert code == 2
-    assert "a volume found, curves allowed, which the truth is of" in err
+    assert "'.vti' found, curves as .vtp" in err
 
 
 def test_volumes_of_others(tmp_path):

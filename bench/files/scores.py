@@ -10,7 +10,7 @@ import numpy as np
 from veristem.bench import scoring
 from veristem.bench.files.simulation import read_truth_file
 from veristem.datasets import CurveSet, InputError, LineTruth, formats
-from veristem.datasets.kinds import KINDS, VOLUME
+from veristem.datasets.kinds import KINDS
 
 PLANAR = ("masks", "disparity")
 
@@ -20,7 +20,7 @@ def sides(truth, reconstruction, burgers_magnitude_nm: float | None = None) -> t
     if isinstance(truth, str | Path):
         truth = read_truth_file(Path(truth), burgers_magnitude_nm)
     if isinstance(reconstruction, str | Path):
-        reconstruction = formats.read(reconstruction, *(kind.result for kind in (*KINDS.values(), VOLUME)))
+        reconstruction = formats.read(reconstruction, *(kind.result for kind in KINDS.values()))
     return truth, reconstruction
 
 
