@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,7 +81,7 @@ def depth_scale(truth: LineTruth, curves: CurveSet) -> tuple[float, float]:
     near = distance < NEAR_NM
     middle = truth.thickness_nm / 2
     picked = np.random.default_rng(0).permutation(np.flatnonzero(near))[:1000]
-    line = stats.theilslopes(found[picked, 2] - middle, true[np.asarray(index)[picked], 2] - middle)
+    line: Any = stats.theilslopes(found[picked, 2] - middle, true[np.asarray(index)[picked], 2] - middle)
     return float(line[0]), float(line[1])
 
 
