@@ -40,7 +40,7 @@ from veristem.datasets.volume import Volume
 
 Method = Callable[..., Reconstruction | Volume]
 _GROUP = "veristem.methods"
-_WORD = "volume"  # parameter with which a method returns the volume it makes
+_VOLUME = "volume"  # parameter with which a method returns the volume it makes
 _NUMBER = (float, int, "float", "int", "float | None", "int | None")  # annotations
 _SAID = 1 << 16  # bytes of the end of what a program says
 _LAST_WORDS_S = 1.0  # to wait for them once it has ended
@@ -182,10 +182,10 @@ def with_volume(text: str) -> str:
         When it has none.
     """
     method = load_method(text)
-    if _WORD not in _signature(text, method).parameters:
-        able = [name for name in METHODS if _WORD in _signature(name, load_method(name)).parameters]
+    if _VOLUME not in _signature(text, method).parameters:
+        able = [name for name in METHODS if _VOLUME in _signature(name, load_method(name)).parameters]
         raise InputError(f"method {text}: makes no volume; {', '.join(able)} do")
-    return text if _WORD in split_method(text)[1] else f"{text} {_WORD}=true"
+    return text if _VOLUME in split_method(text)[1] else f"{text} {_VOLUME}=true"
 
 
 def check_stages(text: str, stages: Iterable[str]) -> None:

@@ -151,7 +151,7 @@ def test_executable(cli, given, tmp_path):
         ("#!/bin/sh\necho first >&2\necho no licence found >&2\nexit 3\n", "ended with 3: no licence found"),
         ("#!/bin/sh\nexit 1\n", "ended with 1: no message"),
         ("#!/bin/sh\nexit 0\n", "ended without writing the file it was asked for"),
-        ("#!/bin/sh\necho rubbish > $2\n", "a file of VTK allowed"),
+        ("#!/bin/sh\necho rubbish > $2\n", "a .vtp file allowed"),
         ("#!/no/such/shell\n", "mine"),
     ],
 )

@@ -23,7 +23,8 @@ Recipes = Annotated[
     typer.Argument(help="recipe files or names of your session; a broad mixture of specimens if none is given"),
 ]
 Minutes = Annotated[
-    float, typer.Option(min=1, help="about how long on two cores; sets how many examples and steps, no clock stops it")
+    float,
+    typer.Option(min=1, help="sets how many examples and steps; two cores take up to twice as long, no clock stops it"),
 ]
 Device = Annotated[str, typer.Option(help="auto (a GPU when there is one), cpu, cuda")]
 Seed = Annotated[int, typer.Option(min=0, max=10_000, help="of examples, weights and batches")]

@@ -22,8 +22,7 @@ def _loss(outputs, target):
     return contour_loss(outputs, target)
 
 
-def groups_of(recipe: dict) -> dict[str, str]:
-    """What a foil is of each group that scores are told of."""
+def _groups(recipe: dict) -> dict[str, str]:
     table = recipe["specimen"]
     return {
         "material": table["material"],
@@ -37,13 +36,12 @@ def counts_of(names: Iterable[str]) -> str:
     return ", ".join(f"{name} {number}" for name, number in Counter(names).most_common())
 
 
-def described(tables: Sequence[dict]) -> list[str]:
-    """What foils were drawn, as it came out."""
+def _described(tables: Sequence[dict]) -> list[str]:
     thick = [table["specimen"]["thickness_nm"] for table in tables]
     angles = [table["microscope"]["detector"]["pair_angle_deg"] for table in tables]
     return [
-        f"materials: {counts_of(groups_of(table)['material'] for table in tables)}",
-        f"networks: {counts_of(groups_of(table)['generator'] for table in tables)}",
+        f"materials: {counts_of(_groups(table)['material'] for table in tables)}",
+        f"networks: {counts_of(_groups(table)['generator'] for table in tables)}",
         f"with lamellae or grains: {sum(table['specimen']['regions'] is not None for table in tables)}",
         f"thickness {min(thick):.0f}–{max(thick):.0f} nm, angle between discs {min(angles):.1f}–{max(angles):.1f}°",
     ]
@@ -55,7 +53,7 @@ CONTOURS = Stage(
     version=VERSION,
     examples=3,
     steps=150,
-    seconds=30,
+    seconds=45,
     often=10_000,
     drawn=draws.drawn,
     make=foils.make,
@@ -67,8 +65,8 @@ CONTOURS = Stage(
     loss=_loss,
     image=(1, None, None),
     size=8,
-    groups=groups_of,
-    described=described,
+    groups=_groups,
+    described=_described,
     spread=draws.SPREAD,
     mixture="a broad mixture of materials, networks, lamellae, lenses and scans (bench/training/draws.py)",
     measure=f"Contours in the plane of the image, within {checks.TOLERANCE_PX:g} pixels, at each foil's own dose",

@@ -60,8 +60,8 @@ def train_stage(
         Of the session it is for; each example takes one, spread as the stage's ``spread`` says. A broad mixture if not
         given.
     minutes : float
-        About how long it takes on two cores: it sets how many examples and steps there are, and nothing stops by the
-        clock.
+        Sets how many examples and steps there are; two cores take up to twice as long for foils, and nothing stops by
+        the clock.
     device : "auto" or of PyTorch
         A GPU when there is one, else the processor.
     seed : int
@@ -117,8 +117,7 @@ def _examples(stage: Stage, place: Path, count: int, seed: int, recipes, workers
     paths = [path_of(stage, number, place) for number in range(count)]
     there = sum(path.exists() for path in paths)
     if there < count:
-        long = "about half a minute" if stage.seconds > 10 else "about a second"
-        say(f"making {count - there} of {count} training {stage.example}s, {long} of one core each")
+        say(f"making {count - there} of {count} training {stage.example}s, about {stage.seconds:g} s of one core each")
         for _ in progress(make_all(stage, count, seed, recipes, place, workers), count - there):
             pass
     return paths

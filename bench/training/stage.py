@@ -31,7 +31,7 @@ class Stage:
     version : int
         Of what goes into the network and comes out.
     examples, steps : int
-        A minute of training: about what two cores of 2024 manage, half of it for examples.
+        A minute of training, for which two cores of 2024 take one to two.
     seconds : float
         Of one core for an example, about.
     often : int

@@ -347,8 +347,9 @@ def _parsed(content: bytes, wanted: str) -> _Element:
         parser.Parse(content, True)
     except expat.ExpatError as error:
         what = expat.errors.messages.get(error.code, "no XML")
+        suffix = ".vtp" if wanted == "PolyData" else ".vti"
         raise _Fault(
-            f"no whole VTK {wanted} found (line {error.lineno}: {what}), a file of VTK allowed; "
+            f"no whole VTK {wanted} found (line {error.lineno}: {what}), a {suffix} file allowed; "
             "it is cut short or of another kind"
         ) from None
     return top.children[0]

@@ -11,7 +11,7 @@ from veristem.datasets.geometry import widest_pair
 from veristem.datasets.intermediate import Alignment, Contours, Matches
 from veristem.datasets.reconstruction import CurveSet
 from veristem.recon.frames import crystal_from_specimen
-from veristem.recon.stereo.pairs import middle_nm, ready
+from veristem.recon.stereo.pairs import in_the_middle, middle_nm, ready
 from veristem.recon.stereo.triangulate import triangulate
 
 
@@ -70,6 +70,5 @@ def reconstruct(
         matches = replace(matches, places_nm=tuple(np.stack(places) for places in zip(*by_view)))
     curves, sigma = triangulate(matches, directions, focus)
     if deep is not None and views.free:
-        down = np.array([0.0, 0.0, deep / 2 - middle_nm(curves, deep, depth_margin_nm)])
-        curves = [curve + down for curve in curves]
+        curves = in_the_middle(curves, deep, depth_margin_nm)
     return CurveSet(tuple(curves), tuple(sigma), crystal_from_specimen(acquisition))

@@ -20,7 +20,7 @@ from veristem.datasets.polyline import resample
 from veristem.datasets.reconstruction import CurveSet
 from veristem.recon.frames import crystal_from_specimen
 from veristem.recon.stereo.bands import normals_of
-from veristem.recon.stereo.pairs import Ready, middle_nm, ready
+from veristem.recon.stereo.pairs import Ready, in_the_middle, middle_nm, ready
 from veristem.recon.stereo.seeking import alone
 from veristem.recon.stereo.triangulate import SMOOTHING, smoothing_spline, triangulate
 
@@ -80,8 +80,7 @@ def reconstruct(
                 curves.append(moved)
                 sigmas.append(told)
     if deep is not None and views.free:
-        down = np.array([0.0, 0.0, deep / 2 - middle_nm(curves, deep, depth_margin_nm)])
-        curves = [curve + down for curve in curves]
+        curves = in_the_middle(curves, deep, depth_margin_nm)
     return CurveSet(tuple(curves), tuple(sigmas), crystal_from_specimen(acquisition))
 
 
@@ -137,9 +136,7 @@ def _offsets(curve: np.ndarray, tree, view: int, views: Ready):
 
 def _shown(curve, sigma, pair, trees, views: Ready) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pieces of a curve that the views beside its own pair show too; the whole where there are no others."""
-    places = np.column_stack([curve, sigma])
-    even, _ = resample(places[:, :3], np.zeros(len(curve)), views.scale_nm / 3)
-    error = np.interp(np.linspace(0, 1, len(even)), np.linspace(0, 1, len(sigma)), sigma)
+    even, error = resample(curve, sigma, views.scale_nm / 3)
     others = [view for view in range(len(trees)) if view not in pair]
     shown = np.ones(len(even))
     if others:
@@ -169,11 +166,10 @@ def _moved(curve, sigma, trees, views: Ready) -> tuple[np.ndarray, np.ndarray]:
             row = np.column_stack([(normal * along).sum(axis=1), -normal @ tangent])
             normal_matrix += weight[:, None, None] * row[:, :, None] * row[:, None, :]
             right += weight[:, None] * row * np.nan_to_num(aside)[:, None]
-        # that nothing lies far aside, and of the depth what was known before: of so many vertices together
-        normal_matrix += np.stack([np.full(len(curve), scale**-2.0), step / (SMOOTHING * scale * prior**2)], 1)[
-            :, :, None
-        ] * np.eye(2)
-        right[:, 1] += (was - curve[:, 2]) * step / (SMOOTHING * scale * prior**2)
+        normal_matrix[:, 0, 0] += scale**-2.0  # nothing lies far aside
+        known = step / (SMOOTHING * scale * prior**2)  # of the depth before, by many vertices together
+        normal_matrix[:, 1, 1] += known
+        right[:, 1] += (was - curve[:, 2]) * known
         covariance = np.linalg.inv(normal_matrix)
         shift = (covariance @ right[..., None])[..., 0]
         aside_sigma, deep_sigma = np.sqrt(covariance[:, [0, 1], [0, 1]]).T

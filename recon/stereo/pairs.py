@@ -18,7 +18,7 @@ from veristem.recon.stereo.matching import epipolar_axes, match_contours
 from veristem.recon.stereo.seeking import sought
 from veristem.recon.stereo.triangulate import refine
 
-_FREE = 0.3  # of the thickness by which depths may seem off in views that were registered
+FREE = 0.3  # of the thickness by which depths may seem off in views that were registered
 _ENDS = (2.0, 98.0)  # per cent of the vertices that lie above the highest depth, and above the deepest
 
 
@@ -85,7 +85,7 @@ class Ready:
 
     def wider(self) -> Ready:
         """The same, with lines also where they seem to be in views that were registered."""
-        more = _FREE * (self.acquisition.thickness_nm or 0.0)
+        more = FREE * (self.acquisition.thickness_nm or 0.0)
         return replace(self, depths_nm=(self.depths_nm[0] - more, self.depths_nm[1] + more))
 
 
@@ -122,7 +122,13 @@ def middle_nm(curves, deep: float, margin_nm: float) -> float:
     if not curves:
         return deep / 2
     depths = np.concatenate([curve[:, 2] for curve in curves])
-    middles = deep * np.linspace(0.5 - _FREE, 0.5 + _FREE, 61)
+    middles = deep * np.linspace(0.5 - FREE, 0.5 + FREE, 61)
     held = np.abs(depths - middles[:, None]) < deep / 2 + margin_nm
     best = held[(held.sum(axis=1) * np.exp(-((middles / deep - 0.5) ** 2))).argmax()]
     return float(np.percentile(depths[best], _ENDS).mean()) if best.any() else deep / 2
+
+
+def in_the_middle(curves, deep: float, margin_nm: float) -> list[np.ndarray]:
+    """Curves (K, 3) moved so that the foil which seems to hold most of them has its middle at half its thickness."""
+    down = np.array([0.0, 0.0, deep / 2 - middle_nm(curves, deep, margin_nm)])
+    return [curve + down for curve in curves]

@@ -19,7 +19,7 @@ from veristem.recon.contours import find_contours
 from veristem.recon.contours.ridge import default_scale_nm, line_disturbance
 from veristem.recon.frames import crystal_from_specimen
 from veristem.recon.registration import align, sequential
-from veristem.recon.stereo.pairs import middle_nm
+from veristem.recon.stereo.pairs import FREE, middle_nm
 from veristem.recon.tomography.alignment import FEWEST, align_series
 from veristem.recon.tomography.lines import lines_in
 from veristem.recon.tomography.maps import Maps
@@ -27,7 +27,6 @@ from veristem.recon.tomography.projector import Projector
 
 Solve = Callable[[Projector, Maps], np.ndarray]
 
-_FREE = 0.3  # of the thickness by which depths may seem off in views that were registered
 _LEAST, _SHARE = 0.25, 0.75  # contrast that shows a line, in that of a clear one, and part of the views that must
 _CLEAR = 4.0  # contrast of a clear line by `line_disturbance`
 _REACH = 2.0  # half widths of a line from where it is expected in a view to where it is looked for
@@ -136,7 +135,7 @@ def depths_nm(acquisition: Acquisition, margin_nm: float, range_nm: float, free:
     deep = acquisition.thickness_nm
     if deep is None:
         return -range_nm / 2, range_nm / 2
-    margin = margin_nm + _FREE * deep * free
+    margin = margin_nm + FREE * deep * free
     return -acquisition.focus_nm - margin, deep - acquisition.focus_nm + margin
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from veristem.bench.training import contours, draws, foils
+from dataclasses import replace
+
 from veristem.bench.training.bands import batches, checks
-from veristem.bench.training.stage import Stage
+from veristem.bench.training.contours import CONTOURS
 from veristem.recon.stereo.bands import ACROSS, VERSION
 
 
@@ -20,28 +21,17 @@ def _loss(outputs, target):
     return band_loss(outputs, target)
 
 
-BANDS = Stage(
+BANDS = replace(
+    CONTOURS,
     name="bands",
-    example="foil",
     version=VERSION,
-    examples=3,
     steps=100,
-    seconds=30,
-    often=10_000,
-    drawn=draws.drawn,
-    make=foils.make,
-    write=foils.write,
-    read=foils.read,
     batch=batches.batch,
     checked=checks.checked,
     network=_network,
     loss=_loss,
     image=(2, ACROSS, None),
     size=32,
-    groups=contours.groups_of,
-    described=contours.described,
-    spread=draws.SPREAD,
-    mixture=contours.CONTOURS.mixture,
     measure=f"Curves that were moved off true lines, brought back to {checks.TOLERANCE_PX:g} pixels between both views,"
     " at each foil's own dose",
     found="of the curves are brought back",
