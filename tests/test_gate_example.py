@@ -63,6 +63,7 @@ def workflow_commands() -> list[list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_its_gate_passes_and_fails(package):
     """What its workflow and its README run passes; made to err by 3 nm in depth it falls short, and says where."""
     assert "darkest-row" in package.veristem("list", "methods").stdout.split()

@@ -67,6 +67,7 @@ def likeliest(film, recipe, draws, start):
 _BLURRED = {"source_size_nm": 0.8, "aberrations": {"preset": "none", "energy_spread_eV": 1.0, "C10_nm": 30.0}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("side", "depth", "draws", "microscope"), [(SIDE, 89.0, 8, {}), (SIDE, 30.0, 8, {}), (6, 89.0, 40, _BLURRED)]
 )

@@ -188,6 +188,7 @@ def estimates(truth: LineTruth, azimuth_deg: float, draws: int, rng: np.random.G
 _BLURRED = {"microscope__source_size_nm": 2.5, "microscope__aberrations": {"energy_spread_eV": 2.0}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("psi_deg", "lens"), [(90.0, {}), (40.0, {}), (90.0, _BLURRED)])
 def test_maximum_likelihood_reaches_the_limit(foil_with_line, psi_deg, lens):
     """Simulated images of a straight line: the errors in depth of 3000 draws over the limit are 1 within 5 %.

@@ -228,6 +228,7 @@ def within(found, lines, nm: float = 20.0) -> float:
     return float((truth.query(places + offset)[0] < nm).mean())
 
 
+@pytest.mark.slow
 def test_a_turned_and_shifted_pair_comes_out_as_the_unturned_one(cli, tmp_path):
     """Through convert and reconstruct, over several fields; without registration it lies elsewhere."""
     shares: dict[str, list[float]] = {"as it is": [], "turned": [], "naive": []}

@@ -171,6 +171,7 @@ def test_radial_curves_must_fit():
         RadialCurves(np.arange(3.0), 1.0, first_peak_nm={"peak": 1.0})
 
 
+@pytest.mark.slow
 def test_page_of_both_specimens(scene, tmp_path, acquisition, truth):
     """Each has a title, its numbers, its figures and its scores; figures are numbered through; nothing is fetched."""
     lines = Scene(

@@ -172,6 +172,7 @@ def scan_of(folder, data):
     return read_scan(folder / "scan.h5")
 
 
+@pytest.mark.slow
 def test_no_pixel_of_a_sound_pattern_is_called_broken(recipe_4d, written, tmp_path):
     """Neither of a simulated scan with few counts, nor of a small disc, noise or nothing at all."""
     patterns = written(recipe_4d(), tmp_path)

@@ -69,6 +69,7 @@ def test_shear_modulus_lies_between_both_bounds():
     assert load_material("W").shear_modulus_gpa == pytest.approx(load_material("W").stiffness_gpa[3, 3], rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_ray_through_the_ribbon_is_as_shifted_as_one_beside_it(sign):
     """Far above and below a pair the crystal is one: elastic strain and fault together give whole turns everywhere."""

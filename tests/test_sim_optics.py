@@ -229,6 +229,7 @@ def test_registration_takes_the_mean_shift_away():
     np.testing.assert_allclose(found[False] - found[True], -shift, atol=0.02 * PIXEL)
 
 
+@pytest.mark.slow
 def test_a_foil_is_moved_and_blurred_ray_by_ray(foil_with_line):
     """Of a foil with a narrow disc the aberrated image is the free one moved by -Delta; a defocus beyond it is a shift
     of the focus plane: z_f - C1."""

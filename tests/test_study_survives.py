@@ -154,6 +154,7 @@ def same(folder: Path, table: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 
+@pytest.mark.slow
 def test_killed_thrice(start, place, undisturbed, tmp_path):
     """kill -9 of the study at random moments, on one worker and on two; its workers end with it."""
     moments = random.Random(0)
@@ -183,6 +184,7 @@ def test_workers_make_no_difference(start, undisturbed, tmp_path):
     same(tmp_path / "cluster", undisturbed)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced(start, undisturbed, tmp_path):
     """Its cell is done again by another, and nothing in the table tells."""
     arguments = ("--seeds", "1", "--workers", "2", "--method", "slow:fragile")
@@ -194,6 +196,7 @@ def test_a_killed_worker_is_replaced(start, undisturbed, tmp_path):
     pd.testing.assert_series_equal(table["f_score"], undisturbed["f_score"][: len(table)], check_exact=True)
 
 
+@pytest.mark.slow
 def test_a_method_that_kills_its_worker(start, place, tmp_path, monkeypatch):
     """Its row says that the machine failed, the other method is unharmed, and the next run tries that row again."""
     (place / "one.toml").write_text(STUDY.split("[study.axes]")[0], encoding="utf-8")
@@ -211,6 +214,7 @@ def test_a_method_that_kills_its_worker(start, place, tmp_path, monkeypatch):
     pd.testing.assert_series_equal(again.loc["constant"], table.loc["constant"])  # as it was stored
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_after_its_last_row(start, tmp_path):
     """The row counts; nobody is blamed for a death that cost nothing."""
     (tmp_path / "one.toml").write_text(STUDY.split("[study.axes]")[0], encoding="utf-8")

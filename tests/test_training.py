@@ -217,6 +217,7 @@ def test_a_small_training_learns_resumes_and_exports(begun, monkeypatch):
     assert len(curves) >= 2
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_training_with_the_best_weights(begun, monkeypatch):
     """What was learned until then is exported, and it is said."""
     from veristem.bench.training.fit import Fit
@@ -319,6 +320,7 @@ def test_loss_of_bands_of_known_answers():
     assert float(band_loss(outputs, target)) == pytest.approx(4.5 + 0.1 * 0.5 * 25, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_small_training_of_bands_brings_curves_back(begun, tmp_path, monkeypatch):
     """With the foils of another training: curves that are off end nearer, and ONNX answers as PyTorch at any length."""
     from veristem.bench.training.fit import Fit

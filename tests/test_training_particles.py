@@ -171,6 +171,7 @@ def test_a_right_answer_costs_less_than_a_wrong_one():
     assert float(particle_loss(outputs, target)) == pytest.approx(right + 20.0, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_small_training_learns_and_answers_without_pytorch(begun, monkeypatch):
     """From films to weights; ONNX answers as PyTorch does, at any size; the card and the page are of particles."""
     monkeypatch.setattr(training, "_CHECKS", 4)

@@ -107,6 +107,7 @@ def test_large_counts_do_not_overflow():
     assert (image == 64 * 64 * (2.0**32 - 1)).all()
 
 
+@pytest.mark.slow
 def test_what_hyperspy_and_pyxem_make_is_the_same(folder):
     """The file opens there with its axes, and an image through a region of theirs equals ours to the last count."""
     hs = pytest.importorskip("hyperspy.api")
