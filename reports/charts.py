@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MAPPED = ("f_score", "depth_rmse_nm")
 MOST_PAIRS = 6
+_BESIDE = 28  # characters of names that stand beside each other below a panel
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,7 +283,9 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
         ax.xaxis.set_major_formatter("{x:g}")
         ax.minorticks_off()
     if len(at) <= 6 or not numeric:
-        ax.set_xticks(at, [fill(value_text(value), 14) for value in values])
+        names = [fill(value_text(value), 14) for value in values]
+        crowded = not numeric and sum(map(len, names)) > _BESIDE
+        ax.set_xticks(at, names, **({"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if crowded else {}))
         ax.minorticks_off()
     if not numeric:
         ax.set_xlim(-0.4, len(at) - 0.6)

@@ -39,7 +39,7 @@ def pictures(result: StudyResult) -> Iterator[tuple[str, Figure]]:
             of_lens = replace(result, rows=rows, axes=axes)
             yield str(name), score_curves(of_lens, ["f_score", "depth_rmse_nm", "line_cnr"], [radius])
     if result.name == "conditions":
-        yield "depth", score_curves(result, ["depth_rmse_nm_psi_above_25", "lateral_rmse_nm", "line_cnr"])
+        yield "depth", score_curves(result, ["f_score", "depth_rmse_nm", "line_cnr"])
         yield from (("budget", chart.figure) for chart in budget_charts(result))
 
 
