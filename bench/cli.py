@@ -15,6 +15,7 @@ from veristem.bench.commands.demo import demo
 from veristem.bench.commands.gate import gate
 from veristem.bench.commands.listing import list_
 from veristem.bench.commands.options import as_options
+from veristem.bench.commands.plan import plan
 from veristem.bench.commands.recipe import recipe
 from veristem.bench.commands.reconstruct import reconstruct
 from veristem.bench.commands.report import report
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for _command in (demo, recipe, simulate, virtual, reconstruct, score, study, gate, report, view, convert):
+for _command in (demo, plan, recipe, simulate, virtual, reconstruct, score, study, gate, report, view, convert):
     app.command()(_command)
 app.command("list")(list_)
 app.add_typer(train, name="train")

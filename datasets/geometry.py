@@ -156,6 +156,11 @@ class Region:
     pixel_rad: float = 0.0
     corner_rad: tuple[float, float] = (0.0, 0.0)
 
+    @property
+    def full(self) -> bool:
+        """Whether it is a whole ring or disc, without pixels."""
+        return self.width_rad >= 2 * np.pi and not self.pixel_rad
+
     def contains(self, theta_rad: np.ndarray) -> np.ndarray:
         """Which of the directions (..., 2) lie in the region."""
         d = np.asarray(theta_rad) - self.center_rad

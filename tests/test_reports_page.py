@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from browser import browsed
 from tables import frame
 from veristem.datasets import Acquisition, CurveSet, DislocationNetwork, InputError, LineTruth
 from veristem.datasets.geometry import project
@@ -306,22 +305,6 @@ const timer = setInterval(() => {
   say("hidden", seen("with") + seen("without"));
 }, 50);
 </script>"""
-
-
-def browsed(page, text: str) -> tuple[str, str]:
-    """The page as a browser leaves it, and what the browser says."""
-    browser = next((b for b in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if b), None)
-    if browser is None:
-        pytest.skip("no chromium or google-chrome on this machine")
-    copy = page.with_name("browsed.html")
-    copy.write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        [browser, "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--enable-unsafe-swiftshader",
-         "--disable-background-networking", "--enable-logging=stderr", "--virtual-time-budget=20000",
-         "--window-size=1200,9000", f"--user-data-dir={page.parent / 'profile'}", "--dump-dom", copy.as_uri()],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    return done.stdout, done.stderr
 
 
 def test_scenes_load_and_keys_turn_them_in_a_browser_without_complaint(page):

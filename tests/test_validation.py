@@ -12,7 +12,10 @@ from validation import CHECKS
 
 page = script("docs/validation/make.py")
 # more than 2 s of processor time each: by command only
-SLOW = {"3a", "3b", "5a", "5b", "5c", "9", "10a", "11", "12a", "16", "18b", "18c", "18d", "20b", "22a", "22b", "23a", "23b", "23c", "24a", "24b"}
+SLOW = {
+    "3a", "3b", "5a", "5b", "5c", "9", "10a", "11", "12a", "16",
+    "18b", "18c", "18d", "20b", "22a", "22b", "23a", "23b", "23c", "24a", "24b",
+}  # fmt: skip
 
 
 def test_slow_ones_are_checks():

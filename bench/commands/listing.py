@@ -10,7 +10,9 @@ from veristem.datasets.errors import InputError
 
 
 def list_(
-    kind: Annotated[str, typer.Argument(help="recipes, studies, methods, metrics, materials, detectors or specimens")],
+    kind: Annotated[
+        str, typer.Argument(help="recipes, studies, methods, metrics, materials, microscopes, detectors or specimens")
+    ],
 ) -> None:
     """List what there is by name.
 
@@ -46,6 +48,10 @@ def listing(kind: str) -> list[str]:
         from veristem.datasets.crystal import material_names
 
         return material_names()
+    if kind == "microscopes":
+        from veristem.datasets.instruments import instrument_names, load_instrument
+
+        return [f"{name:14s} {load_instrument(name).title}" for name in instrument_names()]
     if kind == "detectors":
         from veristem.datasets.detectors import DETECTORS
 
@@ -55,5 +61,5 @@ def listing(kind: str) -> list[str]:
         from veristem.sim.networks import GENERATORS as NETWORKS
 
         return [*(f"dislocations {name}" for name in NETWORKS), *(f"particles {name}" for name in DISPERSIONS)]
-    allowed = "recipes, studies, methods, metrics, materials, detectors, specimens"
+    allowed = "recipes, studies, methods, metrics, materials, microscopes, detectors, specimens"
     raise InputError(f"list: {kind!r} found, allowed are {allowed}")

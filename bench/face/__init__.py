@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import pandas as pd
 
+    from veristem.bench.plan.ask import plan
     from veristem.bench.training.trained import Trained
     from veristem.datasets.acquisition import Acquisition
     from veristem.datasets.recipe import Recipe, Study
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from veristem.datasets.truth import LineTruth, ParticleTruth
     from veristem.datasets.volume import Volume
 
-__all__ = ["load", "reconstruct", "score", "simulate", "study", "train"]
+__all__ = ["load", "plan", "reconstruct", "score", "simulate", "study", "train"]
 
 Progress = Callable[[Iterable, int], Iterable]  # wraps a loop over (items, their number)
 
@@ -36,6 +37,10 @@ def __getattr__(name: str):
         from importlib.metadata import version
 
         return version("veristem")
+    if name == "plan":
+        from veristem.bench.plan.ask import plan
+
+        return plan
     raise AttributeError(f"module 'veristem' has no attribute {name!r}")
 
 

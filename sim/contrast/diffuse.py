@@ -23,6 +23,7 @@ _PANEL, _NODES = 0.5, 32  # of a quadrature: such steps, and nodes in each
 _AROUND = 48  # azimuths, or a multiple: divisible by the sectors of all usual detectors
 _APART_RAD = 4e-3  # they are, up to the radius beyond which the density is smooth
 _SMOOTH_RAD = 0.25
+_AWAY_RAD = 2.5e-4  # of distances between which shares are interpolated
 
 
 class PhononKernel:
@@ -75,7 +76,20 @@ class PhononKernel:
         inside = np.array([region.contains(at) for region in regions]) * weight
         used = inside.any(axis=0)
         there, shares = at[used], inside[:, used]
-        return np.array([shares @ self.density(np.linalg.norm(there - one, axis=1)) for one in theta_rad]).T
+
+        def shares_of(incidences) -> np.ndarray:
+            return np.array([shares @ self.density(np.linalg.norm(there - one, axis=1)) for one in incidences]).T
+
+        away = np.linalg.norm(theta_rad - np.asarray(regions[0].center_rad), axis=1)
+        count = int(np.ptp(away) / _AWAY_RAD) + 8
+        if count >= len(away) or not all(type(region) is Region and region.full for region in regions):
+            return shares_of(theta_rad)
+        from scipy.interpolate import CubicSpline
+
+        # of whole rings only the distance from their centre counts
+        nodes = np.linspace(away.min(), away.max(), count)
+        along = np.column_stack([nodes, np.zeros(count)]) + regions[0].center_rad
+        return CubicSpline(nodes, shares_of(along), axis=1)(away)
 
 
 def _rings(regions: Sequence[Region]) -> tuple[np.ndarray, np.ndarray]:

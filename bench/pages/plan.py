@@ -1,0 +1,254 @@
+"""A plan as a page, a sheet in Markdown, a table for scripts, and recipes to start from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from veristem.bench.plan.answer import Option, Plan, expected
+from veristem.bench.plan.grid import between
+from veristem.bench.plan.model import TARGETS, shipped
+from veristem.bench.plan.setups import KINDS
+from veristem.datasets.errors import InputError
+from veristem.datasets.specimens import Dislocations
+from veristem.reports.plan import plan_page
+
+_MOST_RECIPES = 5
+
+
+def save_plan(plan: Plan, out: Path, command: str = "") -> list[Path]:
+    """Write a plan: a page (.html), a sheet (.md), a table (.json), or all of them and recipes into a folder.
+
+    Raises
+    ------
+    InputError
+        For another suffix, or a place that cannot be written.
+    """
+    from veristem.bench.study.store import make_folder
+    from veristem.datasets.formats.atomic import atomic_path
+
+    makers = {".html": lambda: page(plan, command), ".md": lambda: sheet(plan, command),
+              ".json": lambda: json.dumps(table(plan), indent=1) + "\n"}  # fmt: skip
+    if out.suffix:
+        if out.suffix.lower() not in makers:
+            raise InputError(f"{out}: suffix {out.suffix!r} found, {', '.join(makers)} or a folder allowed")
+        files = {out: makers[out.suffix.lower()]()}
+    else:
+        make_folder(out)
+        files = {out / f"plan{suffix}": make() for suffix, make in makers.items()}
+        best = plan.options[: max(plan.chosen, 1)][:_MOST_RECIPES]
+        files |= {out / f"recipe-{n}.toml": recipe_of(plan, option) for n, option in enumerate(best, 1)}
+    for path, text in files.items():
+        with atomic_path(path) as partial:
+            partial.write_text(text, encoding="utf-8")
+    return list(files)
+
+
+def sentence(plan: Plan) -> str:
+    """The answer in a sentence."""
+    best = plan.options[0]
+    shot = best.shot
+    start = "Take" if plan.met else "Nothing that this session allows meets the wish; nearest to it are"
+    how = f"{shot.current_nA:.3g} nA and {shot.dwell_us:.3g} µs a pixel" + (
+        " in each of two scans" * (best.setup.scans > 1)
+    )
+    reach = (
+        f"{plan.method} is expected to find {_share(best.recall)} of the line, with depths that scatter by "
+        f"{_length(best.depth_nm)}; the counted electrons allow {best.limit_nm:.2g} nm over 20 nm of line."
+    )
+    return f"{start} {best.setup.text}, {how}: {reach}"
+
+
+def sheet(plan: Plan, command: str = "") -> str:
+    """A settings sheet in Markdown."""
+    table_ = plan.recipe.specimen
+    assert isinstance(table_, Dislocations)
+    scan, best = plan.recipe.scan, plan.options[0]
+    twice = ", twice" if best.setup.scans > 1 else ""
+    rows = [
+        ("Plan", plan.number),
+        ("Microscope", f"{plan.instrument.title}, {plan.recipe.microscope.energy_keV:g} kV"),
+        ("Specimen", foil_text(plan)),
+        ("Set-up", best.setup.text),
+        ("Beam current", f"{best.shot.current_nA:.3g} nA"),
+        ("Dwell", f"{best.shot.dwell_us:.3g} µs"),
+        ("Scan", f"{scan.shape[1]} x {scan.shape[0]} pixels of {scan.pixel_nm:g} nm{twice}"),
+        ("Rotation", f"g at {table_.g_azimuth_deg:g}° in the image, from the fast scan (x) towards the slow one (y); "
+                     "parallax at right angles to it"),
+        ("Off Bragg", f"{table_.tilt_off_bragg_deg:g}° to positive excitation error"),
+        ("Dose", f"{best.shot.dose_per_nm2 * best.setup.scans:.3g} electrons/nm²"),
+        ("Time, data", f"{best.shot.time_s:.3g} s, {best.shot.data_GB:.3g} GB"),
+        ("Share of line found", _share(best.recall)),
+        ("Scatter in depth", _length(best.depth_nm)),
+        ("F at 20 nm", _share(best.f_score)),
+    ]  # fmt: skip
+    lines = [f"# Plan {plan.number}", "", sentence(plan), "", "| | |", "| --- | --- |"]
+    lines += [f"| {name} | {value} |" for name, value in rows]
+    lines += ["", *(f"- **Mind:** {text}" for text in best.warnings)]
+    lines += [
+        "",
+        "| set-up | dose e/nm² | time s | found | depth nm | F at 20 nm | |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for n, option in enumerate(plan.options):
+        note = "cannot be told from the best" if 0 < n < plan.chosen else "best" if n == 0 else ""
+        shot = option.shot
+        lines.append(
+            f"| {option.setup.text} | {shot.dose_per_nm2 * option.setup.scans:.3g} | {shot.time_s:.3g} | "
+            f"{_share(option.recall)} | {_length(option.depth_nm)} | {_share(option.f_score)} | {note} |"
+        )
+    lines += ["", *(f"- Excluded: {setup.text}: {why}" for setup, why in plan.refused), "", basis(plan)]
+    if command:
+        lines += ["", f"Made by `{command}`."]
+    return "\n".join(lines) + "\n"
+
+
+def basis(plan: Plan) -> str:
+    """What the numbers rest on, in words."""
+    of, made = shipped()["methods"][plan.method], shipped()["made"]
+    more = "" if any(o.setup.kind != "discs" for o in plan.options) is False else (
+        " Set-ups other than discs are judged by the same model, which was fitted to discs alone."
+    )  # fmt: skip
+    return (
+        f"Limits and contrast are of small foils imaged for each set-up; the model of {plan.method} is fitted to "
+        f"{of['runs']} runs on {of['foils']} foils of {of['kinds']} kinds ({made}). Brackets are to hold nineteen of "
+        f"twenty kinds of foils, by leaving each kind out of the fit in turn; a single foil scatters more.{more}"
+    )
+
+
+def foil_text(plan: Plan) -> str:
+    """The foil in words."""
+    table_ = plan.recipe.specimen
+    assert isinstance(table_, Dislocations)
+    g = "".join(map(str, table_.g)) if min(table_.g) >= 0 else " ".join(map(str, table_.g))
+    return (
+        f"{table_.material}, g = {g}, {table_.thickness_nm:g} nm, "
+        f"{_power(getattr(table_.network, 'density_per_m2', 0.0))} m⁻² of lines"
+    )
+
+
+def table(plan: Plan) -> dict[str, Any]:
+    """The plan for a script."""
+    return {
+        "plan": plan.number,
+        "method": plan.method,
+        "met": plan.met,
+        "sentence": sentence(plan),
+        "chosen": plan.chosen,
+        "options": [_row(option) for option in plan.options],
+        "refused": [{"setup": setup.text, "why": why} for setup, why in plan.refused],
+    }
+
+
+def at(plan: Plan, angle_deg: float, radius_mrad: float, dose_per_nm2: float) -> dict[str, Any]:
+    """What is expected of two discs between those imaged, at a dose a scan: what the page's sliders show.
+
+    Raises
+    ------
+    InputError
+        Beyond what was imaged.
+    """
+    known = {o.setup.place: o.signal for o in plan.options if o.setup.place}
+    place = between(known, angle_deg, radius_mrad)
+    found = expected(plan.method, place, dose_per_nm2, plan.lines)  # type: ignore[reportArgumentType]
+    return {
+        "angle_deg": angle_deg,
+        "radius_mrad": radius_mrad,
+        "dose_per_nm2": dose_per_nm2,
+        "limit_nm": float(place.limit_nm / np.sqrt(dose_per_nm2)),
+        **{target: [float(v) for v in found[target]] for target in TARGETS},
+    }
+
+
+def recipe_of(plan: Plan, option: Option) -> str:
+    """The recipe of an option, as a file: `veristem simulate` shows what it would give."""
+    import tomli_w
+
+    values = option.setup.values | {
+        "microscope.current_nA": option.shot.current_nA,
+        "scan.dwell_us": option.shot.dwell_us,
+    }
+    loaded = plan.recipe.with_values(values)
+    return f"# {plan.number}: {option.setup.text}\n" + tomli_w.dumps(_without_none(loaded.model_dump(mode="json")))
+
+
+def page(plan: Plan, command: str = "") -> str:
+    """The page: one HTML file that needs no other."""
+    discs = [(o, place) for o in plan.options if (place := o.setup.place)]
+    model = shipped()["methods"][plan.method]
+    session: dict[str, Any] = {
+        "lines": plan.lines,
+        "pixel_nm": plan.recipe.scan.pixel_nm,
+        "pixels": int(np.prod(plan.recipe.scan.shape)),
+        "cones": list(plan.instrument.convergence_mrad),
+        "kikuchi_rad": plan.recipe.kikuchi_azimuth_rad,
+        "thickness_nm": plan.recipe.specimen.thickness_nm,
+        "current_nA": list(plan.instrument.current_nA),
+        "fastest_us": 1e6 / plan.instrument.counter.frames_per_s if plan.instrument.counter else 0.5,
+        "model": {target: {key: model[target][key] for key in ("parameters", "spread")} for target in TARGETS},
+        "discs": [
+            {"angle": place[0], "radius": place[1]}
+            | {key: getattr(o.signal, key) for key in ("limit_nm", "cnr", "share", "dark", "bright", "image")}
+            for o, place in discs
+        ],
+        "start": None,
+    }
+    if discs:
+        best, place = discs[0]
+        session["start"] = {"angle": place[0], "radius": place[1], "dose": best.shot.dose_per_nm2}
+    fronts = {KINDS[kind]: front for kind, front in plan.fronts.items()}
+    return plan_page(
+        title=f"Plan for {foil_text(plan)}",
+        number=plan.number,
+        sentence=sentence(plan),
+        microscope=plan.instrument.title,
+        method=plan.method,
+        rows=[_row(option) | {"best": n == 0, "chosen": n < plan.chosen} for n, option in enumerate(plan.options)],
+        refused=[(setup.text, why) for setup, why in plan.refused],
+        fronts=fronts,
+        basis=basis(plan),
+        command=command,
+        session=session,
+    )
+
+
+def _row(option: Option) -> dict[str, Any]:
+    return {
+        "setup": option.setup.text,
+        "kind": option.setup.kind,
+        "current_nA": option.shot.current_nA,
+        "dwell_us": option.shot.dwell_us,
+        "dose_per_nm2": option.shot.dose_per_nm2 * option.setup.scans,
+        "time_s": option.shot.time_s,
+        "data_GB": option.shot.data_GB,
+        "limit_nm": option.limit_nm,
+        "contrast": option.signal.contrast,
+        "angle_deg": option.signal.angle_deg,
+        **{name: [float(v) for v in getattr(option, name)] for name in TARGETS},
+        "warnings": list(option.warnings),
+    }
+
+
+def _share(three) -> str:
+    value, low, high = three
+    return f"{value:.2f} ({low:.2f} to {high:.2f})"
+
+
+def _power(value: float) -> str:
+    """A density as people write it."""
+    digits, _, power = f"{value:.1e}".partition("e")
+    return f"{float(digits):g} x 10{str(int(power)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+
+
+def _length(three) -> str:
+    value, low, high = three
+    return f"{value:.2g} nm ({low:.2g} to {high:.2g})"
+
+
+def _without_none(value):
+    if isinstance(value, dict):
+        return {key: _without_none(of) for key, of in value.items() if of is not None}
+    return [_without_none(of) for of in value] if isinstance(value, list) else value

@@ -1,0 +1,67 @@
+"""The way in: what `import veristem` calls ``plan``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from veristem.bench.plan import answer
+from veristem.bench.plan.question import Session, Wish
+from veristem.bench.plan.setups import KINDS
+from veristem.bench.plan.verify import verified
+from veristem.datasets.instruments import load_instrument
+from veristem.datasets.recipe import Recipe, load_recipe
+
+
+def plan(
+    recipe: str | Path | Recipe = "cantor-stereo",
+    microscope: str = "themis-4d",
+    *,
+    values: dict[str, Any] | None = None,
+    dose_per_nm2: float | None = None,
+    time_s: float | None = None,
+    drift_nm_per_s: float = 0.0,
+    data_GB: float | None = None,
+    depth_nm: float | None = None,
+    completeness: float | None = None,
+    setups: Sequence[str] = (),
+    method: str = "stereo-learned",
+    verify: int = 0,
+    tell: Callable[[str], Any] = lambda _: None,
+) -> answer.Plan:
+    """Conditions for a session, and what to expect of them.
+
+    Parameters
+    ----------
+    recipe : name, path or Recipe
+        Of the foil (material, reflection, thickness, density) and the scan (pixels); the set-up is what is chosen.
+    microscope : name or path
+        What can be chosen; `veristem list microscopes` shows the names.
+    values : dict, optional
+        Changes by dotted path into the recipe.
+    dose_per_nm2, time_s, data_GB : float, optional
+        Most of all scans together; the dose of the recipe if neither dose nor time is limited.
+    drift_nm_per_s : float
+        Of the specimen [nm/s].
+    depth_nm, completeness : float, optional
+        Wishes: largest scatter of depths [nm], least share of the line that is found.
+    setups : sequence of "discs", "segments", "aperture", "tilts"
+        All that the microscope has if not given.
+    method : str
+        That will reconstruct; one that the planner knows.
+    verify : int
+        Run the method on so many of the best and order them by what it reaches; 0 does not.
+    tell : callable
+        Gets a line before foils are imaged.
+
+    Raises
+    ------
+    InputError
+        For what the microscope has not, limits that exclude every set-up, or a bad recipe.
+    """
+    session = Session(dose_per_nm2, time_s, drift_nm_per_s, data_GB)
+    how: dict[str, Any] = {"session": session, "wish": Wish(depth_nm, completeness), "method": method, "say": tell}
+    asked = (recipe if isinstance(recipe, Recipe) else load_recipe(str(recipe))).with_values(values or {})
+    made = answer.plan(asked, load_instrument(microscope), kinds=tuple(setups) or tuple(KINDS), **how)
+    return verified(made, verify, tell) if verify else made

@@ -1,0 +1,131 @@
+"""How well a method does, from what the images show: fitted to a study, and shipped with how far it was off.
+
+Depth: sigma² = (a L)² + (w q^p / 2 tan(phi / 2))², with L the limit of 20 nm of line, phi the angle of the pair, q the
+lines in projection (length per area times 10 nm) and w what the method misplaces lines in an image by. Shares, recall
+and F: logit = c0 + c1 ln(CNR) + c2 ln q + c3 ln(phi), which grows with the contrast-to-noise ratio.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from veristem.bench.plan.signals import Signal
+from veristem.datasets.errors import InputError
+from veristem.datasets.recipe import Recipe
+from veristem.datasets.specimens import Dislocations, Generated
+
+WIDTH_NM = 10.0  # of a line in projection, to count how densely they lie
+_LOGISTIC = ("recall", "f_score")
+TARGETS = (*_LOGISTIC, "depth_nm")
+_START = {"depth_nm": (0.0, -1.0, 0.3), "recall": (1.0, 0.3, -0.3, 0.1), "f_score": (1.0, 0.3, -0.3, 0.1)}
+_LEAST = {"depth_nm": (-3.0, -6.0, 0.0), "recall": (-9.0, 0.0, -5.0, -5.0), "f_score": (-9.0, 0.0, -5.0, -5.0)}
+_MOST = {"depth_nm": (3.0, 4.0, 3.0), "recall": (9.0, 5.0, 0.0, 5.0), "f_score": (9.0, 5.0, 0.0, 5.0)}
+_ENDS = 0.005  # a share is not nearer to 0 or 1 than that
+
+
+def features(signal: Signal, dose_per_nm2, lines: float) -> np.ndarray:
+    """(..., 4): limit in depth [nm], angle [deg], contrast-to-noise ratio and lines in projection.
+
+    Parameters
+    ----------
+    signal : Signal
+        Of the set-up.
+    dose_per_nm2 : float or array
+        Incident electrons a scan [1/nm²].
+    lines : float
+        Length of visible line per area of the image, times 10 nm.
+    """
+    root = np.sqrt(np.asarray(dose_per_nm2, float))
+    columns = (signal.limit_nm / root, signal.angle_deg, signal.cnr * root, lines)
+    return np.stack(np.broadcast_arrays(*columns), axis=-1)
+
+
+def lines_of(recipe: Recipe) -> float:
+    """Length of visible line per area of the image of a foil, times 10 nm.
+
+    Raises
+    ------
+    InputError
+        Where no density is told: of particles, or a network from a file.
+    """
+    table = recipe.specimen
+    if not isinstance(table, Dislocations):
+        raise InputError("plan: a recipe of particles found, one of dislocations allowed")
+    if not isinstance(network := table.network, Generated):
+        raise InputError("specimen.network.file: a file found, a density allowed (specimen.network.density_per_m2)")
+    return max(network.visible_fraction * network.density_per_m2 * 1e-18 * table.thickness_nm * WIDTH_NM, 1e-6)
+
+
+def link(target: str, values) -> np.ndarray:
+    """Shares as logits, lengths as logarithms: the scale on which errors are alike."""
+    values = np.asarray(values, float)
+    if target in _LOGISTIC:
+        values = np.clip(values, _ENDS, 1 - _ENDS)
+        return np.log(values / (1 - values))
+    return np.log(np.maximum(values, 1e-3))
+
+
+def unlink(target: str, values) -> np.ndarray:
+    """Back from `link`."""
+    values = np.asarray(values, float)
+    return 1 / (1 + np.exp(-values)) if target in _LOGISTIC else np.exp(values)
+
+
+def curve(target: str, parameters, x: np.ndarray) -> np.ndarray:
+    """The model on the scale of `link`, of features (..., 4)."""
+    limit, angle, cnr, lines = np.moveaxis(np.asarray(x, float), -1, 0)
+    if target in _LOGISTIC:
+        c0, c1, c2, c3 = parameters
+        return c0 + c1 * np.log(cnr / 20) + c2 * np.log(lines / 0.03) + c3 * np.log(angle / 8)
+    a, w, p = parameters
+    floor = np.exp(w) * (lines / 0.03) ** p / (2 * np.tan(np.radians(angle) / 2))
+    return 0.5 * np.log((np.exp(a) * limit) ** 2 + floor**2)
+
+
+def fit(target: str, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Parameters of one target: features (N, 4), measured values (N,) and weights (N,); robust least squares."""
+    from scipy.optimize import least_squares
+
+    known = np.isfinite(y) & np.isfinite(x).all(axis=-1)
+    aim, root = link(target, y[known]), np.sqrt(weight[known])
+    found = least_squares(
+        lambda p: root * (curve(target, p, x[known]) - aim),
+        _START[target],
+        bounds=(_LEAST[target], _MOST[target]),
+        loss="soft_l1",
+    )
+    return found.x
+
+
+@cache
+def shipped() -> dict[str, Any]:
+    """The fitted model that ships: by method and target its parameters and spreads."""
+    place = resources.files("veristem.bench.plan").joinpath("model.json")
+    return json.loads(place.read_text(encoding="utf-8"))
+
+
+def methods() -> list[str]:
+    """Methods that the model knows."""
+    return sorted(shipped()["methods"])
+
+
+def predict(method: str, target: str, x: np.ndarray) -> np.ndarray:
+    """(..., 3): expected value and the ends of its interval, of features (..., 4).
+
+    Raises
+    ------
+    InputError
+        For a method that was not in the study.
+    """
+    table = shipped()["methods"]
+    if method not in table:
+        raise InputError(f"`method`: {method!r} found, the planner knows {', '.join(methods())}")
+    of = table[method][target]
+    middle = curve(target, of["parameters"], x)
+    ends = of["spread"] * np.array([0.0, -1.0, 1.0])  # half of the interval of 95 %
+    return unlink(target, middle[..., None] + ends)

@@ -1,0 +1,210 @@
+"""What a condition shows of lines, measured on small foils that are imaged for it; dose enters by its root alone."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from importlib import resources
+from io import BytesIO
+from multiprocessing import get_context
+
+import numpy as np
+
+from veristem.bench.limits.line_contrast import line_contrast
+from veristem.bench.limits.lines import line_limits
+from veristem.bench.plan.setups import Setup
+from veristem.datasets.errors import InputError
+from veristem.datasets.geometry import pair_angle_rad, widest_pair
+from veristem.datasets.recipe import Recipe
+from veristem.datasets.specimens import Dislocations
+from veristem.datasets.truth import LineTruth
+from veristem.sim.noise import electrons_per_pixel
+from veristem.sim.simulate import simulate_recipe
+
+SEEDS = (71, 72)  # of the foils: no study has them
+FIELD_NM = 160.0
+_PIXEL_NM = 2.0
+_DENSITY_PER_M2 = 1e14  # some 500 nm of line in 160 x 160 x 200 nm
+_STEEP_DEG = 25.0  # to the epipolar direction: below it stereo hardly tells depth
+_UNSEEN_DEG = 10.0  # at which lines run along the parallax
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What lines of one material show in one set-up, for one incident electron per nm² and scan.
+
+    Parameters
+    ----------
+    contrast : float
+        Root mean square deviation of lines over the background.
+    cnr : float
+        Contrast-to-noise ratio of 20 nm of line; it grows as the root of the dose.
+    limit_nm : float
+        Median limit in depth of 20 nm of line at more than 25 degrees to the epipolar direction [nm]; it falls as the
+        root of the dose.
+    angle_deg : float
+        Angle of the widest pair of views [deg].
+    share : float
+        Of the incident electrons that a view of the pair counts.
+    unseen : float
+        Share of the length of line within 10 degrees of the epipolar direction.
+    dark, bright : float
+        Counts over their mean that are black and white in the image.
+    image : str
+        Expected image of the first view, as a PNG in base64.
+    """
+
+    contrast: float
+    cnr: float
+    limit_nm: float
+    angle_deg: float
+    share: float
+    unseen: float
+    dark: float
+    bright: float
+    image: str = ""
+
+
+def small_foil(recipe: Recipe, setup: Setup, seed: int = SEEDS[0]) -> Recipe:
+    """The recipe of a small even foil of the same crystal, imaged by a set-up without errors of the scan."""
+    if not isinstance(recipe.specimen, Dislocations):
+        raise InputError("plan: a recipe of particles found, of dislocations allowed")
+    kept = ("kind", "material", "crystal", "thickness_nm", "zone_axis", "g", "g_azimuth_deg", "tilt_off_bragg_deg",
+            "tilt_about_g_deg", "beams", "diffuse", "relaxed_faces")  # fmt: skip
+    specimen = {key: value for key, value in recipe.specimen.model_dump(mode="json").items() if key in kept}
+    specimen |= {"field_nm": [FIELD_NM, FIELD_NM], "network": {"density_per_m2": _DENSITY_PER_M2}}
+    count = round(FIELD_NM / _PIXEL_NM)
+    table = {
+        "recipe": {"name": "plan", "seed": seed},
+        "specimen": specimen,
+        "scan": {"shape": [count, count], "pixel_nm": _PIXEL_NM, "registered": True},
+    }
+    return Recipe.from_table(table, "plan").with_values(setup.values)
+
+
+def key_of(recipe: Recipe, setup: Setup) -> str:
+    """Of what a signal depends on."""
+    table = small_foil(recipe, setup).model_dump(mode="json")
+    return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def signals_of(
+    recipe: Recipe,
+    setups: Sequence[Setup],
+    say: Callable[[str], object] = lambda _: None,
+    workers: int = 2,
+) -> list[Signal]:
+    """The signal of each set-up: from the table that ships, else from small foils that are imaged now.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Of a foil; its crystal, thickness and tilts count.
+    setups : sequence of Setup
+        To be judged.
+    say : callable
+        Gets a line when foils have to be imaged.
+    workers : int
+        Processes that image them.
+    """
+    keys, known = [key_of(recipe, setup) for setup in setups], dict(shipped())
+    missing = {key: setup for key, setup in zip(keys, setups) if key not in known}
+    if missing:
+        say(f"imaging {len(SEEDS)} small foils in {len(missing)} set-ups that the planner's table has not; "
+            f"about {4 * len(missing) * len(SEEDS) / workers + 10:.0f} s")  # fmt: skip
+        work = [(recipe, list(missing.values()), seed) for seed in SEEDS]
+        if workers == 1:
+            found = list(map(_measured, work))
+        else:
+            with ProcessPoolExecutor(min(workers, len(work)), get_context("spawn")) as pool:
+                found = list(pool.map(_measured, work))
+        known |= {key: _mean(of_seeds) for key, of_seeds in zip(missing, zip(*found))}
+    return [known[key] for key in keys]
+
+
+@cache
+def shipped() -> dict[str, Signal]:
+    """The table that ships, by key."""
+    place = resources.files("veristem.bench.plan").joinpath("signals.json")
+    if not place.is_file():
+        return {}
+    table = json.loads(place.read_text(encoding="utf-8"))
+    return {key: Signal(**values) for key, values in table["signals"].items()}
+
+
+def _measured(work: tuple[Recipe, list[Setup], int]) -> list[Signal]:
+    """Signals of one foil in several set-ups."""
+    recipe, setups, seed = work
+    specimen, made, found = None, "", []
+    for setup in setups:
+        small = small_foil(recipe, setup, seed)
+        specimen = specimen if small.specimen_key == made else None
+        truth, acquisition, specimen = simulate_recipe(small, specimen)
+        made = small.specimen_key
+        assert isinstance(truth, LineTruth)
+        limits = line_limits(truth)
+        contrast, cnr = line_contrast(truth)
+        steep = limits.psi_deg > _STEEP_DEG
+        electrons = electrons_per_pixel(small.microscope.current_nA, small.scan.dwell_us)
+        dose = electrons / _PIXEL_NM**2
+        first, second = widest_pair(acquisition.directions_rad)
+        expected = truth.expected[[first, second]].astype(float)
+        if contrast is None or cnr is None or not steep.any():
+            raise InputError(f"plan: no visible line of {recipe.specimen.material} found with g = {recipe.specimen.g}; "  # type: ignore
+                             "choose another specimen.g")  # fmt: skip
+        grey, dark, bright = _grey(expected[0])
+        found.append(
+            Signal(
+                contrast=contrast,
+                cnr=cnr / np.sqrt(dose),
+                limit_nm=_median(limits.parallax_nm[steep, 1], limits.length_nm[steep]) * np.sqrt(dose),
+                angle_deg=float(np.degrees(pair_angle_rad(*acquisition.directions_rad[[first, second]]))),
+                share=float(expected.mean() / electrons),
+                unseen=float(limits.length_nm[limits.psi_deg < _UNSEEN_DEG].sum() / limits.length_nm.sum()),
+                dark=dark,
+                bright=bright,
+                image=_png(grey) if seed == SEEDS[0] else "",
+            )
+        )
+    return found
+
+
+def _mean(of_seeds: Sequence[Signal]) -> Signal:
+    """Geometric means of what limits are made of, plain ones of the rest; the picture is that of the first foil."""
+    numbers = {f.name: [getattr(one, f.name) for one in of_seeds] for f in fields(Signal) if f.name != "image"}
+    mean = {name: float(np.mean(values)) for name, values in numbers.items()}
+    mean |= {"dark": of_seeds[0].dark, "bright": of_seeds[0].bright}
+    for name in ("contrast", "cnr", "limit_nm"):
+        mean[name] = float(np.exp(np.mean(np.log(numbers[name]))))
+    return Signal(**mean, image=of_seeds[0].image)
+
+
+def _median(values: np.ndarray, weights: np.ndarray) -> float:
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(total, total[-1] / 2)])
+
+
+def _grey(image: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Grey levels (Y, X) and the counts over their mean that are black and white."""
+    dark, bright = np.percentile(image, [0.5, 99.5]) / image.mean()
+    grey = np.clip((image / image.mean() - dark) / max(bright - dark, 1e-12) * 255, 0, 255)
+    return grey.astype(np.uint8), float(dark), float(bright)
+
+
+def _png(grey: np.ndarray) -> str:
+    from PIL import Image
+
+    stream = BytesIO()
+    Image.fromarray(grey).save(stream, "PNG", optimize=True)
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def as_table(signals: dict[str, Signal]) -> dict[str, dict]:
+    """What is written to signals.json."""
+    return {key: asdict(signal) for key, signal in sorted(signals.items())}
