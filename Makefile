@@ -48,6 +48,11 @@ $(REPORTS): .reports/%.done: $(shell find $(ROOMS) -name published -prune -o \( 
 	awk '/^```/ { fence++; next } fence == 1' reports/published/$*/README.md | sed 's| results| .reports/$*|' | PATH="$(BIN):$$PATH" sh -ex
 	@touch $@
 
+# The planner's model from the study of record, and the signals that ship; an hour on two cores, resumable
+planner-model: $(READY)
+	$(BIN)/python reports/published/planner/make.py fit reports/published/conditions
+	$(BIN)/python reports/published/planner/make.py ship .
+
 .venv: $(READY)
 
 # A name on PATH may be a shim of a version that is not installed, so each is run. pip is the last thing venv puts in.
@@ -61,4 +66,4 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@ln -sfn ../../bench/face/__init__.py .links/veristem/__init__.py
 	@touch $@
 
-.PHONY: demo test test-slow gate $(GATES) bench validation scores gallery reports .venv
+.PHONY: demo test test-slow gate $(GATES) bench validation scores gallery reports planner-model .venv

@@ -19,6 +19,7 @@ from veristem.bench.plan import answer, model, signals
 from veristem.bench.plan.grid import between
 from veristem.bench.plan.question import ELECTRONS_PER_NC, Exposure, Session, Wish, exposure, largest_dose
 from veristem.bench.plan.setups import KINDS, Setup, disc_values, setups_of
+from veristem.bench.plan.verify import verified
 from veristem.bench.plan.warnings import warnings_of
 from veristem.datasets import InputError
 from veristem.datasets.instruments import instrument_names, load_instrument
@@ -234,9 +235,8 @@ def test_more_electrons_never_make_it_worse(method, dose, more):
 def test_the_fit_finds_what_made_the_data():
     """Without noise to four digits."""
     rng = np.random.default_rng(0)
-    x = np.column_stack([rng.uniform(0.5, 20, 300), rng.uniform(2, 12, 300), rng.uniform(5, 80, 300),
-                         rng.uniform(0.01, 0.1, 300)])  # fmt: skip
-    for target, parameters in (("depth_nm", (0.3, -1.2, 0.4)), ("recall", (1.1, 0.5, -0.4, 0.2))):
+    x = np.column_stack([rng.uniform(2, 12, 300), rng.uniform(5, 80, 300), rng.uniform(0.01, 0.1, 300)])
+    for target, parameters in (("depth_nm", (0.3, 1.2, 0.4, 0.2)), ("recall", (1.1, 0.5, 0.4, 0.2))):
         y = model.unlink(target, model.curve(target, parameters, x))
         if target == "recall":
             y = np.clip(y, 0.006, 0.994)
@@ -356,6 +356,19 @@ def test_another_suffix_is_refused(told, tmp_path, name):
     with pytest.raises(InputError, match=r"\.html, \.md, \.json"):
         pages.save_plan(made(), tmp_path / name)
     assert not list(Path(tmp_path).iterdir())
+
+
+def test_what_is_tried_comes_in_the_order_of_what_was_reached(told, tmp_path, tiny):
+    """Two set-ups on two small foils: both are told what the method reached, the others stay behind them."""
+    (tmp_path / "tiny.toml").write_text(tiny, encoding="utf-8")
+    asked = vs.plan(tmp_path / "tiny.toml", setups=["segments"], method="stereo-classical")
+    plan = verified(asked, 2, workers=1)
+    first, second, *rest = plan.options
+    assert all(option.warnings[-1].startswith("tried on") for option in (first, second))
+    assert not any("tried on" in text for option in rest for text in option.warnings)
+    assert plan.chosen == 1
+    with pytest.raises(InputError, match="at least 2"):
+        verified(asked, 1)
 
 
 @pytest.mark.slow

@@ -186,7 +186,7 @@ def ranked(depth_nm, recall, wish: Wish, method: str, dose=None) -> tuple[np.nda
 
 def features_of_nothing() -> np.ndarray:
     """Features of an ordinary condition, to ask whether a method is known."""
-    return np.array([5.0, 8.0, 20.0, 0.03])
+    return np.array([8.0, 20.0, 0.03])
 
 
 def expected(method: str, signal: Signal, dose_per_nm2, lines: float) -> dict[str, np.ndarray]:

@@ -1,8 +1,10 @@
 """How well a method does, from what the images show: fitted to a study, and shipped with how far it was off.
 
-Depth: sigma² = (a L)² + (w q^p / 2 tan(phi / 2))², with L the limit of 20 nm of line, phi the angle of the pair, q the
-lines in projection (length per area times 10 nm) and w what the method misplaces lines in an image by. Shares, recall
-and F: logit = c0 + c1 ln(CNR) + c2 ln q + c3 ln(phi), which grows with the contrast-to-noise ratio.
+With CNR the contrast-to-noise ratio of 20 nm of line, phi the angle of the pair and q the lines in projection (length
+per area times 10 nm), depths scatter by ln sigma = c0 - c1 ln(CNR / 20) - c2 ln(phi / 8 deg) + c3 ln(q / 0.03), and
+the shares of line found and F follow logit = c0 + c1 ln(CNR / 20) - c2 ln(q / 0.03) + c3 ln(phi / 8 deg), with no
+coefficient below 0 but c0. That is the limit, which falls as CNR and angle rise, times an efficiency that follows the
+same three: methods gain less from electrons than the limit does.
 """
 
 from __future__ import annotations
@@ -22,14 +24,12 @@ from veristem.datasets.specimens import Dislocations, Generated
 WIDTH_NM = 10.0  # of a line in projection, to count how densely they lie
 _LOGISTIC = ("recall", "f_score")
 TARGETS = (*_LOGISTIC, "depth_nm")
-_START = {"depth_nm": (0.0, -1.0, 0.3), "recall": (1.0, 0.3, -0.3, 0.1), "f_score": (1.0, 0.3, -0.3, 0.1)}
-_LEAST = {"depth_nm": (-3.0, -6.0, 0.0), "recall": (-9.0, 0.0, -5.0, -5.0), "f_score": (-9.0, 0.0, -5.0, -5.0)}
-_MOST = {"depth_nm": (3.0, 4.0, 3.0), "recall": (9.0, 5.0, 0.0, 5.0), "f_score": (9.0, 5.0, 0.0, 5.0)}
+_START, _LEAST, _MOST = (1.0, 0.3, 0.3, 0.1), (-9.0, 0.0, 0.0, 0.0), (9.0, 5.0, 5.0, 5.0)
 _ENDS = 0.005  # a share is not nearer to 0 or 1 than that
 
 
 def features(signal: Signal, dose_per_nm2, lines: float) -> np.ndarray:
-    """(..., 4): limit in depth [nm], angle [deg], contrast-to-noise ratio and lines in projection.
+    """(..., 3): angle [deg], contrast-to-noise ratio and lines in projection.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def features(signal: Signal, dose_per_nm2, lines: float) -> np.ndarray:
         Length of visible line per area of the image, times 10 nm.
     """
     root = np.sqrt(np.asarray(dose_per_nm2, float))
-    columns = (signal.limit_nm / root, signal.angle_deg, signal.cnr * root, lines)
+    columns = (signal.angle_deg, signal.cnr * root, lines)
     return np.stack(np.broadcast_arrays(*columns), axis=-1)
 
 
@@ -77,26 +77,24 @@ def unlink(target: str, values) -> np.ndarray:
 
 
 def curve(target: str, parameters, x: np.ndarray) -> np.ndarray:
-    """The model on the scale of `link`, of features (..., 4)."""
-    limit, angle, cnr, lines = np.moveaxis(np.asarray(x, float), -1, 0)
+    """The model on the scale of `link`, of features (..., 3)."""
+    angle, cnr, lines = np.moveaxis(np.asarray(x, float), -1, 0)
+    c0, c1, c2, c3 = parameters
     if target in _LOGISTIC:
-        c0, c1, c2, c3 = parameters
-        return c0 + c1 * np.log(cnr / 20) + c2 * np.log(lines / 0.03) + c3 * np.log(angle / 8)
-    a, w, p = parameters
-    floor = np.exp(w) * (lines / 0.03) ** p / (2 * np.tan(np.radians(angle) / 2))
-    return 0.5 * np.log((np.exp(a) * limit) ** 2 + floor**2)
+        return c0 + c1 * np.log(cnr / 20) - c2 * np.log(lines / 0.03) + c3 * np.log(angle / 8)
+    return c0 - c1 * np.log(cnr / 20) - c2 * np.log(angle / 8) + c3 * np.log(lines / 0.03)
 
 
 def fit(target: str, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Parameters of one target: features (N, 4), measured values (N,) and weights (N,); robust least squares."""
+    """Parameters of one target: features (N, 3), measured values (N,) and weights (N,); robust least squares."""
     from scipy.optimize import least_squares
 
     known = np.isfinite(y) & np.isfinite(x).all(axis=-1)
     aim, root = link(target, y[known]), np.sqrt(weight[known])
     found = least_squares(
         lambda p: root * (curve(target, p, x[known]) - aim),
-        _START[target],
-        bounds=(_LEAST[target], _MOST[target]),
+        _START,
+        bounds=(_LEAST, _MOST),
         loss="soft_l1",
     )
     return found.x
@@ -115,7 +113,7 @@ def methods() -> list[str]:
 
 
 def predict(method: str, target: str, x: np.ndarray) -> np.ndarray:
-    """(..., 3): expected value and the ends of its interval, of features (..., 4).
+    """(..., 3): expected value and the ends of its interval, of features (..., 3).
 
     Raises
     ------

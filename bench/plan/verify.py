@@ -59,6 +59,8 @@ def verified(plan: Plan, count: int, tell: Callable[[str], object] = lambda _: N
 
 def _words(measured: tuple[float, float, int]) -> str:
     depth, recall, seeds = measured
+    if not np.isfinite(depth):
+        return f"tried on {seeds} foils: nothing found"
     return f"tried on {seeds} foils: {recall:.2f} of the line found, depths scatter by {depth:.2g} nm"
 
 
@@ -79,4 +81,5 @@ def _run(plan: Plan, option: Option, seeds: int, folder: Path, workers: int) -> 
     if good.empty:
         raise InputError(f"verify: {plan.method} failed on every foil in {option.setup.text}")
     depth, recall = (np.asarray(good[name], float) for name in ("depth_spread_nm", "recall"))
-    return float(np.sqrt(np.nanmean(depth**2))), float(recall.mean()), len(good)
+    scatter = float(np.sqrt(np.nanmean(depth**2))) if np.isfinite(depth).any() else np.inf
+    return scatter, float(recall.mean()), len(good)

@@ -29,12 +29,9 @@ function between(angle, radius) {
 
 function expected(place, angle, dose) {
   const root = Math.sqrt(dose), m = plan.model, lines = plan.lines / 0.03;
-  const [a, w, p] = m.depth_nm.parameters;
-  const deep = 0.5 * Math.log((Math.exp(a) * place.limit / root) ** 2 + (Math.exp(w) * lines ** p / (2 * half(angle))) ** 2);
-  const logistic = of => {
-    const c = of.parameters;
-    return c[0] + c[1] * Math.log(place.cnr * root / 20) + c[2] * Math.log(lines) + c[3] * Math.log(angle / 8);
-  };
+  const cnr = Math.log(place.cnr * root / 20), wide = Math.log(angle / 8), dense = Math.log(lines);
+  const d = m.depth_nm.parameters, deep = d[0] - d[1] * cnr - d[2] * wide + d[3] * dense;
+  const logistic = ({ parameters: c }) => c[0] + c[1] * cnr - c[2] * dense + c[3] * wide;
   const three = (middle, spread, back) => [0, -1, 1].map(s => back(middle + s * spread)), sigmoid = x => 1 / (1 + Math.exp(-x));
   return {
     limit_nm: place.limit / root,

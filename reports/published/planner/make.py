@@ -21,7 +21,7 @@ from veristem.datasets.recipe import Recipe, load_recipe, load_study
 HERE = Path(__file__).parent
 PLAN = HERE.parents[2] / "bench/plan"
 METHODS = ("stereo-classical", "stereo-learned")
-MATERIALS = ("CoCrFeMnNi", "gamma-TiAl", "Al", "Cu", "alpha-Fe")
+MATERIALS = ("CoCrFeMnNi", "gamma-TiAl", "Cu")
 _ANGLE, _RADIUS, _DWELL = "microscope.detector.pair_angle_deg", "microscope.detector.radius_mrad", "scan.dwell_us"
 
 
@@ -36,7 +36,7 @@ def rows_of(study_name: str, folder: Path) -> pd.DataFrame:
     base = load_recipe(study.recipe)
     told = pd.DataFrame([json.loads(text) for text in table["conditions"]], index=table.index)
     table = table.assign(kind=told["recipe.name"], angle=told[_ANGLE], radius=told[_RADIUS], dwell=told[_DWELL])
-    columns = np.full((len(table), 4), np.nan)
+    columns = np.full((len(table), 3), np.nan)
     for kind, values in study.specimens.items():
         common = {path: axis[0] for path, axis in study.axes.items() if isinstance(axis, list) and len(axis) == 1}
         recipe = base.with_values({path: v for path, v in values.items() if path != "seeds"} | common)
