@@ -1,7 +1,7 @@
-"""The address that a browser opens: every window gets a process of its own, so that two users never mix.
+"""The address that a browser opens: each window gets a process of its own, so that two users never mix.
 
-Loopback only. Whoever opens it shows a key, once in the address and then as a cookie that no other site is sent; without
-it nothing is answered, and neither under a name that another site may have given to this machine.
+Loopback only. Whoever opens it shows a key, once in the address and then as a cookie that no other site is sent;
+without it nothing is answered, and neither under a name that another site may have given to this machine.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class _Front:
     async def start(self) -> int:
         """Start a window's process; its port."""
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", "from veristem.bench.app.window import main; main()",
+            sys.executable, "-c", "from veristem.bench.app.window import serve; serve()",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "WSLINK_READY_MSG": ""},
         )  # fmt: skip

@@ -93,7 +93,7 @@ def images_panel(window: Window) -> None:
         contours.clear()
         acquisition = window.acquisition
         count = 0 if acquisition is None else len(acquisition.views)
-        pair = widest_pair(acquisition.directions_rad) if count > 1 else (0, 0)
+        pair = widest_pair(acquisition.directions_rad) if acquisition is not None and count > 1 else (0, 0)
         with state:
             state.views = [{"title": f"view {view + 1}", "value": view} for view in range(count)]
             state.left_view, state.right_view = (int(view) for view in pair)

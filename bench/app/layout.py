@@ -23,11 +23,13 @@ _TABS = (
 )  # fmt: skip
 _CSS = """
 .pictures { display: flex; gap: 12px; }
-.half { flex: 1 1 0; min-width: 0; max-width: 72vh; }
+.half { flex: 1 1 0; min-width: 0; max-width: calc(100vh - 290px); }
+.numbers { display: grid; grid-template-columns: auto 1fr; gap: 4px 10px; font-size: 0.85rem; line-height: 1.25; }
 .picture figcaption { font-size: 0.8rem; margin-bottom: 2px; }
 .picture svg, #pattern { display: block; width: 100%; background: #000; cursor: crosshair; user-select: none; }
 .picture image, #pattern image { image-rendering: pixelated; }
-.picture path, .picture circle, .picture polyline, #pattern circle, #pattern line { fill: none; vector-effect: non-scaling-stroke; }
+.picture path, .picture circle, .picture polyline { fill: none; vector-effect: non-scaling-stroke; }
+#pattern circle, #pattern line { fill: none; vector-effect: non-scaling-stroke; }
 .contour { stroke: #F0E442; stroke-width: 1.2; }
 .found { stroke: #56B4E9; stroke-width: 2; }
 .measure { stroke: #D55E00; stroke-width: 2; }
@@ -39,7 +41,7 @@ _CSS = """
 #pattern .handle { stroke: #fff; stroke-width: 2; fill: #000; fill-opacity: 0.4; cursor: ew-resize; }
 .sheet { max-width: 100%; background: #fff; }
 .slice { width: min(100%, 70vh); image-rendering: pixelated; }
-.scene { width: 100%; height: calc(100vh - 190px); border: 0; background: #fff; }
+.scene { width: 100%; height: calc(100vh - 170px); border: 0; background: #fff; }
 .commands { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.8rem; padding: 8px; border: 1px solid #8884; }
 """
 
@@ -63,7 +65,7 @@ def lay_out(window: Window):
         with v3.VNavigationDrawer(permanent=True, width=340):
             opening = start_card(window, openers)
             openers.result = method_card(window)
-            _at_work(window)
+        _at_work(window)
         with v3.VMain(), v3.VContainer(fluid=True, classes="pt-2"):
             v3.VAlert(
                 text=("trouble",), v_if="trouble", type="error", density="compact", closable=True, id="trouble",
@@ -98,16 +100,23 @@ def _at_work(window: Window) -> None:
     def stop() -> None:
         window.job.stop()
 
-    with v3.VCard(v_if="busy", classes="ma-2", variant="outlined", id="at-work"), v3.VCardText(classes="pa-3"):
-        html.Div("{{ busy }}: {{ elapsed }} s", id="busy")
-        v3.VProgressLinear(indeterminate=True, color="primary", classes="my-2")
-        html.Div("{{ said }}", classes="text-caption mb-2", id="said")
-        v3.VBtn("Stop", click=stop, color="error", variant="outlined", density="compact", id="stop")
+    with v3.VFooter(app=True, border=True, height=44, classes="py-0 px-4", id="at-work"):
+        with html.Div(v_if="busy", classes="d-flex align-center", style="gap: 16px; width: 100%"):
+            v3.VProgressCircular(indeterminate=True, color="primary", size=22, width=3)
+            html.Div("{{ busy }}: {{ elapsed }} s", id="busy", style="white-space: nowrap")
+            html.Div("{{ said }}", classes="text-caption text-truncate", id="said", style="flex: 1")
+            v3.VBtn("Stop", click=stop, color="error", variant="flat", density="compact", id="stop")
+        html.Div("{{ views.length ? opened : 'Nothing is open yet.' }}", v_if="!busy", classes="text-caption")
 
 
 def _start() -> None:
     with v3.VWindowItem(value="start"), v3.VCard(variant="flat", max_width=760), v3.VCardText():
         html.H2("From a few STEM views to three dimensions", classes="text-h6 mb-3")
+        v3.VFileInput(
+            label="Drop files here or anywhere in this window, or click to choose", multiple=True, density="compact",
+            hide_details=True, prepend_icon="", prepend_inner_icon="mdi-tray-arrow-down", model_value=("[]",),
+            update_modelValue=DROPPED, id="drop", classes="mb-4",
+        )  # fmt: skip
         for text in (
             "Open images (acquisition.h5), the two images of a real pair, a 4D scan, or a network or particles to be "
             "imaged: type the path, browse, or drop files into this window.",

@@ -10,6 +10,7 @@ from trame.widgets import vuetify3 as v3
 from veristem.bench.app.window import Window
 from veristem.datasets import InputError
 from veristem.datasets.kinds import KINDS
+from veristem.recon.methods import CONTOURS
 
 _OWN = "the method's own"
 
@@ -19,6 +20,7 @@ def method_card(window: Window) -> Any:
     state = window.state
     state.update({
         "methods": [], "method": "", "parameters": [], "makes_volume": False, "stages": [], "method_contours": _OWN,
+        "contour_ways": [_OWN, *CONTOURS],
         "sentence": "", "numbers": [], "scores": [], "scene": "",
     })  # fmt: skip
 
@@ -98,6 +100,7 @@ def method_card(window: Window) -> Any:
         from veristem.bench.app.said import said
 
         found, truth = window.found, window.truth
+        window.say("comparing with " + ("the truth" if truth is not None else "the images"))
         told = await window.aside(said, window.acquisition, found, truth, state.method)
         window.lies = told.lies
         if truth is not None:
@@ -114,6 +117,7 @@ def method_card(window: Window) -> Any:
             files.insert(0, f"{window.run}/truth.h5")
         if not len(window.found.places_nm) and window.truth is None:
             return
+        window.say("drawing it in 3D")
         await window.command("view", *files, "--html", f"{window.run}/scene.html")
         with state:
             state.scene = window.href("scene.html")
@@ -150,7 +154,7 @@ def method_card(window: Window) -> Any:
             v3.VExpansionPanelText(),
         ):
             v3.VSelect(
-                v_if="stages.includes('contours')", v_model="method_contours", items=(f"['{_OWN.replace(chr(39), chr(92) + chr(39))}', 'ridge', 'learned']",),
+                v_if="stages.includes('contours')", v_model="method_contours", items=("contour_ways",),
                 label="contours", density="compact", hide_details=True, classes="mb-2",
             )  # fmt: skip
             with html.Div(v_for="one, i in parameters", key="one.name"):
@@ -176,12 +180,11 @@ def method_card(window: Window) -> Any:
             v3.VBtn("Volume", click=volume, v_if="makes_volume", disabled=("!!busy",), variant="outlined", id="volume")
         html.Div("{{ sentence }}", v_if="sentence", classes="mt-3", id="sentence")
         with (
-            v3.VTable(v_if="numbers.length", density="compact", classes="mt-2", id="numbers"),
-            html.Tbody(),
-            html.Tr(v_for="(row, i) in numbers", key="i"),
+            html.Div(v_if="numbers.length", classes="numbers mt-3", id="numbers"),
+            v3.Template(v_for="(row, i) in numbers", key="i"),
         ):
-            html.Td("{{ row[0] }}", style="white-space: nowrap; font-weight: 600")
-            html.Td("{{ row[1] }}")
+            html.Div("{{ row[0] }}", style="white-space: nowrap; font-weight: 600")
+            html.Div("{{ row[1] }}")
         with (
             v3.VExpansionPanels(v_if="scores.length", classes="mt-2", variant="accordion"),
             v3.VExpansionPanel(title="All scores"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def copy(window: Window, path: Path, name: str) -> None:
     """Copy a file into the folder of the window, by a command that is noted too."""
     shutil.copyfile(path, window.folder / name)
     within = path.relative_to(window.folder) if path.is_relative_to(window.folder) else path
-    window.script.append(f"cp '{within}' {name}")
+    window.script.append(shlex.join(["cp", str(within), name]))
 
 
 def _held(path: Path) -> Any:

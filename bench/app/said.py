@@ -9,8 +9,8 @@ from veristem.reports.words import number
 
 
 class Said(NamedTuple):
-    """sentence: what was recovered. numbers, scores: rows of value and meaning, of name and value. lies: where the views
-    were found to lie, of those taken one after the other."""
+    """sentence: what was recovered. numbers: rows of value and meaning. scores: rows of name and value. lies: where
+    views that were taken one after the other were found to lie."""
 
     sentence: str
     numbers: list[tuple[str, str]]

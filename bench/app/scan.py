@@ -57,7 +57,7 @@ def scan_panel(window: Window) -> Any:
 
     def options() -> dict[str, Any]:
         """What was typed, by the option that it is."""
-        given = {
+        given: dict[str, Any] = {
             option: _number(state[name], label) for name, (option, label) in _FIELDS.items() if str(state[name] or "")
         }
         if state.scan_rows or state.scan_columns:
@@ -91,9 +91,9 @@ def scan_panel(window: Window) -> Any:
             along = 500 * angle * np.array([np.cos(found.azimuth_rad), np.sin(found.azimuth_rad)])
             state.disc = {"x": float(along[0]), "y": float(along[1]), "r": 1e3 * radius}
             state.note = "; ".join([*scan.notes, *found.notes])
-            for name, value in {
-                "scan_convergence": 1e3 * found.convergence_rad, "scan_pixel": scan.pixel_nm, "scan_energy": scan.energy_keV
-            }.items():  # fmt: skip
+            cone = 1e3 * found.convergence_rad
+            told = {"scan_convergence": cone, "scan_pixel": scan.pixel_nm, "scan_energy": scan.energy_keV}
+            for name, value in told.items():
                 state[name] = state[name] or ("" if value is None else f"{value:.6g}")
 
     async def open_scan(path: Path) -> None:
@@ -106,7 +106,7 @@ def scan_panel(window: Window) -> Any:
         await read()
 
     @state.change("disc")
-    def _(disc, **_) -> None:
+    def read_off(disc, **_) -> None:
         from veristem.bench.files.virtual import disc_options
 
         told = disc_options(disc["x"], disc["y"], disc["r"])
@@ -149,7 +149,7 @@ def scan_panel(window: Window) -> Any:
                     v_if="pattern.src", classes="text-caption",
                 )  # fmt: skip
             with v3.VCol(cols="12", md="4"):
-                for name, (_, label) in _FIELDS.items():
+                for name, (_option, label) in _FIELDS.items():
                     v3.VTextField(v_model=name, label=label, density="compact", hide_details=True, classes="mb-2")
                 v3.VTextField(
                     v_model="vacuum",

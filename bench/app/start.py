@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
@@ -14,6 +15,8 @@ from veristem.datasets import DislocationNetwork, InputError
 
 _RECIPES = {DislocationNetwork: "demo-foil"}  # to image a network in; particles else
 _PARTICLES = "particles-small"
+FIELD: dict[str, Any] = {"density": "compact", "hide_details": True}
+BUTTON: dict[str, Any] = {"size": "small"}
 DROPPED = """
 const files = Array.from($event.dataTransfer ? $event.dataTransfer.files : $event);
 if (files.some(file => file.size > 5e8)) trouble = 'More than 500 MB dropped; open such a file by its path';
@@ -27,7 +30,8 @@ def start_card(window: Window, openers: Openers):
 
     state = window.state
     state.update({
-        "path": "", "upload": None, "browse": False, "folder": str(Path.home()), "names": [], "recipe": "demo-foil",
+        "path": "", "upload": None, "browse": False, "simulate_dialog": False,
+        "folder": str(Path.home()), "names": [], "recipe": "demo-foil",
         "recipes": recipe_names("recipe"), "seed": "0", "pair_dialog": False, "pair": ["", ""], "pair_angle": "",
         "pair_pixel": "", "pair_tilted": False, "pair_axis": "find", "specimen_dialog": False, "specimen": "",
         "specimen_lines": True, "specimen_material": "",
@@ -71,6 +75,7 @@ def start_card(window: Window, openers: Openers):
 
     @window.action("Simulation")
     async def simulate() -> None:
+        state.simulate_dialog = False
         run = window.new_run()
         window.script = []
         seed = str(state.seed).strip()
@@ -125,29 +130,19 @@ def start_card(window: Window, openers: Openers):
 
     with v3.VCard(classes="ma-2", variant="outlined"), v3.VCardText(classes="pa-3"):
         html.Div("1 · Open", classes="text-subtitle-1 mb-2")
-        v3.VTextField(
-            v_model="path", label="File or folder", density="compact", hide_details=True, keydown_enter=typed, id="path"
-        )
-        with html.Div(classes="d-flex my-2", style="gap: 8px"):
-            v3.VBtn("Open", click=typed, disabled=("!!busy",), color="primary", id="open")
-            v3.VBtn("Browse…", click=(look, "[folder]"), disabled=("!!busy",), variant="outlined", id="browse")
-        v3.VFileInput(
-            label="or drop files anywhere", multiple=True, density="compact", hide_details=True, prepend_icon="",
-            prepend_inner_icon="mdi-tray-arrow-down", model_value=("[]",), update_modelValue=DROPPED, id="drop",
-        )  # fmt: skip
-        v3.VDivider(classes="my-3")
-        html.Div("or simulate one whose truth is known", classes="text-caption mb-1")
-        with html.Div(classes="d-flex", style="gap: 8px"):
-            v3.VSelect(
-                v_model="recipe", items=("recipes",), label="Recipe", density="compact", hide_details=True, id="recipe"
+        v3.VTextField(v_model="path", label="File or folder", keydown_enter=typed, id="path", **FIELD)
+        with html.Div(classes="d-flex mt-2", style="gap: 8px"):
+            v3.VBtn("Open", click=typed, disabled=("!!busy",), color="primary", id="open", **BUTTON)
+            v3.VBtn(
+                "Browse…", click=(look, "[folder]"), disabled=("!!busy",), variant="outlined", id="browse", **BUTTON
             )
-            v3.VTextField(v_model="seed", label="Seed", density="compact", hide_details=True, style="max-width: 76px")
-        v3.VBtn("Simulate", click=simulate, disabled=("!!busy",), variant="outlined", classes="mt-2", id="simulate")
-    _dialogs(make_pair, image, look, picked)
+            v3.VBtn("Simulate…", click="simulate_dialog = true", variant="outlined", id="simulate", **BUTTON)
+        html.Div("or drop files anywhere in this window", classes="text-caption mt-1")
+    _dialogs(make_pair, image, look, simulate)
     return opening
 
 
-def _dialogs(make_pair, image, look, picked) -> None:
+def _dialogs(make_pair, image, look, simulate) -> None:
     with v3.VDialog(v_model="browse", max_width=640), v3.VCard(title=("folder",)), v3.VCardText():
         v3.VBtn("Up", click=(look, "[folder + '/..']"), size="small", variant="outlined", prepend_icon="mdi-arrow-up")
         with v3.VList(density="compact", height=420, id="names"):
@@ -205,7 +200,7 @@ def _dialogs(make_pair, image, look, picked) -> None:
         )
         v3.VSelect(
             v_if="specimen_lines", v_model="specimen_material", items=("['', ...materials]",),
-            label="Material; guessed from the file if none", density="compact", hide_details=True, classes="mb-2",
+            label="Material; guessed from the file if none", **FIELD, classes="mb-2",
         )  # fmt: skip
         html.Div("{{ trouble }}", v_if="trouble", classes="text-error")
         v3.VBtn("Simulate", click=image, disabled=("!!busy",), color="primary", id="image-specimen")

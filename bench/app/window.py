@@ -114,12 +114,11 @@ class Window:
             if line.startswith("warning: "):
                 self.state.note = _short(line.replace("`", ""))
 
-    async def command(self, *words: str | Path, keep: bool = True) -> tuple[str, list[str]]:
-        """Run a command of VeriSTEM, and note it, if it is to be kept, for who wants to do the same without a window."""
+    async def command(self, *words: str | Path) -> tuple[str, list[str]]:
+        """Run a command of VeriSTEM, and note it for who wants to do the same without a window."""
         texts = [str(word) for word in words]
         done = await self.job.run(texts, self.say)
-        if keep:
-            self.script.append(command_text(texts))
+        self.script.append(command_text(texts))
         return done
 
     async def aside(self, function: Callable, *args) -> Any:
@@ -164,7 +163,7 @@ def _short(line: str) -> str:
     return one if len(one) <= _MOST_LETTERS else one[: _MOST_LETTERS - 1] + "…"
 
 
-def main() -> None:
+def serve() -> None:
     """Serve one window; its first line on standard input says to whom, and its end ends the window."""
     asked = json.loads(sys.stdin.readline())
     folder = Path(tempfile.mkdtemp(prefix="veristem-"))
@@ -201,7 +200,7 @@ def make_window(folder: Path, asked: dict[str, Any]) -> Window:
     from veristem.bench.app.front import guard
     from veristem.bench.app.layout import lay_out
 
-    server = get_server(client_type="vue3")
+    server: Any = get_server(client_type="vue3")
     window = Window(server, folder)
     server.enable_module({"serve": {"files": str(folder)}})
     opening = lay_out(window)

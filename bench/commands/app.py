@@ -20,9 +20,9 @@ def app(
 ) -> None:
     """Open VeriSTEM in a browser: look at images, reconstruct, turn what was found in 3D, measure, export.
 
-    Open a file by its path, from a list, or by dropping it: images (acquisition.h5), the two images of a real pair, a 4D
-    scan, a network or particles to be imaged, curves, points or a volume. Without one, simulate a recipe. Every button
-    runs what a command does; the window shows the commands, to run them again without it.
+    Open a file by its path, from a list, or by dropping it: images (acquisition.h5), the two images of a real pair, a
+    4D scan, a network or particles to be imaged, curves, points or a volume. Without one, simulate a recipe. Every
+    button runs what a command does; the window shows the commands, to run them again without it.
 
     Only this machine reaches it, by the address printed. Each window has a process of its own, and so has what it
     computes, which its stop button ends. Ctrl-C here ends all.

@@ -104,7 +104,7 @@ def convert_files(
         found = " ".join(kinds)
         raise InputError(
             f"convert: {found} to {wanted} found, allowed are a network (.data .ca .vtp) to .data or .vtp, particles "
-            "(.csv .xyz) to .csv or .xyz, an acquisition .h5 to .h5, .hspy or, of a tilt series, to .mrc, two images or a "
-            "tilt series (.mrc .hspy) to .h5"
+            "(.csv .xyz) to .csv or .xyz, an acquisition .h5 to .h5, .hspy or, of a tilt series, to .mrc, two images "
+            "or a tilt series (.mrc .hspy) to .h5"
         )
     return ""
