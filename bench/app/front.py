@@ -117,7 +117,7 @@ class _Front:
     async def start(self) -> int:
         """Start a window's process; its port."""
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", "from veristem.bench.app.window import serve; serve()",
+            sys.executable, "-c", "from veristem.bench.app.process import serve; serve()",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "WSLINK_READY_MSG": ""},
         )  # fmt: skip
