@@ -70,10 +70,10 @@ def method_names() -> list[str]:
 
 
 def methods_of(kind: str) -> list[str]:
-    """Registered methods that return the result of a kind of specimen, as their annotations say; our own first."""
+    """Registered methods whose annotations say that they return the result of a kind of specimen; our own first."""
     wanted = KINDS[kind].result.__name__
     known = (name for name in method_names() if wanted in str(_signature(name, load_method(name)).return_annotation))
-    return sorted(known, key=lambda name: (name != KINDS[kind].method, name in ("constant", "failing"), name))
+    return sorted(known, key=lambda name: (name != KINDS[kind].method, name))
 
 
 def parameters_of(name: str) -> list[inspect.Parameter]:

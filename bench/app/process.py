@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -68,6 +67,6 @@ def make_window(folder: Path, asked: dict[str, Any]) -> Window:
     def ready(**_) -> None:
         print(f"port {server.port}", flush=True)
         if asked["files"]:
-            asyncio.get_event_loop().create_task(opening([Path(name) for name in asked["files"]]))
+            opening([Path(name) for name in asked["files"]])
 
     return window

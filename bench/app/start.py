@@ -48,12 +48,11 @@ def start_card(window: Window, openers: Openers):
         await open_paths(window, openers, [Path(part).expanduser().absolute() for part in _parts(state.path)])
 
     @state.change("upload")
-    async def _(upload, **_) -> None:
+    def _(upload, **_) -> None:
         if upload:
             files = upload if isinstance(upload, list) else [upload]
-            with state:
-                state.upload = None
-            await dropped(files)
+            state.upload = None
+            dropped(files)
 
     @window.action("Opening")
     async def dropped(files) -> None:
@@ -68,10 +67,10 @@ def start_card(window: Window, openers: Openers):
     window.server.trigger("look")(look)
 
     @window.server.trigger("picked")
-    async def picked(path: str) -> None:
+    def picked(path: str) -> None:
         state.browse = False
         state.path = path
-        await opening([Path(path)])
+        opening([Path(path)])
 
     @window.action("Simulation")
     async def simulate() -> None:

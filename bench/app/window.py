@@ -39,6 +39,7 @@ class Window:
         self.lies: Any = None  # where views of several scans lie, once it is known
         self.script: list[str] = []
         self.hooks: dict[str, list[Callable]] = {}
+        self.tasks: set[asyncio.Task] = set()
         self.state.update(
             {"trouble": "", "note": "", "said": "", "busy": "", "elapsed": 0, "tab": "start", "opened": ""}
         )
@@ -61,7 +62,6 @@ class Window:
         """A decorator of what a button does: one at a time, and whatever goes wrong is one line in the window."""
 
         def decorate(function: Callable) -> Callable:
-            @functools.wraps(function)
             async def acted(*args, **kwargs) -> None:
                 if self.state.busy:
                     with self.state:
@@ -86,7 +86,14 @@ class Window:
                     self.state.trouble = _short(trouble)
                     self.state.note = note or self.state.note
 
-            return acted
+            @functools.wraps(function)
+            def begin(*args, **kwargs) -> None:
+                # not awaited: before it has answered, the server hears nothing else from the browser, no stop button
+                task = asyncio.get_running_loop().create_task(acted(*args, **kwargs))
+                self.tasks.add(task)
+                task.add_done_callback(self.tasks.discard)
+
+            return begin
 
         return decorate
 

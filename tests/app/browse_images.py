@@ -76,23 +76,21 @@ def run(script: str, folder: Path) -> None:
 def test_places_depths_lengths(user, made):
     """The pointer tells where it is, and how deep what was found lies there; two clicks tell a length and an angle."""
     me = user().open(made)
-    me.choose("Method", "constant").press("#reconstruct")  # one line across the middle of the field
+    me.choose("Method", "stereo-classical").press("#reconstruct")
     box = me.page.locator("svg[data-side=left]").bounding_box()
 
     def at(x: float, y: float) -> tuple[float, float]:
         return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
-    (curve,) = vs.reconstruct(made / "acquisition.h5", "constant").curves_nm
-    seen = vs.load(made / "acquisition.h5").project(curve, 0) / 256
-    first, last = ((1 - t) * seen[0] + t * seen[-1] for t in (0.25, 0.75))
+    curve = max(vs.reconstruct(made / "acquisition.h5", "stereo-classical").curves_nm, key=len)[1:-1]
+    first, *_, last = vs.load(made / "acquisition.h5").project(curve, 0) / 256
     me.page.mouse.move(*at(*first))
     assert eventually(lambda: "depth z" in me.text("#pointer-text"))
-    assert f"x = {256 * first[0]:.0f}"[:5] in me.text("#pointer-text")
     me.page.mouse.click(*at(*first))
     me.page.mouse.click(*at(*last))
     assert eventually(lambda: "length" in me.text("#measure-text"))
     told = float(re.findall(r"length ([\d.]+) nm in 3D", me.text("#measure-text"))[0])
-    assert abs(told - np.linalg.norm(curve[-1] - curve[0]) / 2) < 2
+    assert abs(told - np.linalg.norm(curve[-1] - curve[0])) < 5
     assert "° to [0 0 1]" in me.text("#measure-text")
 
 
@@ -122,9 +120,9 @@ def test_stop_ends_what_runs(user, app, made):
     me.at_rest()
     assert "stopped" in me.text("#note")
     assert eventually(lambda: not any(one.is_running() and one.status() != "zombie" for one in started))
-    me.choose("Method", "constant").press("#reconstruct")
+    me.choose("Method", "stereo-classical").press("#reconstruct")
     assert me.text("#trouble") == ""
-    assert me.text("#sentence") != ""
+    assert "F =" in me.text("#sentence")
 
 
 def test_two_users_do_not_mix(user, made):
