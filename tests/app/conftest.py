@@ -33,6 +33,7 @@ class User:
         page.on("request", lambda request: self.asked.append(request.url))
         page.on("websocket", lambda socket: self.asked.append(socket.url))
         page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.set_default_timeout(1e3 * WORKS_S)
         page.goto(address)
         page.wait_for_selector("#open", timeout=1e3 * STARTS_S)
 
