@@ -14,6 +14,10 @@ test: $(READY)
 	PYTHONPATH=.links $(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist worksteal
 
+# the window of `veristem app`, used in Chromium; skipped where there is none
+app-test: $(READY)
+	$(BIN)/pytest tests/app -o python_files='browse_*.py'
+
 GATES := gate-lines gate-particles
 gate: $(GATES)
 
@@ -57,4 +61,4 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@ln -sfn ../../bench/face/__init__.py .links/veristem/__init__.py
 	@touch $@
 
-.PHONY: demo test gate $(GATES) bench validation scores gallery reports .venv
+.PHONY: demo test app-test gate $(GATES) bench validation scores gallery reports .venv

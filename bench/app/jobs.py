@@ -16,6 +16,7 @@ import psutil
 from veristem.datasets.errors import InputError
 from veristem.datasets.text import printable
 
+_START = [sys.executable, "-c", "from veristem.bench.cli import main; main()"]
 _KEPT = 1 << 16  # characters of what a command says
 _MOST = 1 << 26  # bytes of what it prints
 
@@ -69,7 +70,7 @@ class Job:
         self.stopped = False
         pipe = asyncio.subprocess.PIPE
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", "from veristem.bench.cli import main; main()", *words, cwd=self.folder,
+            *_START, *words, cwd=self.folder,
             stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=True,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "MPLBACKEND": "Agg"},
         )  # fmt: skip
