@@ -26,7 +26,8 @@ _CSS = """
 .half { flex: 1 1 0; min-width: 0; max-width: calc(100vh - 290px); }
 .numbers { display: grid; grid-template-columns: auto 1fr; gap: 4px 10px; font-size: 0.85rem; line-height: 1.25; }
 .picture figcaption { font-size: 0.8rem; margin-bottom: 2px; }
-.picture svg, #pattern { display: block; width: 100%; background: #000; cursor: crosshair; user-select: none; }
+.picture svg { width: 100%; }
+.picture svg, #pattern { display: block; background: #000; cursor: crosshair; user-select: none; }
 .picture image, #pattern image { image-rendering: pixelated; }
 .picture path, .picture circle, .picture polyline { fill: none; vector-effect: non-scaling-stroke; }
 #pattern circle, #pattern line { fill: none; vector-effect: non-scaling-stroke; }

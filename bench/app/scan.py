@@ -23,7 +23,8 @@ _FIELDS = {  # state of a field: the option of `veristem virtual`, and what the 
 
 _SVG = """
 <svg v-if="pattern.src" :viewBox="`-0.5 -0.5 ${pattern.w} ${pattern.h}`" id="pattern" role="img"
-  aria-label="mean pattern with two discs" style="touch-action: none; max-height: 62vh"
+  aria-label="mean pattern with two discs"
+  :style="`touch-action: none; width: min(100%, ${62 * pattern.w / pattern.h}vh)`"
   @pointermove="if (drag) {
     const b = $event.currentTarget.getBoundingClientRect();
     const x = (($event.clientX - b.left) / b.width * pattern.w - 0.5 - pattern.cx) * pattern.mrad;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import re
 import time
 import traceback
 from collections.abc import Callable
@@ -98,8 +99,9 @@ class Window:
         return decorate
 
     def line(self, error: Exception) -> str:
-        """What is wrong, with files as the user knows them."""
-        return str(error).replace(f"{self.folder}{os.sep}", "").replace("`", "")
+        """What is wrong, with files and options as the user knows them."""
+        text = str(error).replace(f"{self.folder}{os.sep}", "").replace("`", "")
+        return re.sub(r"(?<!\S)--([a-z][A-Za-z-]*)", lambda option: option[1].replace("-", " "), text)
 
     async def tick(self, start: float) -> None:
         """Count the seconds."""
@@ -131,9 +133,9 @@ class Window:
     def new_run(self) -> str:
         """Name of a new folder for what is opened now; the files of what was open stay."""
         number = 1
-        while (self.folder / f"run-{number}").exists():
+        while (place := self.folder / f"run-{number}").exists() and any(place.iterdir()):
             number += 1
-        (self.folder / f"run-{number}").mkdir()
+        place.mkdir(exist_ok=True)
         self.script = [f"mkdir -p run-{number}"]
         return f"run-{number}"
 

@@ -20,7 +20,7 @@ def test_a_real_pair(user, tmp_path):
         Image.fromarray(image).save(tmp_path / name)
     me = user().drop(tmp_path / "left.png", tmp_path / "right.png")
     me.press("#use-pair")
-    assert "a stereo pair needs pair_angle_deg" in me.text("#trouble")
+    assert "a stereo pair needs pair angle deg" in me.text("#trouble")
     me.page.fill("#pair-angle", "8")
     me.page.fill("#pair-pixel", "1.5")
     me.press("#use-pair")
@@ -66,7 +66,7 @@ def test_particles_are_asked_about(user, tmp_path):
 
 def test_slices_of_a_volume(user, tmp_path):
     """The slider goes through it."""
-    values = np.arange(6 * 8 * 10, dtype=np.float32).reshape(6, 8, 10)
+    values = np.random.default_rng(0).random((6, 8, 10)).astype(np.float32)
     formats.write(tmp_path / "volume.mrc", Volume(values, 2.0))
     me = user().open(tmp_path / "volume.mrc")
     assert "slice 4 of 6, z = 7.00 nm" in me.text("#slice-text")
@@ -107,7 +107,8 @@ def test_bad_files(user, cases):
     """All files of a folder of faults, opened by path one after the other; the window still works after each."""
     me = user()
     told = {}
-    for path in sorted(path for path in (cases / "faults").rglob("*") if path.is_file() and path.name != "README"):
+    paths = sorted(path for path in (cases / "faults").rglob("*") if path.is_file() and path.name != "README")
+    for path in paths:
         me.page.fill("#path", str(path))
         me.press("#open")
         told[path] = me.text("#trouble")
