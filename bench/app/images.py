@@ -194,7 +194,7 @@ def images_panel(window: Window) -> None:
                 v3.VBtn("Ridges", value="ridge")
                 v3.VBtn("Learned", value="learned")
             with v3.VCol(cols="auto"):
-                v3.VCheckbox(v_model="show_found", label="What was found", density="compact", hide_details=True)
+                v3.VCheckbox(v_model="show_found", label="What was found (blue)", density="compact", hide_details=True)
             for side, label in zip(_SIDES, ("Left", "Right")):
                 with v3.VCol(cols="2", v_if="views.length > 2"):
                     v3.VSelect(

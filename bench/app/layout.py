@@ -107,7 +107,7 @@ def _at_work(window: Window) -> None:
             html.Div("{{ busy }}: {{ elapsed }} s", id="busy", style="white-space: nowrap")
             html.Div("{{ said }}", classes="text-caption text-truncate", id="said", style="flex: 1")
             v3.VBtn("Stop", click=stop, color="error", variant="flat", density="compact", id="stop")
-        html.Div("{{ views.length ? opened : 'Nothing is open yet.' }}", v_if="!busy", classes="text-caption")
+        html.Div("{{ opened ? 'Ready.' : 'Nothing is open yet.' }}", v_if="!busy", classes="text-caption")
 
 
 def _start() -> None:
