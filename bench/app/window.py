@@ -59,10 +59,10 @@ class Window:
 
     # what the user asks for
 
-    def action(self, what: str) -> Callable:
+    def action(self, what: str) -> Callable[[Callable], Callable[..., None]]:
         """A decorator of what a button does: one at a time, and whatever goes wrong is one line in the window."""
 
-        def decorate(function: Callable) -> Callable:
+        def decorate(function: Callable) -> Callable[..., None]:
             async def acted(*args, **kwargs) -> None:
                 if self.state.busy:
                     with self.state:
