@@ -18,6 +18,10 @@ test: $(READY)
 test-slow: $(READY)
 	$(BIN)/pytest -n 2 --dist worksteal -m slow
 
+# the window of `veristem app`, used in Chromium; skipped where there is none
+app-test: $(READY)
+	$(BIN)/pytest tests/app -o python_files='browse_*.py'
+
 GATES := gate-lines gate-particles
 gate: $(GATES)
 
@@ -66,4 +70,4 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@ln -sfn ../../bench/face/__init__.py .links/veristem/__init__.py
 	@touch $@
 
-.PHONY: demo test test-slow gate $(GATES) bench validation scores gallery reports planner-model .venv
+.PHONY: demo test test-slow app-test gate $(GATES) bench validation scores gallery reports planner-model .venv

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from veristem.bench.commands.app import app as window
 from veristem.bench.commands.convert import convert
 from veristem.bench.commands.demo import demo
 from veristem.bench.commands.gate import gate
@@ -38,6 +39,7 @@ app = typer.Typer(
 
 for _command in (demo, plan, recipe, simulate, virtual, reconstruct, score, study, gate, report, view, convert):
     app.command()(_command)
+app.command("app")(window)
 app.command("list")(list_)
 app.add_typer(train, name="train")
 

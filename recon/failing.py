@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from veristem.datasets.acquisition import Acquisition
-from veristem.datasets.reconstruction import CurveSet
+from veristem.datasets.reconstruction import Reconstruction
 
 
-def reconstruct(acquisition: Acquisition) -> CurveSet:
+def reconstruct(acquisition: Acquisition) -> Reconstruction:
     """Raise RuntimeError."""
     raise RuntimeError(f"this method always fails; it was given {len(acquisition.views)} views")

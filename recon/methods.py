@@ -69,6 +69,25 @@ def method_names() -> list[str]:
     return sorted({*METHODS, *offered(_GROUP)})
 
 
+def methods_of(kind: str) -> list[str]:
+    """Registered methods whose annotations say that they return the result of a kind of specimen; our own first."""
+    wanted = KINDS[kind].result.__name__
+    known = (name for name in method_names() if wanted in str(_signature(name, load_method(name)).return_annotation))
+    return sorted(known, key=lambda name: (name != KINDS[kind].method, name))
+
+
+def parameters_of(name: str) -> list[inspect.Parameter]:
+    """The parameters of a method that are words KEY=VALUE, with their defaults; neither stages nor the volume."""
+    arguments = list(_signature(name, load_method(name)).parameters.values())[1:]
+    named = (p for p in arguments if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
+    return [p for p in named if p.name not in (*STAGES, _VOLUME)]
+
+
+def makes_volume(name: str) -> bool:
+    """Whether a method returns, when asked for it, the volume in which it looks."""
+    return _VOLUME in _signature(name, load_method(name)).parameters
+
+
 def split_method(text: str) -> tuple[str, dict[str, Any]]:
     """Name and parameters of a method as it is asked for: ``"stereo-classical scale_nm=6"``."""
     found = re.fullmatch(r"(.*?)((?:\s+[A-Za-z_]\w*=\S+)*)", text.strip(), re.DOTALL)

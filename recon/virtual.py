@@ -237,6 +237,13 @@ def mean_directions_rad(calibration: Calibration, masks: np.ndarray) -> np.ndarr
     return np.einsum("vji,jik->vk", weight, calibration.directions_rad()) / total[:, None]
 
 
+def usual_discs_rad(scan: Scan4D, calibration: Calibration) -> tuple[float, float]:
+    """Angle of the pair and radius of each disc where nobody says them [rad]: the file's, or from the cone's angle."""
+    said, alpha = scan.nominal, calibration.convergence_rad
+    angle = float(np.radians(said["pair_angle_deg"])) if "pair_angle_deg" in said else 1.2 * alpha
+    return angle, 1e-3 * float(said["radius_mrad"]) if "radius_mrad" in said else 0.2 * alpha
+
+
 def virtual_acquisition(
     scan: Scan4D,
     calibration: Calibration,
@@ -281,11 +288,8 @@ def virtual_acquisition(
     step, said = pixel_nm or scan.pixel_nm, scan.nominal
     if step is None:
         raise InputError(f"{scan.path}: scan step not found; give `pixel_nm`")
-    if pair_angle_rad is None:
-        pair_angle_rad = float(np.radians(said["pair_angle_deg"])) if "pair_angle_deg" in said else 1.2 * alpha
-    if radius_rad is None:
-        radius_rad = 1e-3 * float(said["radius_mrad"]) if "radius_mrad" in said else 0.2 * alpha
-    width, radius = float(pair_angle_rad), float(radius_rad)
+    usual = usual_discs_rad(scan, calibration)
+    width, radius = (float(u if given is None else given) for given, u in zip((pair_angle_rad, radius_rad), usual))
     azimuth = calibration.azimuth_rad
     if "g_azimuth_deg" in said:  # of the two ends of the line, the first view is the one the recipe has first
         expected = np.radians(float(said["g_azimuth_deg"]) - 90) - rotation_rad

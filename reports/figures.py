@@ -180,9 +180,7 @@ def scale_bar(ax, share: float = 0.25) -> None:
     from matplotlib.patheffects import withStroke
 
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-    room = (right - left) * share
-    decade = 10.0 ** np.floor(np.log10(room))
-    length = max(f * decade for f in (1, 2, 5) if f * decade <= room)
+    length = round_length((right - left) * share)
     x, y = right - 0.05 * (right - left) - length, bottom - 0.05 * (bottom - top)
     edge = [withStroke(linewidth=5, foreground="black")]
     ax.plot([x, x + length], [y, y], color="white", lw=3, path_effects=edge, solid_capstyle="butt")
@@ -191,6 +189,12 @@ def scale_bar(ax, share: float = 0.25) -> None:
     ax.text(middle, above, f"{length:g} nm", color="white", ha="center", va="bottom", weight="bold", path_effects=edge)
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, top)
+
+
+def round_length(most: float) -> float:
+    """The largest of 1, 2 or 5 times a power of ten that is not above ``most``."""
+    decade = 10.0 ** np.floor(np.log10(most))
+    return float(max(f * decade for f in (1, 2, 5) if f * decade <= most))
 
 
 def grey_label(acquisition: Acquisition) -> str:

@@ -65,9 +65,12 @@ def view(
         objects = [_spheres(item) for item in objects]
         low, high = _corners_nm(objects)
         drawn = [item for item in objects if not isinstance(item, Acquisition)]
+        known = next((item.crystal_from_specimen for item in objects if isinstance(item, CurveSet)), None)
+        axes = [] if known is None else [colour for _, colour in LEGEND]
+        colours = [colour for colour in COLOURS if colour not in axes]  # nothing looks like an axis of the crystal
         legend, notes = [], []
         for item, name in zip(objects, names, strict=True):
-            colour = COLOURS[len(legend) % len(COLOURS)] if len(drawn) > 1 else None
+            colour = colours[len(legend) % len(colours)] if len(drawn) > 1 else None
             if left_out := _shown(item).add(plotter, item, colour, tuple(high - low), float(high[2])):
                 notes.append(
                     f"{name}: {left_out} lines or particles left out, the smallest; there are too many to show"
@@ -78,7 +81,6 @@ def view(
                 legend = [("visible with this g", style.VISIBLE)] * bool(item.visible.any())
                 legend += [("invisible", style.INVISIBLE)] * bool((~item.visible).any())
         scenes.add_foil(plotter, high - low, low)
-        known = next((item.crystal_from_specimen for item in objects if isinstance(item, CurveSet)), None)
         if add_crystal_axes(plotter, known, high - low, low):
             legend += LEGEND
         with together():

@@ -39,11 +39,13 @@ def convert(
     ] = None,
     energy_keV: Annotated[Optional[float], typer.Option("--energy-keV", help="beam energy")] = None,  # noqa: UP045
     tilt_off_bragg_deg: Annotated[
-        float, typer.Option(help="from the Bragg condition towards positive excitation error")
-    ] = 0.0,
+        Optional[float],  # noqa: UP045
+        typer.Option(help="from the Bragg condition towards positive excitation error; 0 if nothing tells it"),
+    ] = None,
 ) -> None:
     """Convert between file formats.
 
+    What is known of images: acquisition.h5 known.h5 --material Al --zone-axis 1 1 0 --g 0 0 2 --g-azimuth-deg 90.
     A network: my.data my.vtp. Particles: my.csv my.xyz. An acquisition: acquisition.h5 acquisition.hspy;
     of a tilt series also series.mrc, with series.rawtlt beside it.
     A real stereo pair: left.tif right.tif pair.h5 --pair-angle-deg 8 --pixel-nm 1.5; of a specimen that was tilted

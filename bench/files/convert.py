@@ -32,6 +32,7 @@ def convert_files(
     InputError
         For suffixes that do not go together, or a value that is missing.
     """
+    known = {name: value for name, value in known.items() if value is not None}
     kinds = [s.suffix.lower() for s in sources]
     wanted = target.suffix.lower()
     if len(sources) == 2 and wanted == ".h5":
@@ -50,6 +51,16 @@ def convert_files(
         series, note = tilt_series(sources[0], pixel_nm, Known(material=material, **known), say)
         write_acquisition(target, series)
         return note
+    elif kinds == [".h5"] and wanted == ".h5":
+        from veristem.bench.files.real import Known
+        from veristem.datasets.formats.acquisition_h5 import read_acquisition, write_acquisition
+
+        if pair_angle_deg is not None or pixel_nm is not None:
+            raise InputError("convert: `pair_angle_deg` or `pixel_nm` found, which an acquisition tells; leave it out")
+        images = read_acquisition(sources[0])
+        given = known if material is None else {**known, "material": material}
+        write_acquisition(target, Known.of(images, **given).told_to(images))
+        return "the same images, with what was said of them"
     elif kinds == [".h5"] and wanted == ".hspy":
         from veristem.datasets.formats.acquisition_h5 import read_acquisition
         from veristem.datasets.formats.hspy import write_hspy
@@ -93,7 +104,7 @@ def convert_files(
         found = " ".join(kinds)
         raise InputError(
             f"convert: {found} to {wanted} found, allowed are a network (.data .ca .vtp) to .data or .vtp, particles "
-            "(.csv .xyz) to .csv or .xyz, an acquisition .h5 to .hspy or, of a tilt series, to .mrc, two images or a "
-            "tilt series (.mrc .hspy) to .h5"
+            "(.csv .xyz) to .csv or .xyz, an acquisition .h5 to .h5, .hspy or, of a tilt series, to .mrc, two images "
+            "or a tilt series (.mrc .hspy) to .h5"
         )
     return ""

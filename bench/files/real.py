@@ -52,6 +52,19 @@ class Known:
     tilt_off_bragg_deg: float = 0.0
     energy_keV: float | None = None
 
+    @classmethod
+    def of(cls, acquisition: Acquisition, **changed) -> Known:
+        """What an acquisition tells, but for what is changed; the tilt axis stays as it is."""
+        if changed.pop("tilt_axis_deg", None) is not None:
+            raise InputError("`tilt_axis_deg`: found with an acquisition, which tells it; leave it out")
+        a = acquisition
+        told = {
+            "thickness_nm": a.thickness_nm, "material": a.material, "zone_axis": a.zone_axis, "g": a.g,
+            "g_azimuth_deg": None if a.g_azimuth_rad is None else float(np.degrees(a.g_azimuth_rad)),
+            "tilt_off_bragg_deg": float(np.degrees(a.tilt_off_bragg_rad)), "energy_keV": a.energy_keV,
+        }  # fmt: skip
+        return cls(**told | changed)
+
     def told_to(self, acquisition: Acquisition) -> Acquisition:
         """An acquisition that tells this.
 
@@ -67,7 +80,7 @@ class Known:
         made = replace(
             acquisition,
             thickness_nm=deep,
-            focus_nm=acquisition.focus_nm if deep is None else deep / 2,
+            focus_nm=acquisition.focus_nm if deep in (None, acquisition.thickness_nm) else deep / 2,
             energy_keV=self.energy_keV,
             material=self.material,
             zone_axis=self.zone_axis,

@@ -76,6 +76,16 @@ _POSITIVE = (
 )  # fmt: skip
 
 
+def disc_options(x_mrad: float, y_mrad: float, radius_mrad: float) -> dict[str, float]:
+    """What a disc about a direction on the detector, and its like on the other side of the axis, are as options."""
+    angle = 2 * np.hypot(x_mrad, y_mrad)
+    return {
+        "pair_angle_deg": float(np.degrees(1e-3 * angle)),
+        "radius_mrad": float(radius_mrad),
+        "azimuth_deg": float(np.degrees(np.arctan2(y_mrad, x_mrad))),
+    }
+
+
 def write_views(
     scan: Path,
     vacuum: Path | None,

@@ -23,7 +23,7 @@ def make_scene(
     acquisition: Acquisition, found: CurveSet, truth: LineTruth | None, method: str, tolerance_nm: float | None
 ) -> Scene:
     """A scene for the page: scored when the truth is known, else with its residuals in the images."""
-    lies = _registered(acquisition)
+    lies = registered(acquisition)
     if truth is None:
         residuals = reprojection_residuals(acquisition, found) if found.curves_nm else Residuals((), [])
         told = {"residuals_px": residuals.vertex_px, "residuals": residuals.per_view, "registration": lies}
@@ -36,7 +36,7 @@ def make_scene(
     return Scene(acquisition, found, truth, vertex_errors_nm(truth, found), **told)
 
 
-def _registered(acquisition: Acquisition) -> Registered | None:
+def registered(acquisition: Acquisition) -> Registered | None:
     """How views that were taken one after the other lie, and of a pair what was tracked; None for one scan."""
     if not registration.sequential(acquisition):
         return None
