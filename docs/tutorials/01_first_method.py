@@ -1,0 +1,8 @@
+"""
+Your first method
+=================
+
+x
+"""
+
+print(1)
