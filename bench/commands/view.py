@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -73,7 +73,7 @@ def view(
     with together():
         if svg is not None or error:
             found = dict(zip(names[1:], objects[1:]))
-            how = {"width": width.value}
+            how: dict[str, Any] = {"width": width.value}
             figure = compared(objects[0], found, **how) if error else draw(objects, names=names, **how)
             dpi = (width_px or 2000) / figure.get_size_inches()[0]
             for path in filter(None, (svg, png if error else None)):
