@@ -11,6 +11,7 @@ sys.path.insert(0, str(HERE))
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 from site_pages import landing, pages, reference  # noqa: E402
+from site_pages.figures_shown import Shown  # noqa: E402
 
 import veristem  # noqa: E402
 
@@ -49,8 +50,8 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "write_computation_times": False,
     "abort_on_example_error": False,  # -W ends the build all the same, after all of them
-    "plot_gallery": "True",
-    "matplotlib_animations": False,
+    "image_scrapers": ("matplotlib", Shown()),
+    "capture_repr": (),
     "reset_modules": ("matplotlib",),
     "download_all_examples": True,
 }
@@ -89,4 +90,4 @@ def setup(app) -> None:
     pages.write(root, made)
     reference.write(root, made)
     app.connect("autodoc-process-docstring", lambda app, what, name, thing, options, lines: _plain(lines))
-    app.connect("builder-inited", lambda app: landing.write(made / "static"))
+    app.connect("builder-inited", lambda app: landing.write(made / "static", made / "tables"))
