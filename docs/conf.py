@@ -56,6 +56,7 @@ sphinx_gallery_conf = {
     "download_all_examples": True,
 }
 
+html_context = {"default_mode": "auto"}
 html_theme = "pydata_sphinx_theme"
 html_title = "VeriSTEM"
 html_static_path = ["_static", "generated/static"]
@@ -68,6 +69,7 @@ html_theme_options = {
     "header_links_before_dropdown": 6,
     "show_prev_next": False,
     "show_toc_level": 2,
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
     "footer_start": ["copyright"],
     "footer_end": [],
     "pygments_light_style": "a11y-high-contrast-light",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Width = Literal["column", "page"]
-_BESIDE_IN, _ABOVE_IN = (0.42, 0.55), 0.62  # numbers of the axes, scale of colours; names and numbers
+_LEFT_IN, _RIGHT_IN, _ABOVE_IN, _BELOW_IN, _GAP_IN = 0.45, 0.08, 0.08, 0.36, 0.1  # about the panels
+_BAR_IN, _ROW_IN = 0.47, 0.17  # of the scale of colours, of a row of names
 
 
 def draw(
@@ -73,38 +75,63 @@ def _use(width: Width) -> None:
 
 
 def _drawn(objects, names: list[str], errors_nm, tolerance_nm: float) -> Figure:
-    from matplotlib import rcParams
+    from matplotlib.ticker import MaxNLocator
 
     low, high = corners_nm(objects)
-    size = high - low
-    panels = 1 if errors_nm is None else len(objects) - 1
-    whole = float(rcParams["figure.figsize"][0])
-    each = (whole - sum(_BESIDE_IN)) / panels
-    figure = open_figure((whole, _ABOVE_IN + each * (size[1] + size[2]) / size[0]))
-    axes = figure.subplots(2, panels, squeeze=False, sharex=True, sharey="row", height_ratios=[size[1], size[2]])
-    for column, pair in enumerate(axes.T):
-        shown, painted = [], None
-        if errors_nm is None:
-            for n, item in enumerate(objects):
-                colour = COLOURS[n % len(COLOURS)] if len(objects) > 1 else None
-                painted = _add(pair, item, colour, _shade(item, colour, high[2])) or painted
-                shown += [(names[n], colour)] if colour else []
+    alone = errors_nm is None
+    labels = list(zip(names, cycle(COLOURS))) if alone and len(objects) > 1 else []
+    scaled = not alone or (not labels and isinstance(objects[0], CurveSet | ParticleDispersion))
+    rows = 0 if alone and not labels else -(-len(labels) // 2) or 1
+    figure, axes, bar = _panels(1 if alone else len(objects) - 1, high - low, rows, scaled)
+    painted = None
+    for column, pair in enumerate(axes):
+        if alone:
+            for item, colour in zip(objects, [colour for _, colour in labels] or [None]):
+                painted = _add(pair, item, colour, _shade(item, colour, high[2]))
         else:
             found = objects[column + 1]
             _add(pair, objects[0], style.TRUTH, None, thin=True)
-            painted = _add(pair, found, None, style.shade(found, errors_nm[column], tolerance_nm, None))
+            painted = _add(pair, found, None, style.shade(found, errors_nm[column], tolerance_nm, None)) or painted
             pair[0].set_title(names[column + 1])
-        for ax, across, label in zip(pair, (1, 2), ("y (nm)", "z (nm)")):
-            ax.set(xlim=(low[0], high[0]), ylim=(high[across], low[across]), aspect="equal")
+        for ax, across in zip(pair, (1, 2)):
+            ax.set(xlim=(low[0], high[0]), ylim=(high[across], low[across]))
+            ax.xaxis.set_major_locator(MaxNLocator(5, prune="upper"))  # or it meets the first of the next panel
             if column == 0:
-                ax.set_ylabel(label)
+                ax.set_ylabel(f"{'xyz'[across]} (nm)")
+            else:
+                ax.tick_params(labelleft=False)
+        pair[0].tick_params(labelbottom=False)
         pair[1].set_xlabel("x (nm)")
-        if shown:
-            _legend(figure, shown)
-        if painted is not None and column == panels - 1:
-            paint, label, over = painted
-            figure.colorbar(paint, ax=axes, label=label, extend="max" if over else "neither", aspect=30)
+    if labels:
+        _legend(figure, labels)
+    if painted is not None:
+        paint, label, over = painted
+        figure.colorbar(paint, cax=bar, label=label, extend="max" if over else "neither")
+    elif bar is not None:
+        bar.remove()
     return figure
+
+
+def _panels(count: int, size_nm: np.ndarray, rows: int, scaled: bool):
+    """A figure, its pairs of axes and those of the scale of colours: one scale in nm, all of the width used."""
+    from matplotlib import rcParams
+
+    whole, letters = float(rcParams["figure.figsize"][0]), float(rcParams["font.size"]) / 7
+    left, below, gap = letters * _LEFT_IN, letters * _BELOW_IN, letters * _GAP_IN
+    right, above = letters * (_RIGHT_IN + scaled * _BAR_IN), letters * (_ABOVE_IN + rows * _ROW_IN)
+    wide = (whole - left - right - (count - 1) * gap) / count
+    first, second = wide * size_nm[1] / size_nm[0], wide * size_nm[2] / size_nm[0]
+    high = above + first + gap + second + below
+    figure = open_figure((whole, high))
+    figure.set_layout_engine("none")
+
+    def place(x: float, y: float, width: float, height: float):
+        return figure.add_axes((x / whole, y / high, width / whole, height / high))
+
+    columns = [left + n * (wide + gap) for n in range(count)]
+    pairs = [(place(x, below + second + gap, wide, first), place(x, below, wide, second)) for x in columns]
+    bar = place(whole - right + gap, below, gap, high - above - below) if scaled else None
+    return figure, pairs, bar
 
 
 def _shade(item, colour: str | None, deepest_nm: float) -> style.Shade | None:
@@ -149,8 +176,8 @@ def _segments(item) -> np.ndarray:
     return np.stack(network.ends_nm(), axis=1)
 
 
-def _legend(figure, shown: list[tuple[str, str]]) -> None:
+def _legend(figure, labels: list[tuple[str, str]]) -> None:
     from matplotlib.patches import Patch
 
-    handles = [Patch(color=colour, label=name) for name, colour in shown]
-    figure.legend(handles=handles, loc="outside upper center", ncols=2)
+    handles = [Patch(color=colour, label=name) for name, colour in labels]
+    figure.legend(handles=handles, loc="upper center", ncols=2, borderaxespad=0.2)

@@ -14,7 +14,7 @@ from veristem.reports.pictures import drawn
 from veristem.reports.show import view
 
 METHOD = "stereo-learned"
-FOIL = {"scan.shape": [192, 192], "specimen.field_nm": [384.0, 384.0], "recipe.seed": 1}
+FOIL = {"scan.shape": [192, 192], "specimen.field_nm": [384.0, 384.0]}
 
 
 def write(folder: Path, tables: Path) -> None:

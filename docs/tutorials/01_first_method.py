@@ -2,8 +2,8 @@
 Your first method
 =================
 
-A method is a function: images in, curves in space out. Here one is written in twenty lines, tried on a foil whose lines
-are known, and compared with one that ships.
+A method is a function: images in, curves in space out. Here one is written in twenty lines, tried on a foil whose
+lines are known, and compared with one that ships.
 """
 
 # %%
@@ -11,8 +11,8 @@ are known, and compared with one that ships.
 # -------------------------
 #
 # A recipe makes a foil with dislocations in it and images it as a STEM would. ``gate-foil`` is a small one; single
-# keys can be set, each with its unit in its name. What comes back holds the truth and, apart from it, what a microscope
-# would have given.
+# keys can be set, each with its unit in its name. What comes back holds the truth and, apart from it, what a
+# microscope would have given.
 
 import numpy as np
 
@@ -27,8 +27,8 @@ for view, angle in enumerate(np.degrees(images.directions_rad)):
     print(f"view {view}: rays come in at ({angle[0]:+.2f}, {angle[1]:+.2f}) degrees along x and y")
 
 # %%
-# Two virtual discs of one scan look at the foil from two sides. The arrow is g, the reflection that is excited; the pair
-# lies across it, so that both views have the same excitation error. What lies deep is shifted between the views.
+# Two virtual discs of one scan look at the foil from two sides. The arrow is g, the reflection that is excited; the
+# pair lies across it, so that both views have the same excitation error. What lies deep is shifted between the views.
 
 figure = stereo_pair(images)
 
@@ -36,9 +36,9 @@ figure = stereo_pair(images)
 # A method
 # --------
 #
-# It sees images and nominal geometry, nothing else. In each row the darkest pixel of either view is taken for a line. The
-# shift between both, the disparity, tells the depth: a point at depth z shows at x − (z − focus) tan θ, so disparity
-# (second less first) is (z − focus) (tan θ₁ − tan θ₂).
+# It sees images and nominal geometry, nothing else. In each row the darkest pixel of either view is taken for a line.
+# The shift between both, the disparity, tells the depth: a point at depth z shows at x − (z − focus) tan θ, so
+# disparity (second less first) is (z − focus) (tan θ₁ − tan θ₂).
 
 
 def darkest(acquisition: Acquisition, reach_px: float = 4.0) -> CurveSet:
@@ -64,8 +64,8 @@ print(f"{len(mine.curves_nm)} curves, {sum(map(len, mine.curves_nm))} vertices")
 # How well?
 # ---------
 #
-# `vs.score` compares with the truth. F is the harmonic mean of precision (how much of what was found is near a true line)
-# and recall (how much of the true lines was found), near meaning within 10 nm.
+# `vs.score` compares with the truth. F is the harmonic mean of precision (how much of what was found is near a true
+# line) and recall (how much of the true lines was found), near meaning within 10 nm.
 
 theirs = vs.reconstruct(images, "stereo-learned")
 for name, found in (("darkest", mine), ("stereo-learned", theirs)):
@@ -82,6 +82,7 @@ from veristem.bench.pages.compared import compared
 figure_compared = compared(made.truth, {"darkest": mine, "stereo-learned": theirs})
 
 # %%
-# In a file ``mine.py``, the same function is a method everywhere: ``veristem reconstruct acquisition.h5 --method mine:darkest
-# -o mine.vtp``, and in studies, ``veristem study cantor-default -o results --method mine:darkest --method stereo-learned``.
-# How it becomes a package of its own, or a program in another language: :doc:`/generated/contributing`.
+# In a file ``mine.py``, the same function is a method everywhere: ``veristem reconstruct acquisition.h5 --method
+# mine:darkest -o mine.vtp``, and in studies, ``veristem study cantor-default -o results --method mine:darkest
+# --method stereo-learned``. How it becomes a package of its own, or a program in another language:
+# :doc:`/generated/contributing`.

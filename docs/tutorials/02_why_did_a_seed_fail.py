@@ -2,15 +2,16 @@
 Why did seed 4 fail?
 ====================
 
-A study says that a method fails on one specimen. Is the specimen hard, or the method wrong, and in which of its stages?
+A study says that a method fails on one specimen. Is the specimen hard, or the method wrong, and in which of its
+stages?
 """
 
 # %%
 # Six specimens
 # -------------
 #
-# A study runs a method on several seeds of a recipe, and returns a table with a row a run. Every specimen is made by its
-# seed alone, so any of them can be made again.
+# A study runs a method on several seeds of a recipe, and returns a table with a row a run. Every specimen is made by
+# its seed alone, so any of them can be made again.
 
 import tempfile
 from pathlib import Path
@@ -42,9 +43,9 @@ figure = stereo_pair(made.acquisition)
 # Which stage?
 # ------------
 #
-# ``stereo-classical`` finds contours in each image, matches those of both, and triangulates. A study can hand in any of these
-# from the truth, ``contours=truth``, and what then becomes better tells which stage made the error. A second method on
-# the same images tells whether the lines can be found at all.
+# ``stereo-classical`` finds contours in each image, matches those of both, and triangulates. A study can hand in any
+# of these from the truth, ``contours=truth``, and what then becomes better tells which stage made the error. A second
+# method on the same images tells whether the lines can be found at all.
 
 methods = ["stereo-classical", "stereo-classical contours=truth", "stereo-classical matches=truth", "stereo-learned"]
 again = Study(name="stages", recipe="gate-foil", methods=methods, seeds=1, first_seed=seed)
@@ -63,5 +64,5 @@ for name, curves in found.items():
 figure_compared = compared(made.truth, found)
 
 # %%
-# The page of a study does this by itself for its worst run: ``veristem report results``. With more than one method in it, and
-# stages from the truth beside them, it has an error budget.
+# The page of a study does this by itself for its worst run: ``veristem report results``. With more than one method in
+# it, and stages from the truth beside them, it has an error budget.

@@ -2,16 +2,16 @@
 A gate in CI
 ============
 
-A method is changed, and the tests are green. Has it become worse? A gate runs it on the same specimens as before and compares
-score by score; what specimens differ by chance does not count as a loss.
+A method is changed, and the tests are green. Has it become worse? A gate runs it on the same specimens as before and
+compares score by score; what specimens differ by chance does not count as a loss.
 """
 
 # %%
 # A method, a study, a baseline
 # -----------------------------
 #
-# Three small files: a method, a recipe for specimens, a study that names both. Here lines lie flat in a thin foil, of which
-# images take a second; take specimens like yours for a method that you mean.
+# Three small files: a method, a recipe for specimens, a study that names both. Here lines lie flat in a thin foil, of
+# which images take a second; take specimens like yours for a method that you mean.
 
 import os
 import subprocess
@@ -67,12 +67,12 @@ for name, text in (("mine.py", METHOD), ("foil.toml", RECIPE), ("my-gate.toml", 
     (folder / name).write_text(text, encoding="utf-8")
 
 
-def veristem(*words: str) -> int:
-    """A command, as in a terminal; what it prints, and its exit code."""
+def veristem(*words: str, only: slice = slice(None)) -> int:
+    """A command, as in a terminal: its exit code. Of what it prints, lines may be left out."""
     program = Path(sys.executable).with_name("veristem")
     done = subprocess.run([program, *words], cwd=folder, env=os.environ, capture_output=True, text=True, check=False)
     print("$ veristem", *words)
-    print(done.stdout)
+    print(*done.stdout.splitlines()[only], sep="\n")
     return done.returncode
 
 
@@ -83,15 +83,15 @@ print("exit code", code)
 # %%
 # ``baseline.json`` is committed. Nothing has changed, so the gate passes; CI goes by the exit code.
 
-code = veristem("gate", "results", "--baseline", "baseline.json", "--markdown", "gate.md")
+code = veristem("gate", "results", "--baseline", "baseline.json", only=slice(-1, None))
 print("exit code", code)
 
 # %%
 # A change that nobody notices
 # ----------------------------
 #
-# Somebody puts lines 5 nm below the focus plane. The same command again: the study sees that the method has changed and
-# runs it anew, and the gate says what became worse, and by how much less it would not have noticed.
+# Somebody puts lines 5 nm below the focus plane. The same command again: the study sees that the method has changed
+# and runs it anew, and the gate says what became worse, and by how much less it would not have noticed.
 
 (folder / "mine.py").write_text(METHOD.replace("acquisition.focus_nm)", "acquisition.focus_nm + 5)"), encoding="utf-8")
 veristem("study", "my-gate.toml", "-o", "results")
@@ -102,9 +102,9 @@ print("exit code", code)
 # What CI shows
 # -------------
 #
-# ``--markdown`` writes a summary for a pull request, ``--junit`` a report for the list of tests. In a workflow two commands are
-# all: ``veristem study my-gate.toml -o results`` and ``veristem gate results --baseline baseline.json``. When the change is
-# meant, ``--update`` writes a new baseline, whose diff is reviewed with the change.
+# ``--markdown`` writes a summary for a pull request, ``--junit`` a report for the list of tests. In a workflow two
+# commands are all: ``veristem study my-gate.toml -o results`` and ``veristem gate results --baseline baseline.json``.
+# When the change is meant, ``--update`` writes a new baseline, whose diff is reviewed with the change.
 
 print((folder / "gate.md").read_text(encoding="utf-8")[:1200])
 

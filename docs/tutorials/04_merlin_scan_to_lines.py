@@ -2,23 +2,22 @@
 A Merlin scan to lines
 ======================
 
-A 4D scan holds a diffraction pattern for every scan pixel. Two discs in it, chosen afterwards, are two views of the foil
-from two sides, taken at once; from these lines are made. The scan here is simulated and written as a Merlin file, ``.mib``,
-so that the end can be compared with the truth. One of yours goes the same way.
+A 4D scan holds a diffraction pattern for every scan pixel. Two discs in it, chosen afterwards, are two views of the
+foil from two sides, taken at once; from these lines are made. The scan here is simulated and written as a Merlin
+file, ``.mib``, so that the end can be compared with the truth. One of yours goes the same way.
 """
 
 # %%
 # A scan
 # ------
 #
-# 96 × 96 patterns of 48 × 48 pixels, small so that this page is built in seconds, and a scan of the vacuum, which shows
-# the rim of the disc without a specimen.
+# 96 × 96 patterns of 48 × 48 pixels, small so that this page is built in seconds, and a scan of the vacuum, which
+# shows the rim of the disc without a specimen.
 
 import tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 
 import veristem as vs
 from veristem.datasets.formats.scans import read_scan
@@ -59,12 +58,14 @@ def write_mib(path, frames):
 write_mib(folder / "scan.mib", patterns.reshape(-1, 48, 48))
 
 # %%
-# The mean of all patterns: the bright-field disc, and across it the Kikuchi line, where the Bragg condition holds. Along that line
-# the excitation error stays the same, so two discs on it show lines with the same contrast.
+# The mean of all patterns: the bright-field disc, and across it the Kikuchi line, where the Bragg condition holds.
+# Along that line the excitation error stays the same, so two discs on it show lines with the same contrast.
 
 _, ax = plt.subplots(figsize=(3.6, 3.2), layout="constrained")
 extent_mrad = 4.2 * 24
-shown = ax.imshow(patterns.mean(axis=(0, 1)), cmap="gray", extent=(-extent_mrad, extent_mrad, extent_mrad, -extent_mrad))
+shown = ax.imshow(
+    patterns.mean(axis=(0, 1)), cmap="gray", extent=(-extent_mrad, extent_mrad, extent_mrad, -extent_mrad)
+)
 ax.set(xlabel="angle along x (mrad)", ylabel="angle along y (mrad)", title="mean of all patterns")
 plt.colorbar(shown, label="electrons per pixel")
 
@@ -72,9 +73,10 @@ plt.colorbar(shown, label="electrons per pixel")
 # Views
 # -----
 #
-# On the command line ``veristem virtual scan.mib --vacuum vacuum.zspy --pair-angle-deg 8 --radius-mrad 10 --convergence-mrad 91
-# --pixel-nm 2 --energy-keV 200 --thickness-nm 80 --scan-shape 96 96 -o views.h5``. The file tells neither scan step nor energy. Centre and
-# angle of a pixel come from the rim of the disc, the direction of the pair from the Kikuchi line; both are told.
+# On the command line ``veristem virtual scan.mib --vacuum vacuum.zspy --pair-angle-deg 8 --radius-mrad 10
+# --convergence-mrad 91 --pixel-nm 2 --energy-keV 200 --thickness-nm 80 --scan-shape 96 96 -o views.h5``. The file
+# tells neither scan step nor energy. Centre and angle of a pixel come from the rim of the disc, the direction of the
+# pair from the Kikuchi line; both are told.
 
 from veristem.bench.files.virtual import ViewOptions, write_views
 
@@ -109,5 +111,6 @@ from veristem.bench.pages.compared import compared
 figure_lines = compared(made.truth, {"stereo-learned": found})
 
 # %%
-# Other angles cost nothing but a second: the scan is there, and ``--pair-angle-deg``, ``--radius-mrad`` and ``--views`` make
-# other views of it. What they are worth for the depth is a report: :doc:`/generated/reports/detector-radius`.
+# Other angles cost nothing but a second: the scan is there, and ``--pair-angle-deg``, ``--radius-mrad`` and
+# ``--views`` make other views of it. What they are worth for the depth is a report:
+# :doc:`/generated/reports/detector-radius`.

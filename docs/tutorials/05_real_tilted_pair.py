@@ -2,8 +2,8 @@
 A real tilted pair
 ==================
 
-Two images of one foil, between which the stage was tilted: files as a microscope leaves them, not aligned, the tilt axis
-not known. The images here are simulated, so that the end can be compared with the truth; yours go the same way.
+Two images of one foil, between which the stage was tilted: files as a microscope leaves them, not aligned, the tilt
+axis not known. The images here are simulated, so that the end can be compared with the truth; yours go the same way.
 """
 
 # %%
@@ -45,8 +45,9 @@ for name, view in zip(("left", "right"), made.acquisition.views):
 # From files to images that a method takes
 # ----------------------------------------
 #
-# On the command line ``veristem convert left.tif right.tif pair.h5 --pair-angle-deg 10 --pixel-nm 2 --tilt-axis-deg find
-# --thickness-nm 100``. ``find`` looks for the tilt axis in the images; without it they are taken for two views of one scan.
+# On the command line ``veristem convert left.tif right.tif pair.h5 --pair-angle-deg 10 --pixel-nm 2 --tilt-axis-deg
+# find --thickness-nm 100``. ``find`` looks for the tilt axis in the images; without it they are taken for two views
+# of one scan.
 
 from veristem.bench.files.convert import convert_files
 
@@ -71,16 +72,16 @@ for ax, view, tilt in zip(axes, images.views, np.degrees(images.tilts_rad)):
 # Lines
 # -----
 #
-# The method registers the views by itself and tells how well: points that are alike in both, how far they lie across the
-# direction in which parallax moves them, and that images hold no zero of depth.
+# The method registers the views by itself and tells how well: points that are alike in both, how far they lie across
+# the direction in which parallax moves them, and that images hold no zero of depth.
 
 found = vs.reconstruct(images, "stereo-learned", out=folder / "lines.vtp", say=print, tell=print)
 print(len(found.curves_nm), "curves")
 
 # %%
-# Of a real pair there is no truth. ``veristem report`` of the folder then tells how far the lines lie from the contours of both
-# images. Here the truth is known. A common shift in depth is what such images cannot tell, so the error in depth is
-# given with its mean and without.
+# Of a real pair there is no truth. ``veristem report`` of the folder then tells how far the lines lie from the
+# contours of both images. Here the truth is known. A common shift in depth is what such images cannot tell, so the
+# error in depth is given with its mean and without.
 
 scores = vs.score(made.truth, found)
 for key in ("f_score_visible", "depth_bias_nm", "depth_rmse_nm", "depth_spread_nm"):

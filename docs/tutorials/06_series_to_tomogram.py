@@ -30,37 +30,40 @@ made = vs.simulate(
         "specimen.beams": 2,
         "scan.shape": [128, 128],
         "scan.dwell_us": 200.0,
-        "stage.tilts_deg": {"start": -44.0, "stop": 44.0, "step": 4.0},
+        "stage.tilts_deg": {"start": -42.0, "stop": 42.0, "step": 6.0},
         "stage.shift_nm": 0.0,
         "stage.axis_error_deg": 0.0,
     },
 )
 images = made.acquisition
-print(f"{len(images.views)} views from {np.degrees(images.tilts_rad[0]):.0f} to {np.degrees(images.tilts_rad[-1]):.0f} degrees")
+tilts_deg = np.degrees(images.tilts_rad)
+print(f"{len(images.views)} views from {tilts_deg[0]:.0f} to {tilts_deg[-1]:.0f} degrees")
 
 _, axes = plt.subplots(1, 3, figsize=(8, 2.9), layout="constrained")
 for ax, view in zip(axes, (0, len(images.views) // 2, -1)):
     show_view(ax, images, images.views[view], cmap="gray")
-    ax.set_title(f"{np.degrees(images.tilts_rad[view]):+.0f}°")
+    ax.set_title(f"{tilts_deg[view]:+.0f}°")
 
 # %%
 # For other programs
 # ------------------
 #
-# ``veristem convert acquisition.h5 series.mrc`` writes the series for IMOD, tomviz, ETSpy or ASTRA, with the angles beside it.
+# ``veristem convert acquisition.h5 series.mrc`` writes the series for IMOD, tomviz, ETSpy or ASTRA, with the angles
+# beside it.
 
 from veristem.bench.files.convert import convert_files
 
 formats.write(folder / "acquisition.h5", images)
-print(convert_files([folder / "acquisition.h5"], folder / "series.mrc"))
+convert_files([folder / "acquisition.h5"], folder / "series.mrc")
+print(*(path.name for path in sorted(folder.glob("series.*"))))
 print((folder / "series.rawtlt").read_text().split()[:4], "...")
 
 # %%
 # A volume
 # --------
 #
-# ``tomo-sirt`` reconstructs by iteration; with learned contours it does so from where lines are in each view. ``volume=true``
-# returns the volume, and a name that ends in ``.mrc`` writes it.
+# ``tomo-sirt`` reconstructs by iteration; with learned contours it does so from where lines are in each view.
+# ``volume=true`` returns the volume, and a name that ends in ``.mrc`` writes it.
 
 volume = vs.reconstruct(images, "tomo-sirt contours=learned", out=folder / "tomogram.mrc")
 print(volume.values.shape, "z, y, x;", f"{volume.voxel_nm:g} nm a voxel")
@@ -90,4 +93,5 @@ from veristem.bench.pages.compared import compared
 figure = compared(made.truth, {"tomo-sirt contours=learned": lines})
 
 # %%
-# ``veristem view tomogram.mrc lines.vtp --html both.html`` shows the surface of the volume and the lines together, to turn.
+# ``veristem view tomogram.mrc lines.vtp --html both.html`` shows the surface of the volume and the lines together, to
+# turn.

@@ -2,8 +2,8 @@
 Particles to g(r)
 =================
 
-Gold particles in a film of ice, imaged by the four quadrants of a segmented detector in a single scan: their places in
-3D, and how they lie to each other.
+Gold particles in a film of ice, imaged by the four quadrants of a segmented detector in a single scan: their places
+in 3D, and how they lie to each other.
 """
 
 # %%
@@ -18,7 +18,8 @@ from veristem.reports.figures import show_view
 
 made = vs.simulate("particles-small")
 images = made.acquisition
-print(f"{len(images.views)} views of {images.field_nm[0]:g} x {images.field_nm[1]:g} nm, a film of {images.thickness_nm:g} nm")
+width, height = images.field_nm
+print(f"{len(images.views)} views of {width:g} x {height:g} nm, a film of {images.thickness_nm:g} nm")
 
 _, axes = plt.subplots(1, 2, figsize=(7, 3.4), layout="constrained")
 for ax, view in zip(axes, (0, 2)):
@@ -30,8 +31,8 @@ for ax, view in zip(axes, (0, 2)):
 # Places in 3D
 # ------------
 #
-# ``points-matched``, which is taken when no method is named, finds each particle in every view and fits its place to all of
-# them together. Every point comes with its covariance.
+# ``points-matched``, which is taken when no method is named, finds each particle in every view and fits its place to
+# all of them together. Every point comes with its covariance.
 
 found = vs.reconstruct(images)
 scores = vs.score(made.truth, found)
@@ -40,8 +41,8 @@ for key in ("precision", "recall", "lateral_rmse_nm", "depth_rmse_nm", "depth_rm
     print(f"{key:25s} {scores[key]:.2f}")
 
 # %%
-# The last number is the error in depth over the smallest that the counted electrons allow. In the picture the beam runs
-# down; circles are as large as the particles.
+# The last number is the error in depth over the smallest that the counted electrons allow. In the picture the beam
+# runs down; circles are as large as the particles.
 
 from veristem.reports import draw
 
@@ -51,9 +52,9 @@ figure = draw([found])
 # How they lie to each other
 # --------------------------
 #
-# g(r) is the density of neighbours at a distance r over that of particles without order, which would give 1. A shell around
-# a particle near a face of the film lies partly outside; only its part inside counts, which is known exactly. The band is
-# a 95 % interval, from resampling parts of the film.
+# g(r) is the density of neighbours at a distance r over that of particles without order, which would give 1. A shell
+# around a particle near a face of the film lies partly outside; only its part inside counts, which is known exactly.
+# The band is a 95 % interval, from resampling parts of the film.
 
 from veristem.recon.particles import radial_distribution, radial_distribution_bands
 
@@ -81,8 +82,10 @@ ax.legend()
 
 contact = 4.5 + 2 * 0.6  # diameter of the gold and two ligand shells, as the recipe has them
 inside = np.nansum(g_found[edges_nm[1:] <= contact])
-print(f"below contact, {contact:.1f} nm, g(r) of what was found sums to {inside:.2f}; of the truth to "
-      f"{np.nansum(g_truth[edges_nm[1:] <= contact]):.2f}")
+print(
+    f"below contact, {contact:.1f} nm, g(r) of what was found sums to {inside:.2f}; of the truth to "
+    f"{np.nansum(g_truth[edges_nm[1:] <= contact]):.2f}"
+)
 
 # %%
 # With so few particles the band is wide: where it holds 1, nothing can be said. ``coordination_number``,
