@@ -26,6 +26,7 @@ from veristem.datasets.formats.atomic import atomic_path, together
 from veristem.reports import scenes, style
 from veristem.reports.crystal_axes import LEGEND, add_crystal_axes
 from veristem.reports.particles import radii_or_default
+from veristem.reports.wide import wide_picture
 
 # Okabe and Ito's palette, neighbours as different as it has them
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -97,7 +98,7 @@ def view(
             if gltf is not None:
                 _write(gltf, _gltf(plotter))
             if png is not None:
-                picture = scenes.wide_picture(plotter, width_px, legend) if width_px else None
+                picture = wide_picture(plotter, width_px, legend) if width_px else None
                 _write(png, picture or scenes.picture(plotter, legend=legend))
         if not written:
             _open(plotter, legend)
