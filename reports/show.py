@@ -23,7 +23,7 @@ from veristem.datasets import (
     Volume,
 )
 from veristem.datasets.formats.atomic import atomic_path, together
-from veristem.reports import scenes, style
+from veristem.reports import axes, scenes, style
 from veristem.reports.crystal_axes import LEGEND, add_crystal_axes
 from veristem.reports.particles import radii_or_default
 from veristem.reports.wide import wide_picture
@@ -214,10 +214,20 @@ def _open(plotter, legend: list[tuple[str, str]]) -> None:
     if plotter.render_window.GetClassName() in ("vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow"):
         raise InputError("view: no display found for a window; write a picture, `png`, or a page, `html`")
     scenes.aim(plotter, "tilted")
-    scenes.add_window_axes(plotter)
+    _add_axes(plotter)
     if legend:
         plotter.renderer.add_legend(labels=legend, face="rectangle", loc="upper left", size=(0.3, 0.035 * len(legend)))
     plotter.show()
+
+
+def _add_axes(plotter) -> None:
+    """Axes and scale of a window, which nobody letters afterwards."""
+    foil, bar = scenes.foil_nm(plotter), scenes.bar_of(plotter)
+    if foil is not None:
+        titles = {f"{axis}title": f"{axis} (nm)" for axis in axes.NAMES}
+        plotter.show_bounds(bounds=foil.T.ravel(), fmt="%.3g", color="black", location="outer", **titles)
+    if bar is not None:
+        plotter.add_scalar_bar(title=bar.title, vertical=True)
 
 
 def _page(scene: dict[str, Any], legend: list[tuple[str, str]]) -> str:
