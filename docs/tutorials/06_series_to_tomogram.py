@@ -30,7 +30,7 @@ made = vs.simulate(
         "specimen.beams": 2,
         "scan.shape": [128, 128],
         "scan.dwell_us": 200.0,
-        "stage.tilts_deg": {"start": -42.0, "stop": 42.0, "step": 6.0},
+        "stage.tilts_deg": {"start": -44.0, "stop": 44.0, "step": 4.0},
         "stage.shift_nm": 0.0,
         "stage.axis_error_deg": 0.0,
     },
