@@ -43,6 +43,18 @@ scores: $(READY)
 gallery: $(READY)
 	$(BIN)/python docs/gallery/make.py
 
+# The site: its tutorials are run, its links are checked, and a warning ends it. Opens as docs/_build/html/index.html.
+docs: .venv/docs
+	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
+
+dist: .venv/dist
+	rm -rf dist && $(BIN)/python -m build --no-isolation . >/dev/null
+	$(BIN)/twine check --strict dist/*
+
+.venv/docs .venv/dist: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(@F)]'
+	@touch $@
+
 # Each by the commands of its README. A study goes on where it stopped; what has ended is made again when code is newer.
 REPORTS := $(patsubst reports/published/%/README.md,.reports/%.done,$(shell grep -l '^```$$' reports/published/*/README.md))
 reports: $(REPORTS)
@@ -70,4 +82,4 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@ln -sfn ../../bench/face/__init__.py .links/veristem/__init__.py
 	@touch $@
 
-.PHONY: demo test test-slow app-test gate $(GATES) bench validation scores gallery reports planner-model .venv
+.PHONY: demo test test-slow app-test gate $(GATES) bench validation scores gallery docs dist reports planner-model .venv

@@ -42,11 +42,11 @@ class Aberrations(Table):
     )
     C10_nm: Finite | None = Field(default=None, description="defocus, positive for overfocus")
     C12_nm: Finite | None = Field(default=None, description="twofold astigmatism")
-    phi12_deg: Finite = 0.0
+    phi12_deg: Finite = Field(default=0.0, description="azimuth of C12")
     C21_nm: Finite | None = Field(default=None, description="axial coma")
-    phi21_deg: Finite = 0.0
+    phi21_deg: Finite = Field(default=0.0, description="azimuth of C21")
     C23_nm: Finite | None = Field(default=None, description="threefold astigmatism")
-    phi23_deg: Finite = 0.0
+    phi23_deg: Finite = Field(default=0.0, description="azimuth of C23")
     C30_mm: Finite | None = Field(default=None, description="third-order spherical aberration")
     C50_mm: Finite | None = Field(default=None, description="fifth-order spherical aberration")
     Cc_mm: NotNegative = Field(default=1.2, description="chromatic aberration, of what energy_spread_eV brings")

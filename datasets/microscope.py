@@ -43,12 +43,12 @@ class Response(Table):
 class Microscope(Table):
     """Beam and detector."""
 
-    energy_keV: Annotated[float, Field(ge=20, le=3000)] = 200.0
-    current_nA: Annotated[float, Field(gt=0, le=1e3)] = 0.1
+    energy_keV: Annotated[float, Field(ge=20, le=3000)] = Field(default=200.0, description="of the beam")
+    current_nA: Annotated[float, Field(gt=0, le=1e3)] = Field(default=0.1, description="of the whole probe")
     current_noise: Annotated[float, Field(ge=0, le=0.3)] = Field(
         default=0.0, description="standard deviation of the probe current from pixel to pixel over its mean"
     )
-    convergence_mrad: Annotated[float, Field(gt=0, le=300)] = 91.0
+    convergence_mrad: Annotated[float, Field(gt=0, le=300)] = Field(default=91.0, description="semi-angle of the cone")
     aberrations: AnyAberrations = Field(
         default=Aberrations(), description="none, uncorrected, corrected or unbalanced, or a table of coefficients"
     )
@@ -78,8 +78,8 @@ class Scan(Table):
     shape: tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=16)]] = Field(
         default=(256, 256), description="rows, columns"
     )
-    pixel_nm: Positive = 2.0
-    dwell_us: Annotated[float, Field(gt=0, le=1e9)] = 590.0
+    pixel_nm: Positive = Field(default=2.0, description="step of the scan")
+    dwell_us: Annotated[float, Field(gt=0, le=1e9)] = Field(default=590.0, description="time on a pixel")
     jitter_nm: NotNegative = Field(default=0.0, description="standard deviation of the place of a row, along x and y")
     flyback_nm: Finite = Field(default=0.0, description="how far the beam still is from a row's first pixel, along x")
     flyback_us: Positive = Field(default=100.0, description="time in which that falls to 1/e")
@@ -99,9 +99,9 @@ class Scan(Table):
 class Series(Table):
     """Evenly spaced tilts."""
 
-    start: Angle
-    stop: Angle
-    step: Positive
+    start: Angle = Field(description="first tilt [deg]")
+    stop: Angle = Field(description="last tilt, or the largest below it [deg]")
+    step: Positive = Field(description="from one tilt to the next [deg]")
 
     @model_validator(mode="after")
     def _forward(self):

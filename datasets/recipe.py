@@ -33,9 +33,9 @@ class Recipe(Table):
     class Head(Table):
         """Name, version and seed."""
 
-        name: str
-        version: Literal[1] = 1
-        seed: Annotated[int, Field(ge=0, le=_LARGEST_SEED)] = 0
+        name: str = Field(description="what it is called in results")
+        version: Literal[1] = Field(default=1, description="of the keys of recipes")
+        seed: Annotated[int, Field(ge=0, le=_LARGEST_SEED)] = Field(default=0, description="of everything random")
 
     recipe: Head
     specimen: Specimen = Dislocations()
@@ -170,10 +170,10 @@ def _unknown(path: str) -> str:
 class Axis(Table):
     """Values from a range."""
 
-    start: Finite = Field(alias="from")
-    stop: Finite = Field(alias="to")
-    steps: Annotated[int, Field(ge=2, le=_MOST_STEPS)]
-    scale: Literal["linear", "log"] = "linear"
+    start: Finite = Field(alias="from", description="first value")
+    stop: Finite = Field(alias="to", description="last value")
+    steps: Annotated[int, Field(ge=2, le=_MOST_STEPS)] = Field(description="number of values")
+    scale: Literal["linear", "log"] = Field(default="linear", description="evenly spaced values, or their logarithms")
 
     @model_validator(mode="after")
     def _log_is_positive(self):
@@ -197,14 +197,14 @@ AxisValues = Annotated[
 class Study(Table):
     """Conditions over a recipe: the product of the axes, those of ``zip`` taken together."""
 
-    name: str
+    name: str = Field(description="that of its file")
     recipe: str = Field(description="recipe file or name")
     methods: Annotated[list[str], Field(min_length=1)] = Field(
         default=["stereo-classical"],
         description="name, or name and KEY=VALUE parameters: 'stereo-classical scale_nm=6'",
     )
     metrics: list[str] = Field(default=[], description="further ones from outside, as module:function")
-    seeds: Annotated[int, Field(ge=1, le=_MOST_ROWS)] = 8
+    seeds: Annotated[int, Field(ge=1, le=_MOST_ROWS)] = Field(default=8, description="specimens of each condition")
     first_seed: Annotated[int, Field(ge=0)] | None = Field(default=None, description="that of the recipe if not given")
     specimens: dict[str, dict[str, Any]] = Field(
         default={},

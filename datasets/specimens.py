@@ -80,7 +80,7 @@ Network = Annotated[
 class Grains(Table):
     """Lamellae or grains, each turned a little: excitation error, grey level and fringes at the boundaries differ."""
 
-    kind: Literal["lamellae", "grains"] = "lamellae"
+    kind: Literal["lamellae", "grains"] = Field(default="lamellae", description="slabs side by side, or cells")
     size_nm: Positive = Field(default=150.0, description="mean width of a lamella or size of a grain")
     plane: Reflection = Field(default=(1, 1, 1), description="(hkl) of the boundaries of lamellae")
     tilt_spread_deg: Annotated[float, Field(ge=0, le=2)] = Field(
@@ -125,9 +125,9 @@ class Dislocations(Table):
     contamination: Annotated[float, Field(ge=0, le=0.5)] = Field(
         default=0.0, description="relative standard deviation of the smooth grey level of a surface layer"
     )
-    field_nm: tuple[Positive, Positive] = (512.0, 512.0)
-    zone_axis: Direction = (1, 1, 0)
-    g: Reflection = (0, 0, 2)
+    field_nm: tuple[Positive, Positive] = Field(default=(512.0, 512.0), description="width, height of what is scanned")
+    zone_axis: Direction = Field(default=(1, 1, 0), description="[uvw] along the beam, before tilts")
+    g: Reflection = Field(default=(0, 0, 2), description="(hkl) of the reflection that is excited")
     g_azimuth_deg: Finite = Field(default=90.0, description="direction of g in the image, from x towards y")
     tilt_off_bragg_deg: Finite = Field(default=0.14, description="towards positive excitation error")
     tilt_about_g_deg: Annotated[float, Field(ge=-45, le=45)] = Field(
@@ -238,7 +238,7 @@ class Particles(Table):
     wedge_deg: Annotated[float, Field(gt=-45, lt=45)] = Field(
         default=0.0, description="angle between the faces; the film thickens along x"
     )
-    field_nm: tuple[Positive, Positive] = (819.2, 819.2)
+    field_nm: tuple[Positive, Positive] = Field(default=(819.2, 819.2), description="width, height of what is scanned")
     dispersion: Dispersion = Spheres()  # type: ignore[reportInvalidTypeForm]  # made at run time
     rescattering: bool = Field(
         default=True,

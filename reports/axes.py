@@ -144,23 +144,28 @@ def lettered(
     bar: Bar | None = None,
     legend: list[tuple[str, str]] | None = None,
     scale: float = 1.0,
+    density: float = 1.0,
 ) -> np.ndarray:
-    """A rendered box (Y, X, 3) uint8 with its ticks, its scale of colours and its legend, cut to what is drawn."""
+    """A rendered box (Y, X, 3) uint8 with its ticks, its scale of colours and its legend, cut to what is drawn.
+
+    All that is drawn grows with ``density``, letters and ticks with ``scale`` besides.
+    """
     from PIL import Image, ImageDraw
 
-    font, margin = _font(scale), 320
+    scale *= density
+    font, margin = _font(scale), round(320 * density)
     canvas = Image.fromarray(np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), constant_values=255))
     draw = ImageDraw.Draw(canvas)
     lines, placed = letters(low_nm, high_nm, project, lambda text: font.getbbox(text, anchor="lt")[2:], scale)
     for line in lines:
-        draw.line((line + margin).ravel().tolist(), fill=_AXIS, width=2)
+        draw.line((line + margin).ravel().tolist(), fill=_AXIS, width=round(2 * density))
     for text, box in placed:
         draw.text((box[0] + margin).tolist(), text, font=font, fill=_INK, anchor="lt")
     parts = [_cut(np.asarray(canvas))]
     if bar is not None:
-        parts.append(_bar_pixels(bar, font, parts[0].shape[0]))
+        parts.append(_bar_pixels(bar, font, parts[0].shape[0], density))
     whole = _beside(parts)
-    return _below(_legend_pixels(legend, font), whole) if legend else whole
+    return _below(_legend_pixels(legend, font, density), whole) if legend else whole
 
 
 def _font(scale: float):
@@ -180,44 +185,50 @@ def _cut(pixels: np.ndarray, margin: int = 12) -> np.ndarray:
     return np.pad(inner, ((margin, margin), (margin, margin), (0, 0)), constant_values=255)
 
 
-def _bar_pixels(bar: Bar, font, room: int) -> np.ndarray:
+def _bar_pixels(bar: Bar, font, room: int, density: float) -> np.ndarray:
     from PIL import Image, ImageDraw
 
-    width, most = _BAR_PX
-    height, top = max(120, min(most, room - 120)), 60
-    canvas = Image.new("RGB", (900, height + 2 * top), "white")
+    def px(length: float) -> int:
+        return round(density * length)
+
+    width, most = map(px, _BAR_PX)
+    height, top, left = max(px(120), min(most, room - px(120))), px(60), px(12)
+    canvas = Image.new("RGB", (px(900), height + 2 * top), "white")
     draw = ImageDraw.Draw(canvas)
     rows = bar.colours[np.linspace(len(bar.colours) - 1, 0, height).round().astype(int)]
-    canvas.paste(Image.fromarray(np.repeat(rows[:, None], width, axis=1)), (12, top))
-    draw.rectangle((12, top, 12 + width, top + height), outline=_AXIS)
+    canvas.paste(Image.fromarray(np.repeat(rows[:, None], width, axis=1)), (left, top))
+    draw.rectangle((left, top, left + width, top + height), outline=_AXIS, width=px(1))
     low, high = bar.limits
 
     def place(value: float) -> float:
         return top + height * (1 - (value - low) / (high - low if high > low else 1.0))
 
-    values = ticks(low, high, int(np.clip(height / 70, 1, 6)))
+    values = ticks(low, high, int(np.clip(height / px(70), 1, 6)))
     for value, text in zip(values, texts(values)):
-        draw.line((12 + width, place(value), 18 + width, place(value)), fill=_AXIS, width=2)
-        draw.text((24 + width, place(value)), text, font=font, fill=_INK, anchor="lm")
+        draw.line((left + width, place(value), px(18) + width, place(value)), fill=_AXIS, width=px(2))
+        draw.text((px(24) + width, place(value)), text, font=font, fill=_INK, anchor="lm")
     if bar.mark is not None and low <= bar.mark <= high:
         y = place(bar.mark)
-        draw.line((12, y, 12 + width, y), fill="white", width=4)
-        draw.line((12, y, 12 + width, y), fill="black", width=2)
+        draw.line((left, y, left + width, y), fill="white", width=px(4))
+        draw.line((left, y, left + width, y), fill="black", width=px(2))
         taken = max(font.getlength(text) for text in texts(values))
-        draw.text((40 + width + taken, y), "limit", font=font, fill=_INK, anchor="lm")
-    draw.text((12, top - 40), bar.title, font=font, fill=_INK, anchor="lt")
+        draw.text((px(40) + width + taken, y), "limit", font=font, fill=_INK, anchor="lm")
+    draw.text((left, top - px(40)), bar.title, font=font, fill=_INK, anchor="lt")
     return _cut(np.asarray(canvas))
 
 
-def _legend_pixels(legend: list[tuple[str, str]], font) -> np.ndarray:
+def _legend_pixels(legend: list[tuple[str, str]], font, density: float) -> np.ndarray:
     from PIL import Image, ImageDraw
 
-    canvas = Image.new("RGB", (1800, 36 * len(legend) + 24), "white")
+    def px(length: float) -> int:
+        return round(density * length)
+
+    canvas = Image.new("RGB", (px(1800), px(36 * len(legend) + 24)), "white")
     draw = ImageDraw.Draw(canvas)
     for row, (name, colour) in enumerate(legend):
-        y = 24 + 36 * row
-        draw.rectangle((12, y - 9, 44, y + 9), fill=colour)
-        draw.text((56, y), name if len(name) < 90 else name[:88] + "…", font=font, fill=_INK, anchor="lm")
+        y = px(24 + 36 * row)
+        draw.rectangle((px(12), y - px(9), px(44), y + px(9)), fill=colour)
+        draw.text((px(56), y), name if len(name) < 90 else name[:88] + "…", font=font, fill=_INK, anchor="lm")
     return _cut(np.asarray(canvas))
 
 

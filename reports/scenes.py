@@ -260,15 +260,15 @@ def add_foil(plotter, size_nm, origin_nm=(0.0, 0.0, 0.0)) -> None:
 
 def aim(plotter, camera: Camera) -> None:
     """Turn a plotter to one of the named cameras, all of the foil in sight; the straight ones without perspective."""
-    cameras.aim(plotter, camera, _foil_nm(plotter))
+    cameras.aim(plotter, camera, foil_nm(plotter))
 
 
-def _foil_nm(plotter) -> np.ndarray | None:
+def foil_nm(plotter) -> np.ndarray | None:
     """Lower and upper corner (2, 3) of the foil of a plotter [nm]; None without one."""
     return np.reshape(plotter.actors[_FOIL].bounds, (3, 2)).T if _FOIL in plotter.actors else None
 
 
-def _bar(plotter) -> axes.Bar | None:
+def bar_of(plotter) -> axes.Bar | None:
     """The scale of the colours of a plotter; None where it has none."""
     for actor in plotter.actors.values():
         mapper = getattr(actor, "mapper", None)
@@ -283,16 +283,23 @@ def _bar(plotter) -> axes.Bar | None:
 
 def picture(plotter, camera: Camera = "tilted", legend: list[tuple[str, str]] | None = None) -> bytes:
     """A plotter as PNG, the whole box with its ticks; only the tilted camera shows the scale of colours."""
+    return png(pixels_of(plotter, camera, legend))
+
+
+def pixels_of(
+    plotter, camera: Camera = "tilted", legend: list[tuple[str, str]] | None = None, density: float = 1.0
+) -> np.ndarray:
+    """The pixels (Y, X, 3) uint8 of `picture`; letters grow with ``density``."""
     aim(plotter, camera)
     plotter.render_window.Render()  # a screenshot alone would show the first camera again
     pixels = np.asarray(plotter.screenshot(return_img=True))[..., :3]
-    foil = _foil_nm(plotter)
+    foil = foil_nm(plotter)
     if foil is None:
         foil = np.reshape(plotter.bounds, (3, 2)).T
-    bar = _bar(plotter) if camera == "tilted" else None
+    bar = bar_of(plotter) if camera == "tilted" else None
     larger = 1.0 if camera == "tilted" else 1.4  # a page shows the straight ones smaller
-    return png(
-        axes.lettered(pixels, foil[0], foil[1], lambda points: cameras.project(plotter, points), bar, legend, larger)
+    return axes.lettered(
+        pixels, foil[0], foil[1], lambda points: cameras.project(plotter, points), bar, legend, larger, density
     )
 
 
@@ -301,7 +308,7 @@ def packed(plotter) -> dict[str, Any]:
     # without this the exporter's server loads trame-vtklocal, which downloads a viewer that nothing here uses
     sys.modules.setdefault("trame.widgets.vtklocal", None)  # type: ignore[arg-type]
     aim(plotter, "tilted")
-    foil, bar = _foil_nm(plotter), _bar(plotter)
+    foil, bar = foil_nm(plotter), bar_of(plotter)
     lines = None if foil is None else plotter.actors[_FOIL].prop
     if lines is not None:
         before, lines.line_width = lines.line_width, 1.5  # of a browser's pixels, half as many as a picture's
@@ -313,16 +320,6 @@ def packed(plotter) -> dict[str, Any]:
         "box": None if foil is None else foil.tolist(),
         "bar": None if bar is None else bar.for_script(),
     }
-
-
-def add_window_axes(plotter) -> None:
-    """Axes and scale of a window, which nobody letters afterwards."""
-    foil, bar = _foil_nm(plotter), _bar(plotter)
-    if foil is not None:
-        titles = {f"{axis}title": f"{axis} (nm)" for axis in axes.NAMES}
-        plotter.show_bounds(bounds=foil.T.ravel(), fmt="%.3g", color="black", location="outer", **titles)
-    if bar is not None:
-        plotter.add_scalar_bar(title=bar.title, vertical=True)
 
 
 def viewer_html(scene: dict[str, Any] | None = None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
@@ -22,9 +23,10 @@ from veristem.datasets import (
     Volume,
 )
 from veristem.datasets.formats.atomic import atomic_path, together
-from veristem.reports import scenes, style
+from veristem.reports import axes, scenes, style
 from veristem.reports.crystal_axes import LEGEND, add_crystal_axes
 from veristem.reports.particles import radii_or_default
+from veristem.reports.wide import wide_picture
 
 # Okabe and Ito's palette, neighbours as different as it has them
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -32,9 +34,15 @@ _MOST_VOXELS = 160  # of a volume along an axis: its surface is drawn from means
 
 
 def view(
-    objects: Sequence, *, names: Sequence[str] = (), png: str | Path | None = None, html: str | Path | None = None
+    objects: Sequence,
+    *,
+    names: Sequence[str] = (),
+    png: str | Path | None = None,
+    html: str | Path | None = None,
+    gltf: str | Path | None = None,
+    width_px: int | None = None,
 ) -> list[str]:
-    """Show objects together: in a window, or written as a picture or a page.
+    """Show objects together: in a window, or written as a picture, a page or a scene for other programs.
 
     One alone is coloured by what it holds: a truth by what is visible, curves and particles by depth. Several get a
     colour each and a legend. Of curves whose orientation is known the crystal's axes are drawn at a corner.
@@ -46,8 +54,10 @@ def view(
         the others, or 2.5 nm.
     names : sequence of str
         What the legend calls them.
-    png, html : path, optional
-        Where to write; a window opens when neither is given.
+    png, html, gltf : path, optional
+        Where to write; a window opens when none is given.
+    width_px : int, optional
+        Of the picture, which is about 1400 pixels wide if not given.
 
     Returns
     -------
@@ -60,10 +70,11 @@ def view(
         On an object of another kind, a file that cannot be written, or a window without a display.
     """
     names = list(names) or [f"{type(item).__name__} {n}" for n, item in enumerate(objects, 1)]
-    plotter = scenes.new_plotter(off_screen=png is not None or html is not None)
+    written = [path for path in (png, html, gltf) if path is not None]
+    plotter = scenes.new_plotter(off_screen=bool(written))
     try:
-        objects = [_spheres(item) for item in objects]
-        low, high = _corners_nm(objects)
+        objects = [spheres(item) for item in objects]
+        low, high = corners_nm(objects)
         drawn = [item for item in objects if not isinstance(item, Acquisition)]
         known = next((item.crystal_from_specimen for item in objects if isinstance(item, CurveSet)), None)
         axes = [] if known is None else [colour for _, colour in LEGEND]
@@ -86,9 +97,12 @@ def view(
         with together():
             if html is not None:
                 _write(html, _page(scenes.packed(plotter), legend).encode())
+            if gltf is not None:
+                _write(gltf, _gltf(plotter))
             if png is not None:
-                _write(png, scenes.picture(plotter, legend=legend))
-        if png is None and html is None:
+                picture = wide_picture(plotter, width_px, legend) if width_px else None
+                _write(png, picture or scenes.picture(plotter, legend=legend))
+        if not written:
             _open(plotter, legend)
     finally:
         plotter.close()
@@ -179,7 +193,7 @@ def _shown(item) -> _Shown:
     return _SHOWN[type(item)]
 
 
-def _spheres(item):
+def spheres(item):
     """Particles of a truth and points as spheres; anything else as it is."""
     if isinstance(item, ParticleTruth):
         return item.particles
@@ -190,7 +204,7 @@ def _spheres(item):
     return item
 
 
-def _corners_nm(objects) -> tuple[np.ndarray, np.ndarray]:
+def corners_nm(objects) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper corner (3,) of a box around everything and the origin [nm]."""
     points = np.concatenate([np.zeros((1, 3)), *(_shown(item).corners(item) for item in objects)])
     low, high = points.min(axis=0), points.max(axis=0)
@@ -202,10 +216,20 @@ def _open(plotter, legend: list[tuple[str, str]]) -> None:
     if plotter.render_window.GetClassName() in ("vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow"):
         raise InputError("view: no display found for a window; write a picture, `png`, or a page, `html`")
     scenes.aim(plotter, "tilted")
-    scenes.add_window_axes(plotter)
+    _add_axes(plotter)
     if legend:
         plotter.renderer.add_legend(labels=legend, face="rectangle", loc="upper left", size=(0.3, 0.035 * len(legend)))
     plotter.show()
+
+
+def _add_axes(plotter) -> None:
+    """Axes and scale of a window, which nobody letters afterwards."""
+    foil, bar = scenes.foil_nm(plotter), scenes.bar_of(plotter)
+    if foil is not None:
+        titles = {f"{axis}title": f"{axis} (nm)" for axis in axes.NAMES}
+        plotter.show_bounds(bounds=foil.T.ravel(), fmt="%.3g", color="black", location="outer", **titles)
+    if bar is not None:
+        plotter.add_scalar_bar(title=bar.title, vertical=True)
 
 
 def _page(scene: dict[str, Any], legend: list[tuple[str, str]]) -> str:
@@ -220,6 +244,14 @@ def _page(scene: dict[str, Any], legend: list[tuple[str, str]]) -> str:
     before, after = scenes.viewer_html(scene).rsplit("</body>", 1)
     # not in the body, which the viewer empties
     return f'{before}<script>document.documentElement.insertAdjacentHTML("beforeend", {div})</script></body>{after}'
+
+
+def _gltf(plotter) -> bytes:
+    """A plotter as glTF 2.0, all in one file; lengths in nm."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "scene.gltf")
+        plotter.export_gltf(file, inline_data=True)
+        return file.read_bytes()
 
 
 def _write(path: str | Path, content: bytes) -> None:

@@ -109,7 +109,7 @@ def test_axes_keep_their_labels_whatever_was_drawn_before():
 def test_the_box_holds_what_lies_before_the_origin():
     """A bulk network about the origin, and its periodic cell."""
     network = DislocationNetwork.from_polyline(np.array([[-50.0, 0, 0], [50, 20, 0]]), [0.2, 0, 0])
-    low, high = show._corners_nm([network])
+    low, high = show.corners_nm([network])
     np.testing.assert_array_equal(low, [-50, 0, 0])
     assert (high >= [50, 20, 0]).all()
     assert (high > low).all()

@@ -169,7 +169,7 @@ def describe(name: str, exhibit: Exhibit, table: Dislocations, notes: tuple[str,
         f"turned {table.tilt_about_g_deg:g}° about g, {table.tilt_off_bragg_deg:g}° off Bragg."
     )
     about = " ".join([exhibit.caption, facts, *(note[0].upper() + note[1:] + "." for note in notes)])
-    return [f"### {name}", "", about, "", f"![{exhibit.caption}](gallery/{name}.png)", ""]
+    return [f"## {name}", "", about, "", f"![{exhibit.caption}](gallery/{name}.png)", ""]
 
 
 def statistics_table(rows: Table) -> list[str]:
@@ -193,7 +193,7 @@ def write_gallery(out: Path, networks: Path, only: list[str]) -> Path:
         file = getattr(table.network, "file", None)
         if file is not None and not Path(file).exists():
             print(f"{name}: left out, {file} not found")
-            text += [f"### {name}", "", f"Left out: {Path(file).name} was not there.", ""]
+            text += [f"## {name}", "", f"Left out: {Path(file).name} was not there.", ""]
             continue
         truth, acquisition, specimen = simulate_recipe(recipe)
         assert isinstance(truth, LineTruth)
