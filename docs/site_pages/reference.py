@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable
-from importlib import import_module
+from importlib import import_module, resources
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ from veristem.bench.metrics import metrics
 from veristem.datasets import formats
 from veristem.datasets.crystal import load_material, material_names
 from veristem.datasets.detectors import DETECTORS
+from veristem.datasets.instruments import instrument_names, load_instrument
 from veristem.datasets.recipe import Recipe, Study, recipe_names, recipe_text
 from veristem.recon.methods import METHODS
 from veristem.sim.dispersions import GENERATORS as DISPERSIONS
@@ -108,6 +109,15 @@ def named(kind: Literal["recipe", "study"]) -> str:
     return "\n".join(parts)
 
 
+def microscopes() -> str:
+    """Every microscope, as its file has it."""
+    parts = []
+    for name in instrument_names():
+        text = resources.files("veristem.datasets").joinpath("microscopes", f"{name}.toml").read_text(encoding="utf-8")
+        parts.append(f"## {name}\n\n{load_instrument(name).title}\n\n```toml\n{text.strip()}\n```\n")
+    return "\n".join(parts)
+
+
 def materials() -> str:
     """Every material with its cell."""
     head = ("material", "structure", "a [nm]", "c [nm]", "shortest b [nm]", "g", "ξ at 200 keV [nm]")
@@ -189,6 +199,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "recipes": lambda: named("recipe"),
     "studies": lambda: named("study"),
     "materials": materials,
+    "microscopes": microscopes,
     "detectors": detectors,
     "specimens": specimens,
     "commands": commands,
