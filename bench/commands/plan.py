@@ -27,7 +27,10 @@ def plan(
     drift_nm_per_s: Annotated[float, typer.Option(help="drift of the specimen, nm/s")] = 0.0,
     data_gb: Annotated[Optional[float], typer.Option("--data-GB", help="most data, GB")] = None,  # noqa: UP045
     depth_nm: Annotated[Optional[float], typer.Option(help="wish: largest scatter of depths, nm")] = None,  # noqa: UP045
-    completeness: Annotated[Optional[float], typer.Option(help="wish: least share of the line that is found")] = None,  # noqa: UP045
+    completeness: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="wish: least share of the line that is found; 0.5 with --depth-nm alone"),
+    ] = None,
     setup: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(help="discs, segments, aperture or tilts; repeatable; all that the microscope has if not given"),

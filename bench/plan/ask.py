@@ -45,7 +45,7 @@ def plan(
     drift_nm_per_s : float
         Of the specimen [nm/s].
     depth_nm, completeness : float, optional
-        Wishes: largest scatter of depths [nm], least share of the line that is found.
+        Wishes: largest scatter of depths [nm], least share of the line that is found, 0.5 with a depth alone.
     setups : sequence of "discs", "segments", "aperture", "tilts"
         All that the microscope has if not given.
     method : str

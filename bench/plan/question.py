@@ -12,6 +12,7 @@ from veristem.datasets.instruments import Instrument
 from veristem.datasets.recipe import Recipe
 
 ELECTRONS_PER_NC = 1e-9 / 1.602176634e-19
+_HALF = 0.5  # of the line is to be found where only a depth is wished for: few electrons show what is easy alone
 _SHORTEST_US = 0.5  # dwell of a scan without frames: what scan generators do
 
 
@@ -52,7 +53,7 @@ class Wish:
     depth_nm : float, optional
         Largest scatter of depths [nm].
     recall : float, optional
-        Least share of the line that is found.
+        Least share of the line that is found; half of it where only a depth is wished for.
     """
 
     depth_nm: float | None = None
@@ -67,7 +68,7 @@ class Wish:
     def met(self, depth_nm: np.ndarray, recall: np.ndarray) -> np.ndarray:
         """Where both are reached."""
         deep = np.asarray(depth_nm) <= (np.inf if self.depth_nm is None else self.depth_nm)
-        return deep & (np.asarray(recall) >= (0.0 if self.recall is None else self.recall))
+        return deep & (np.asarray(recall) >= (_HALF if self.recall is None else self.recall))
 
     @property
     def asked(self) -> bool:
