@@ -33,7 +33,7 @@ class Option:
     setup, signal, shot : Setup, Signal, Exposure
         What is chosen, what lines show in it, how it is exposed.
     depth_nm, recall, f_score : (3,) float
-        Expected scatter of depths [nm], share of the line found and F at 20 nm, each with its interval of 95 %.
+        Expected scatter of depths [nm], share of the line found and F at 20 nm, each with its brackets.
     limit_nm : float
         Smallest scatter in depth that the counted electrons allow for 20 nm of line.
     warnings : tuple of str

@@ -125,5 +125,5 @@ def predict(method: str, target: str, x: np.ndarray) -> np.ndarray:
         raise InputError(f"`method`: {method!r} found, the planner knows {', '.join(methods())}")
     of = table[method][target]
     middle = curve(target, of["parameters"], x)
-    ends = of["spread"] * np.array([0.0, -1.0, 1.0])  # half of the interval of 95 %
+    ends = of["spread"] * np.array([0.0, -1.0, 1.0])  # 1.96 standard deviations over kinds left out
     return unlink(target, middle[..., None] + ends)

@@ -26,7 +26,7 @@ print(sentence(plan))
 # -------------------
 #
 # The first of these is the best; the next ones, as many as ``plan.chosen`` says, cannot be told from it. Each number
-# has an interval: kinds of foils differ far more than conditions do.
+# has brackets: kinds of foils differ far more than conditions do.
 
 print(plan.chosen, "of", len(plan.options))
 for option in plan.options[:5]:

@@ -142,16 +142,14 @@ def proof(folder: Path) -> None:
     for method in METHODS:
         own = table[(table.method == method) & table.failure.isna()]
         of: dict[str, Any] = {"foils": len(own.groupby(["kind", "seed"])), "kinds": int(own.kind.nunique())}
-        for name, rows in (
-            ("foil by foil", own.assign(depth_nm=own.depth_spread_nm)),
-            ("kind by kind", pooled(table, method)),
-        ):
+        seen = {"depth_nm": own.depth_spread_nm, "recall": own.recall_visible, "f_score": own.f_score_visible}
+        for name, rows in (("foil by foil", own.assign(**seen)), ("kind by kind", pooled(table, method))):
             x = np.array(list(rows["x"]), float)
             depth, recall, f = (model.predict(method, target, x) for target in ("depth_nm", "recall", "f_score"))
-            ratio = rows.depth_nm.to_numpy() / depth[:, 0]
+            ratio = rows.depth_nm.where(rows.depth_nm > 0).to_numpy() / depth[:, 0]
             known = np.isfinite(ratio)
             of[name] = {
-                "depth within 20 %": share((np.abs(1 / ratio - 1) <= 0.2)[known]),
+                "depth within 20 %": share(np.abs(1 / ratio[known] - 1) <= 0.2),
                 "depth within its interval": share(
                     ((rows.depth_nm >= depth[:, 1]) & (rows.depth_nm <= depth[:, 2]))[known]
                 ),
@@ -163,6 +161,11 @@ def proof(folder: Path) -> None:
             of[name] |= choices(rows, method, ["kind", "seed"] if "seed" in rows else ["kind"])
         told[method] = of
     (HERE / "proof.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    shipped = json.loads((PLAN / "model.json").read_text("utf-8"))
+    for method, of in told.items():  # what the planner says of its own brackets
+        held = {target: of["foil by foil"][f"{target} within its interval"] for target in ("depth", "recall")}
+        shipped["methods"][method]["proof"] = {"foils": of["foils"], "kinds": of["kinds"]} | held
+    (PLAN / "model.json").write_text(json.dumps(shipped, indent=1) + "\n", "utf-8")
     print(json.dumps(told, indent=1))
 
 
@@ -173,7 +176,7 @@ def choices(rows: pd.DataFrame, method: str, by: list[str]) -> dict[str, float]:
         x = np.array(list(one["x"]), float)
         depth, recall = (model.predict(method, target, x)[:, 0] for target in ("depth_nm", "recall"))
         order, count = ranked(depth, recall, Wish(), method)
-        measured = one.depth_nm.where(one.recall >= one.recall.max() - LEAST_RECALL).to_numpy()
+        measured = one.depth_nm.where((one.recall >= one.recall.max() - LEAST_RECALL) & (one.depth_nm > 0)).to_numpy()
         if not np.isfinite(measured).any():
             continue
         best = int(np.nanargmin(measured))
