@@ -109,16 +109,19 @@ def sheet(plan: Plan, command: str = "") -> str:
 def basis(plan: Plan) -> str:
     """What the numbers rest on, in words."""
     of, made = shipped()["methods"][plan.method], shipped()["made"]
-    proof = of["proof"]
-    more = "" if any(o.setup.kind != "discs" for o in plan.options) is False else (
-        " Set-ups other than discs are judged by the same model, which was fitted to discs alone."
-    )  # fmt: skip
-    return (
+    text = (
         f"Limits and contrast are of small foils imaged for each set-up; the model of {plan.method} is fitted to "
         f"{of['runs']} runs on {of['foils']} foils of {of['kinds']} kinds ({made}). Brackets come from leaving each "
-        f"kind out of the fit; of {proof['foils']} foils of {proof['kinds']} kinds that it never saw they held "
-        f"{100 * proof['depth']:.0f} % of the depths and {100 * proof['recall']:.0f} % of the shares.{more}"
+        "kind out of the fit"
     )
+    if proof := of.get("proof"):  # a model just fitted has none yet
+        text += (
+            f"; of {proof['foils']} foils of {proof['kinds']} kinds that it never saw they held "
+            f"{100 * proof['depth']:.0f} % of the depths and {100 * proof['recall']:.0f} % of the shares"
+        )
+    if any(option.setup.kind != "discs" for option in plan.options):
+        text += ". Set-ups other than discs are judged by the same model, which was fitted to discs alone"
+    return f"{text}."
 
 
 def foil_text(plan: Plan) -> str:
