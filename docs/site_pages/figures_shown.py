@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure
-from sphinx_gallery.scrapers import figure_rst
+from sphinx_gallery.scrapers import figure_rst  # pyright: ignore[reportMissingImports]  # of the extra docs
 
 from veristem.reports.pictures import drawn
 
