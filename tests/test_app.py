@@ -15,8 +15,8 @@ from veristem.bench.app.drawing import paths, scale_bar
 from veristem.bench.app.jobs import Job, Stopped, command_text
 from veristem.bench.app.opening import Openers, listing, open_paths, save_uploads
 from veristem.bench.files.virtual import disc_options
-from veristem.bench.measuring import Place, angle_to_direction_deg, place, vector_nm
 from veristem.datasets import Acquisition, CurveSet, InputError, PointSet, formats
+from veristem.recon.measuring import Place, angle_to_direction_deg, place, vector_nm
 
 
 class State(dict):

@@ -10,9 +10,9 @@ from trame.widgets import vuetify3 as v3
 
 from veristem.bench.app.drawing import grey_url, paths, scale_bar
 from veristem.bench.app.window import Window
-from veristem.bench.measuring import angle_to_direction_deg, place, vector_nm
 from veristem.datasets import CurveSet, InputError
 from veristem.datasets.geometry import widest_pair
+from veristem.recon.measuring import angle_to_direction_deg, place, vector_nm
 
 _NEAR_PX = 6  # of the pointer
 _SIDES = ("left", "right")
