@@ -151,7 +151,7 @@ def copy(tmp_path_factory) -> Path:
     table, command = EXAMPLES["datasets/specimens.py"], "from veristem.bench.commands.length import length\n"
     insert(folder / "veristem/datasets/specimens.py", "# by the name of their file in sim/dispersions", f"{table}\n\n")
     insert(folder / "veristem/bench/cli.py", "from veristem.datasets.errors", command)
-    insert(folder / "veristem/bench/cli.py", "demo, recipe,", "length, ")
+    insert(folder / "veristem/bench/cli.py", "recipe, simulate,", "length, ")
     return folder
 
 

@@ -196,6 +196,7 @@ def test_page_of_both_specimens(scene, tmp_path, acquisition, truth):
     assert "line" not in re.sub(r"horizontal lines|inclined|<[^>]*>", "", particles_part)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("heading", "change", "said"),
     [

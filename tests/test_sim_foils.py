@@ -225,6 +225,7 @@ def test_variants_have_lines_of_their_own():
     assert max(np.abs(np.concatenate(seen[1:]))) > 0.9  # c across g: some are seen
 
 
+@pytest.mark.slow
 def test_boundaries_are_a_class_of_their_own():
     """Label 3 stands where rays meet a boundary: not in one crystal, in both views of a foil of lamellae."""
     specimen, recipe = make(specimen__regions={"kind": "lamellae", "size_nm": 120.0, "plane": [1, -1, 1]})
@@ -245,6 +246,7 @@ def test_boundaries_are_a_class_of_their_own():
     assert not (acquire(plain, recipe, np.random.default_rng(0))[0].labels == 3).any()
 
 
+@pytest.mark.slow
 def test_regions_differ_in_grey_level():
     """Lamellae that are tilted against each other are as bright as their excitation errors say."""
     specimen, recipe = make(

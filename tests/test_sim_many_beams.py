@@ -124,6 +124,7 @@ def test_kinematic_limit():
         assert found[i, 0] == pytest.approx(expected, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beams", [2, 5, 7])
 def test_no_electron_is_lost_without_absorption(beams):
     """All beams share what came in, whatever the strain, the faults and the exits."""

@@ -118,6 +118,7 @@ def test_opposite_tilts_mirror_about_the_focus_plane():
     np.testing.assert_allclose((right - left).mean(), 2 * 20 * np.sin(np.radians(10)), atol=0.1 * PIXEL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["virtual", "aperture"])
 def test_jitter_is_common_to_views_taken_at_once_alone(kind):
     """Check 12: two discs at one place see the same errors with a pixelated detector, others with a moved aperture."""

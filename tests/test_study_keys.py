@@ -126,6 +126,7 @@ def append(path: Path, text: str) -> None:
     path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_exactly_what_depends_on_a_change_is_run_again(place, runs):
     """One line or one number at a time, and nothing twice; back again costs nothing."""
     assert runs() == 8

@@ -252,6 +252,7 @@ def test_interrupt_ends_cleanly(start, tmp_path, workers):
     assert parts(tmp_path) >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_full_disk_loses_nothing(start, place, whole, undisturbed, tmp_path, workers):
     """A row that cannot be written ends the study with one line; what was stored before is there for the next run."""
