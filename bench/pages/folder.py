@@ -52,7 +52,7 @@ def run_facts(truth: Truth | None, notes=()) -> dict[str, dict[str, str]]:
     if truth is not None:
         recipe = truth.recipe
         facts["Recipe"] = {"name": recipe["recipe"]["name"], "seed": str(recipe["recipe"]["seed"])}
-        facts["Recipe"]["full text"] = _toml(recipe)
+        facts["Recipe"]["full text"] = toml_text(recipe)
     if notes:
         facts["Specimen"] = {f"note {n}": note for n, note in enumerate(notes, 1)}
     return facts
@@ -78,8 +78,10 @@ def study_facts(folder: Path, table) -> dict[str, dict[str, str]]:
         if not isinstance(known.get("command", ""), str):
             raise TypeError(f"command: {type(known['command']).__name__} found")
         study, recipe = known["study"], known["recipe"]
-        facts = {"Study": {"name": study["name"], "methods": ", ".join(study["methods"]), "full text": _toml(study)}}
-        facts["Recipe"] = {"name": recipe["recipe"]["name"], "full text": _toml(recipe)}
+        facts = {
+            "Study": {"name": study["name"], "methods": ", ".join(study["methods"]), "full text": toml_text(study)}
+        }
+        facts["Recipe"] = {"name": recipe["recipe"]["name"], "full text": toml_text(recipe)}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path}: {error!r}, what `veristem study` writes allowed; run it again or remove it"
@@ -228,7 +230,8 @@ def _write(page: Path, title: str, scenes, table, facts: dict, sentences: list[s
     write_page(page, title=title, scenes=scenes, table=table, **what, **runs)
 
 
-def _toml(table: dict) -> str:
+def toml_text(table: dict) -> str:
+    """A table as a file has it, keys without a value left out."""
     import tomli_w
 
     return tomli_w.dumps(_without_none(table))

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from veristem.bench.pages.folder import toml_text
 from veristem.bench.plan.answer import Option, Plan, expected
 from veristem.bench.plan.grid import between
 from veristem.bench.plan.model import TARGETS, shipped
+from veristem.bench.plan.question import shortest_us
 from veristem.bench.plan.setups import KINDS
 from veristem.datasets.errors import InputError
 from veristem.datasets.specimens import Dislocations
@@ -170,14 +172,12 @@ def at(plan: Plan, angle_deg: float, radius_mrad: float, dose_per_nm2: float) ->
 
 def recipe_of(plan: Plan, option: Option) -> str:
     """The recipe of an option, as a file: `veristem simulate` shows what it would give."""
-    import tomli_w
-
     values = option.setup.values | {
         "microscope.current_nA": option.shot.current_nA,
         "scan.dwell_us": option.shot.dwell_us,
     }
     loaded = plan.recipe.with_values(values)
-    return f"# {plan.number}: {option.setup.text}\n" + tomli_w.dumps(_without_none(loaded.model_dump(mode="json")))
+    return f"# {plan.number}: {option.setup.text}\n" + toml_text(loaded.model_dump(mode="json"))
 
 
 def page(plan: Plan, command: str = "") -> str:
@@ -192,7 +192,7 @@ def page(plan: Plan, command: str = "") -> str:
         "kikuchi_rad": plan.recipe.kikuchi_azimuth_rad,
         "thickness_nm": plan.recipe.specimen.thickness_nm,
         "current_nA": list(plan.instrument.current_nA),
-        "fastest_us": 1e6 / plan.instrument.counter.frames_per_s if plan.instrument.counter else 0.5,
+        "fastest_us": shortest_us(plan.instrument),
         "model": {target: {key: model[target][key] for key in ("parameters", "spread")} for target in TARGETS},
         "discs": [
             {"angle": place[0], "radius": place[1]}
@@ -251,9 +251,3 @@ def _power(value: float) -> str:
 def _length(three) -> str:
     value, low, high = three
     return f"{value:.2g} nm ({low:.2g} to {high:.2g})"
-
-
-def _without_none(value):
-    if isinstance(value, dict):
-        return {key: _without_none(of) for key, of in value.items() if of is not None}
-    return [_without_none(of) for of in value] if isinstance(value, list) else value

@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-from veristem.bench.plan.model import features, lines_of, predict, shipped
+from veristem.bench.plan.model import check_method, features, lines_of, predict, shipped
 from veristem.bench.plan.question import Exposure, Session, Wish, exposure, largest_dose
 from veristem.bench.plan.setups import KINDS, Setup, setups_of
 from veristem.bench.plan.signals import Signal, signals_of
@@ -125,7 +125,7 @@ def plan(
     """
     lines = lines_of(recipe)
     setups = setups_of(instrument, recipe.microscope.energy_keV, kinds)
-    predict(method, "recall", features_of_nothing())  # before foils are imaged
+    check_method(method)  # before foils are imaged
     refused, allowed = [], []
     for setup in setups:
         try:
@@ -159,7 +159,8 @@ def ranked(depth_nm, recall, wish: Wish, method: str, dose=None) -> tuple[np.nda
     """Order of options (N,), the best first, and how many of the first cannot be told from the best.
 
     With a wish, those that meet it by the least dose come first; else those that find enough, by depth. What cannot be
-    told apart differs by less than twice the spread of such differences, and is at most a fifth of all.
+    told apart differs by less than twice the spread of such differences, or takes at most a quarter more dose for the
+    wish, and is at most a fifth of all.
 
     Parameters
     ----------
@@ -182,11 +183,6 @@ def ranked(depth_nm, recall, wish: Wish, method: str, dose=None) -> tuple[np.nda
     order = np.lexsort((score, ~enough))
     close = enough & (score <= score[order[0]] + 2 * apart)
     return order, int(max(1, min(close.sum(), np.floor(SHARE * len(order)))))
-
-
-def features_of_nothing() -> np.ndarray:
-    """Features of an ordinary condition, to ask whether a method is known."""
-    return np.array([8.0, 20.0, 0.03])
 
 
 def expected(method: str, signal: Signal, dose_per_nm2, lines: float) -> dict[str, np.ndarray]:

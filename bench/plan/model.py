@@ -112,18 +112,22 @@ def methods() -> list[str]:
     return sorted(shipped()["methods"])
 
 
+def check_method(method: str) -> None:
+    """Refuse, with InputError, a method that was not in the study."""
+    if method not in methods():
+        raise InputError(f"`method`: {method!r} found, the planner knows {', '.join(methods())}")
+
+
 def predict(method: str, target: str, x: np.ndarray) -> np.ndarray:
-    """(..., 3): expected value and the ends of its interval, of features (..., 3).
+    """(..., 3): expected value and its brackets, of features (..., 3): a share, or a depth [nm].
 
     Raises
     ------
     InputError
         For a method that was not in the study.
     """
-    table = shipped()["methods"]
-    if method not in table:
-        raise InputError(f"`method`: {method!r} found, the planner knows {', '.join(methods())}")
-    of = table[method][target]
+    check_method(method)
+    of = shipped()["methods"][method][target]
     middle = curve(target, of["parameters"], x)
     ends = of["spread"] * np.array([0.0, -1.0, 1.0])  # 1.96 standard deviations over kinds left out
     return unlink(target, middle[..., None] + ends)

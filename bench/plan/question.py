@@ -87,12 +87,17 @@ class Exposure:
     data_GB: float
 
 
+def shortest_us(instrument: Instrument) -> float:
+    """Shortest dwell of a 4D scan [us]; that of a scan without frames where there is no counter."""
+    return _SHORTEST_US if instrument.counter is None else 1e6 / instrument.counter.frames_per_s
+
+
 def exposure(recipe: Recipe, instrument: Instrument, setup: Setup, dose_per_nm2: float) -> Exposure:
     """Of a dose a scan: as quickly as frames and current allow; the least current where even that is too much."""
     (rows, columns), pixel = recipe.scan.shape, recipe.scan.pixel_nm
     low, high = instrument.current_nA
     framed = setup.kind == "discs" and instrument.counter is not None
-    shortest = 1e6 / instrument.counter.frames_per_s if framed else _SHORTEST_US  # type: ignore[reportOptionalMemberAccess]
+    shortest = shortest_us(instrument) if framed else _SHORTEST_US
     charge = dose_per_nm2 * pixel**2 / ELECTRONS_PER_NC * 1e6  # nA us
     dwell = max(shortest, charge / high)
     current = max(low, charge / dwell)
