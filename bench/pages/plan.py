@@ -112,8 +112,8 @@ def basis(plan: Plan) -> str:
     """What the numbers rest on, in words."""
     of, made = shipped()["methods"][plan.method], shipped()["made"]
     text = (
-        f"Limits and contrast are of small foils imaged for each set-up; the model of {plan.method} is fitted to "
-        f"{of['runs']} runs on {of['foils']} foils of {of['kinds']} kinds ({made}). Brackets come from leaving each "
+        "Limits and contrast are of small even foils of one crystal, imaged for each set-up without errors of the scan; "
+        f"the model of {plan.method} is fitted to {of['runs']} runs on {of['foils']} foils of {of['kinds']} kinds ({made}). Brackets come from leaving each "
         "kind out of the fit"
     )
     if proof := of.get("proof"):  # a model just fitted has none yet

@@ -37,8 +37,8 @@ for option in plan.options[:5]:
 # What more electrons buy
 # -----------------------
 #
-# The best set-up of each kind at each dose, with the recommended one. Beyond some dose a method gains little, however
-# far it still is from what the electrons allow.
+# The best set-up of each kind at each dose, with the recommended one. Depth gains slowly from electrons, much more
+# slowly than the limit, which falls as the root of the dose. A step is where another pair begins to find enough.
 
 from veristem.bench.plan.setups import KINDS
 from veristem.reports.plan import fronts_figure
