@@ -112,9 +112,9 @@ def basis(plan: Plan) -> str:
     """What the numbers rest on, in words."""
     of, made = shipped()["methods"][plan.method], shipped()["made"]
     text = (
-        "Limits and contrast are of small even foils of one crystal, imaged for each set-up without errors of the scan; "
-        f"the model of {plan.method} is fitted to {of['runs']} runs on {of['foils']} foils of {of['kinds']} kinds ({made}). Brackets come from leaving each "
-        "kind out of the fit"
+        "Limits and contrast are of small even foils of one crystal, imaged for each set-up without errors of the "
+        f"scan; the model of {plan.method} is fitted to {of['runs']} runs on {of['foils']} foils of {of['kinds']} "
+        f"kinds ({made}). Brackets come from leaving each kind out of the fit"
     )
     if proof := of.get("proof"):  # a model just fitted has none yet
         text += (
