@@ -120,6 +120,7 @@ def make_foil(recipe: Recipe, rng: np.random.Generator) -> Foil:
         )
     check_room(recipe)
     material = load_material(table.material, table.crystal)
+    material.extinction_distances_nm(table.g, recipe.microscope.energy_keV)  # a forbidden one is said before the work
     rotation = orientation(recipe)
     g = rotation @ material.reciprocal_per_nm(table.g)
     shape = make_shape(table, g, rng.spawn(1)[0])

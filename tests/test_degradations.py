@@ -88,6 +88,7 @@ ANSWERS = (
 )
 
 
+@pytest.mark.slow
 def test_scores_answer_in_proportion_or_not_at_all(answers):
     """What a score sees moves it one way, the more the stronger; what it is blind to leaves it alone."""
     for panel, score, seen, not_seen in ANSWERS:

@@ -75,7 +75,7 @@ def test_ends_that_meet_only_across_another_cell_are_pinned(tmp_path):
     [
         (("CA_FILE_VERSION 6", "CA_FILE_VERSION 3"), "line 1: CA_FILE_VERSION 3 found, 4 to 7"),
         (("CA_FILE_VERSION", "ITEM: TIMESTEP"), "line 1: 'ITEM:' found"),
-        (("CA_FILE_VERSION", "PBCCA_FILE_VERSION"), "line 1: PBCCA_FILE_VERSION found, .* run Dislocation analysis"),
+        (("CA_FILE_VERSION 6", "PBCCA_FILE_VERSION 3"), "line 1: PBCCA_FILE_VERSION 3 found, 4 to 7"),
         (("DISLOCATIONS 3", "DISLOCATIONS 1000000000000"), "whole number from 0 .* of dislocation 4 of 1000000000000"),
         (("\n3\n0 0 0\n", "\n3000000000000\n0 0 0\n"), "point 4 of 3000000000000 of dislocation 1"),
         (("10 0 1", "10 inf 1"), "inf found, a finite number"),
@@ -93,6 +93,14 @@ def test_faults_name_the_line(tmp_path, replace, message):
         read_network(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_header_of_another_name_is_read_as_the_same(tmp_path):
+    """Files whose first word is PBCCA_FILE_VERSION hold the same sections."""
+    usual = read_network(make(tmp_path / "usual.ca"))
+    other = read_network(make(tmp_path / "other.ca", replace=("CA_FILE_VERSION", "PBCCA_FILE_VERSION")))
+    np.testing.assert_array_equal(other.nodes_nm, usual.nodes_nm)
+    np.testing.assert_array_equal(other.burgers_nm, usual.burgers_nm)
 
 
 def test_cut_at_any_line(tmp_path):

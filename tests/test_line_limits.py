@@ -210,6 +210,7 @@ def test_maximum_likelihood_reaches_the_limit(foil_with_line, psi_deg, lens):
     assert depths.std() / limit == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.slow
 def test_contrast_tells_of_depth_too(foil_with_line):
     """In bright field a line at z, seen along theta, looks like one at t - z along -theta (Howie & Whelan 1961).
 

@@ -358,6 +358,7 @@ def test_another_suffix_is_refused(told, tmp_path, name):
     assert not list(Path(tmp_path).iterdir())
 
 
+@pytest.mark.slow
 def test_what_is_tried_comes_in_the_order_of_what_was_reached(told, tmp_path, tiny):
     """Two set-ups on two small foils: both are told what the method reached, the others stay behind them."""
     (tmp_path / "tiny.toml").write_text(tiny, encoding="utf-8")

@@ -160,6 +160,7 @@ def test_the_fit_finds_strength_and_size():
     assert (found.strength, found.mean_radius) == pytest.approx((0.02, 5.6), rel=0.02)
 
 
+@pytest.mark.slow
 def test_points_matched_in_a_crowd(crowded):
     """F of at least 0.97 where one particle in five touches another in projection; depth near the limit."""
     truth, acquisition = crowded
@@ -188,6 +189,7 @@ def test_isolated_particles_reach_the_limit(sparse):
     assert np.median(points.radii_nm) == pytest.approx(2.25, abs=0.05)
 
 
+@pytest.mark.slow
 def test_triplets_bring_back_what_four_views_lose(crowded):
     """Without the joint fit in 3D, asking for three views finds no fewer particles than asking for all four."""
     truth, acquisition = crowded

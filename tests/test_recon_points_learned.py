@@ -102,6 +102,7 @@ def test_bad_weights_and_parameters_are_refused_in_a_line(film, tmp_path):
         reconstruct(acquisition, diameter_nm=0.01)  # enlarged to the network's pixels this would fill any memory
 
 
+@pytest.mark.slow
 def test_mirrored_views_give_mirrored_particles(film):
     """Nothing but the views tells where up is."""
     _, acquisition = film

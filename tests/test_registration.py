@@ -119,6 +119,7 @@ def test_a_shift_of_300_nm():
     assert vertical_px(pair, maps, align(pair)[0], things) < 0.3
 
 
+@pytest.mark.slow
 def test_the_axis_is_found():
     """Without any idea of it, to 2 degrees."""
     pair, _ = drawn(spheres(3), ((0.0, (0, 0), 0.0), (0.7, (4, -6), 0.0)), axis_deg=30.0)

@@ -103,6 +103,7 @@ def test_page_of_failures_alone(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_page_of_five_thousand_runs_stays_small(tmp_path):
     table = make_table(("good",), range(2, 27), range(10, 60, 2), 4, (5, 15))
     assert len(table) == 5000
@@ -166,6 +167,7 @@ def test_letters_are_large_enough_in_print():
         assert min(sizes) * scale >= 7
 
 
+@pytest.mark.slow
 def test_files_beside_the_page(study_folder, cli):
     ended = cli("report", study_folder, "--format", "svg,csv")
     assert ended.code == 0

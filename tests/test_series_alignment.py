@@ -103,6 +103,7 @@ def test_what_is_seen_tells_how_views_lie():
     assert np.degrees(np.std(tilts)) < 0.06 < np.degrees(np.std(truth.tilts_rad))
 
 
+@pytest.mark.slow
 def test_a_series_of_lines():
     """Shifts of 20 pixels, an axis off by up to a degree, read-outs by 0.1: found from the images alone."""
     a, true, points = pictured(0)

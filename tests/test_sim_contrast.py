@@ -117,6 +117,7 @@ def test_rows_imaged_in_blocks_are_the_same_bit_for_bit():
             assert np.array_equal(whole[beam], np.concatenate([p[beam] for p in parts], axis=1))
 
 
+@pytest.mark.slow
 def test_compiled_or_from_the_cache(tmp_path):
     """The first process compiles, the second one reads what was compiled: the same images to the last bit."""
     code = (

@@ -61,7 +61,7 @@ def foil(beams: int, taken: bool = True, bend: float = 0.0) -> Foil:
     return made
 
 
-@pytest.mark.parametrize("beams", [2, 5])
+@pytest.mark.parametrize("beams", [2, pytest.param(5, marks=pytest.mark.slow)])
 def test_the_whole_plane_receives_all_electrons(monkeypatch, beams):
     """Bragg beams and what phonons take from them, of a bent foil, sampled alike: 1 without losses of energy."""
     monkeypatch.setattr(diffuse, "SHEAR_NM", (1.0, 2.5))

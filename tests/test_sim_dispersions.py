@@ -114,6 +114,7 @@ def test_a_seed_makes_one_arrangement(generator):
     assert not np.array_equal(first[0], other[0])
 
 
+@pytest.mark.slow
 def test_numba_cache_changes_nothing(tmp_path):
     """A seed must give one arrangement, whether kernels were just compiled or read from the cache."""
     code = (

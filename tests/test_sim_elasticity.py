@@ -119,6 +119,7 @@ def test_voxels_and_parts_at_a_core_are_means():
     assert rms(found.parts[:, :, :f, :f] - close) < 0.05 * rms(close)
 
 
+@pytest.mark.slow
 def test_relaxed_faces_screen_far_fields():
     """Beyond a thickness from a screw through it, the shear of a foil with free faces is all but gone."""
     line = DislocationNetwork.from_polyline(np.array([[20.0, 20, -2e4], [20, 20, 2e4]]), np.array([0, 0, 0.25]))

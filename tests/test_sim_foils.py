@@ -59,6 +59,7 @@ def expected(s, *, exit_slices=None, faults=(), beta=None, thickness_nm: float =
     return two_beam(beta, 0.5, s, extinction, exit_slices=exit_slices, faults=faults)[0][0]
 
 
+@pytest.mark.slow
 def test_a_sheet_shows_the_fringes_of_two_beams():
     """On voxels against the fault as an exact event of the propagation, which share no code; blurred by a slice."""
     a, b, c, d = (np.array(p, float) for p in ((-300, -300, 15), (428, -300, 15), (428, 428, 85), (-300, 428, 85)))

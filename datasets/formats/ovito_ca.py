@@ -1,12 +1,13 @@
 """Crystal-analysis files of OVITO (.ca, versions 4 to 7): dislocation lines found in atoms. Read only.
 
 Read are PBC_FLAGS, the cell, names of STRUCTURE_TYPES, CLUSTERS with their orientation, DISLOCATIONS and
-DISLOCATION_JUNCTIONS; other sections are skipped. Positions are in Angstrom, in the frame of the cell. A Burgers vector
-stands in the Cartesian lattice frame of its cluster, in units of the lattice parameter (hcp: of the fcc crystal of the
-same distance of neighbours, a along x, c along z); the orientation matrix, which holds that parameter, takes it to
-space. Its rotation is how the crystal lies in the cell. Two lines a dislocation tell which line end comes next in the
-ring of ends around a node: first for its last point, then for its first (1 = last point of the other, 0 = its first).
-Sources: the OVITO manual, section on the CA file format; what OVITO's own writer and reader do.
+DISLOCATION_JUNCTIONS; other sections are skipped. A header PBCCA_FILE_VERSION, of which no description is known, is
+taken for CA_FILE_VERSION: what stands below must hold as it does there. Positions are in Angstrom, in the frame of the
+cell. A Burgers vector stands in the Cartesian lattice frame of its cluster, in units of the lattice parameter (hcp: of
+the fcc crystal of the same distance of neighbours, a along x, c along z); the orientation matrix, which holds that
+parameter, takes it to space. Its rotation is how the crystal lies in the cell. Two lines a dislocation tell which line
+end comes next in the ring of ends around a node: first for its last point, then for its first (1 = last point of the
+other, 0 = its first). Sources: the OVITO manual, section on the CA file format; what OVITO's own writer and reader do.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def read_ca(path: str | Path) -> DislocationNetwork:
             ring = _junctions(lines, len(found or ()))
             break  # only meshes come after
     while (line := lines.next_or_none()) is not None:
-        if line.startswith("CA_FILE_VERSION "):
+        if line.startswith(("CA_FILE_VERSION ", "PBCCA_FILE_VERSION ")):
             raise lines.error("a second frame found, one allowed; export a single frame from OVITO")
     if found is None:
         raise lines.error("no section DISLOCATIONS found, one allowed; export it from OVITO with the dislocation lines")
@@ -164,16 +165,11 @@ def _rotation(lines: Lines, cluster: _Cluster) -> np.ndarray:
 
 def _start(lines: Lines) -> int:
     key, _, rest = lines.next("CA_FILE_VERSION").partition(" ")
-    if key == "PBCCA_FILE_VERSION":
-        raise lines.error(
-            f"{key} found, of which no description is known and which OVITO does not open either; CA_FILE_VERSION "
-            "4 to 7 allowed: run Dislocation analysis on the atoms in OVITO and export a Crystal Analysis file"
-        )
-    if key != "CA_FILE_VERSION":
+    if key not in ("CA_FILE_VERSION", "PBCCA_FILE_VERSION"):
         raise lines.error(f"{key[:40]!r} found, CA_FILE_VERSION allowed; export a Crystal Analysis file from OVITO")
     version = lines.whole(rest, "version")
     if version not in (4, 5, 6, 7):  # 7 differs in meshes only
-        raise lines.error(f"CA_FILE_VERSION {version} found, 4 to 7 allowed; export it again from OVITO")
+        raise lines.error(f"{key} {version} found, 4 to 7 allowed; export it again from OVITO")
     return version
 
 
