@@ -132,6 +132,11 @@ over the median of the image.
 | --- | --- | --- | --- | --- | --- |
 {table}
 
+What changed, and why: before, two beams at the zone axis without electrons scattered by phonons, and another network
+of this seed. The contrast of lines has fallen from 0.09 to 0.08. Faces change the background by a percent, as before,
+lines by two fifths of their contrast (a third before) and ends by half of it (a quarter before; these are other
+ends).
+
 Isotropic elasticity; what is relaxed at the end of a line is a core of 6.25 nm.
 """
 
