@@ -43,7 +43,7 @@ def discs(angle: float = 8.0, radius: float = 7.5, cones=THEMIS.convergence_mrad
 def told(monkeypatch):
     """Signals by closed form, so that no foil is imaged: a limit that goes as 1 / tan(phi / 2) and as 1 / radius."""
 
-    def of(recipe, setups, say=None, workers=2):
+    def of(recipe, setups, say=None, workers=2, progress=None):
         found = []
         for setup in setups:
             angle, radius = setup.place or (3.0, 5.0)

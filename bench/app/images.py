@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -123,11 +124,8 @@ def images_panel(window: Window) -> None:
 
     @window.action("Contours")
     async def choose(name: str) -> None:
-        from veristem.recon.contours import find_contours
-
         if name != "none" and name not in contours and window.acquisition is not None:
-            images = window.acquisition
-            contours[name] = await window.aside(find_contours, name, images.views, images.pixel_nm, None)
+            contours[name] = await window.apart(_contours, window.path("acquisition.h5"), name)
         state.contours_of = name
         redraw()
 
@@ -213,3 +211,12 @@ def images_panel(window: Window) -> None:
                 html.Div("{{ measure_text }}", id="measure-text")
             with v3.VCol(cols="12", md="2"):
                 v3.VTextField(v_model="uvw", label="Angle to [u v w]", density="compact", hide_details=True)
+
+
+def _contours(path: Path, name: str):
+    """Lines of the images of a file."""
+    import veristem as vs
+    from veristem.recon.contours import find_contours
+
+    images = vs.load(path)
+    return find_contours(name, images.views, images.pixel_nm, None)
