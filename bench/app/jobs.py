@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from veristem.bench.commands.progress import WATCHED, in_lines
 from veristem.datasets.errors import InputError
 from veristem.datasets.text import printable, told
 
@@ -24,7 +26,6 @@ _START = [sys.executable, "-c", "from veristem.bench.cli import main; main()"]
 _KEPT = 1 << 16  # characters of what a command says
 _MOST = 1 << 26  # bytes of what it prints
 _APART = get_context("spawn")  # a fork of a window would hold its sockets
-WATCHED = "VERISTEM_WATCHED"  # in the environment of a command whose progress somebody looks at
 
 
 class Stopped(Exception):
@@ -98,8 +99,15 @@ class Job:
             raise InputError(said[-1].removeprefix("error: ") if said else f"{words[0]}: ended with {code}")
         return out, said
 
-    async def call(self, function: Callable, *args) -> Any:
+    async def call(self, function: Callable, *args, say: Callable[[str], object] | None = None) -> Any:
         """What a function of a module returns, or raises; both pass through a pipe, so that they should be small.
+
+        Parameters
+        ----------
+        function : function of the arguments, and of ``progress`` when ``say`` is given
+            What wraps its loop over (items, their number).
+        say : callable
+            Gets a line on how far it is.
 
         Raises
         ------
@@ -108,18 +116,21 @@ class Job:
         """
         self.check()
         ours, theirs = _APART.Pipe(duplex=False)
-        process = _APART.Process(target=_answer, args=(theirs, function, args))
+        process = _APART.Process(target=_answer, args=(theirs, function, args, say is not None))
         await asyncio.to_thread(process.start)
         theirs.close()  # so that the end of the process is the end of the pipe
         self.pid = process.pid
         try:
-            good, found = await asyncio.to_thread(_received, ours)
+            while (answer := await asyncio.to_thread(_received, ours))[0] == "said":
+                if say is not None:
+                    say(answer[1])
             await asyncio.to_thread(process.join)
             self.pid = None
         finally:
             self.end()
         self.check()
-        if not good:
+        how, found = answer
+        if how == "failed":
             raise found
         return found
 
@@ -149,22 +160,25 @@ class Job:
                     one.kill()
 
 
-def _answer(pipe: Connection, function: Callable, args: tuple) -> None:
-    """In its process: whether the function ended well, and with what."""
+def _answer(pipe: Connection, function: Callable, args: tuple, tells: bool) -> None:
+    """In its process: what it says, then whether the function ended well, and with what."""
     try:
-        pipe.send((True, function(*args)))
+        if tells:
+            how = {"things": "steps", "say": lambda line: pipe.send(("said", line)), "often_s": 0}
+            function = partial(function, progress=partial(in_lines, **how))
+        pipe.send(("found", function(*args)))
     except (InputError, OSError) as error:
-        pipe.send((False, error))
+        pipe.send(("failed", error))
     except Exception as error:
         traceback.print_exc()
-        pipe.send((False, RuntimeError(told(error))))
+        pipe.send(("failed", RuntimeError(told(error))))
 
 
-def _received(pipe: Connection) -> tuple[bool, Any]:
+def _received(pipe: Connection) -> tuple[str, Any]:
     try:
         return pipe.recv()
     except EOFError:
-        return False, RuntimeError("its process has ended before it was done; its memory may have run out")
+        return "failed", RuntimeError("its process has ended before it was done; its memory may have run out")
 
 
 async def _whole(stream: asyncio.StreamReader | None) -> str:

@@ -14,13 +14,15 @@ from veristem.bench.app.opening import Openers
 from veristem.bench.app.planner import planner_panel
 from veristem.bench.app.registration import registration_panel
 from veristem.bench.app.scan import scan_panel
+from veristem.bench.app.series import series_panel
 from veristem.bench.app.start import DROPPED, start_card
 from veristem.bench.app.volume import volume_panel
 from veristem.bench.app.window import Window
 
 _TABS = (
-    ("start", "Start"), ("images", "Images"), ("3d", "3D"), ("scan", "4D scan"), ("registration", "Registration"),
-    ("crystal", "Crystal"), ("volume", "Volume"), ("plan", "Plan"), ("export", "Export"),
+    ("start", "Start"), ("images", "Images"), ("series", "Series"), ("3d", "3D"), ("scan", "4D scan"),
+    ("registration", "Registration"), ("crystal", "Crystal"), ("volume", "Volume"), ("plan", "Plan"),
+    ("export", "Export"),
 )  # fmt: skip
 _CSS = """
 .pictures { display: flex; gap: 12px; }
@@ -43,6 +45,11 @@ _CSS = """
 #pattern .handle { stroke: #fff; stroke-width: 2; fill: #000; fill-opacity: 0.4; cursor: ew-resize; }
 .fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: 8px; }
 .sheet { max-width: 100%; background: #fff; }
+#film { display: block; background: #000; }
+#film path { fill: none; vector-effect: non-scaling-stroke; }
+#film .way { stroke: #E69F00; stroke-width: 1.2; }
+#film .tracked { stroke: #56B4E9; stroke-width: 5; stroke-linecap: round; }
+.v-tab.v-btn { min-width: 0; padding: 0 11px; letter-spacing: 0.02em; }
 .slice { width: min(100%, 70vh); image-rendering: pixelated; }
 .scene { width: 100%; height: calc(100vh - 170px); border: 0; background: #fff; }
 .commands { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.8rem; padding: 8px; border: 1px solid #8884; }
@@ -84,6 +91,7 @@ def lay_out(window: Window):
             with v3.VWindow(v_model="tab", touch=False):
                 _start()
                 images_panel(window)
+                series_panel(window)
                 with v3.VWindowItem(value="3d"):
                     html.Div(
                         "What was found is shown here in 3D once it is reconstructed.", v_if="!scene", classes="pa-4"

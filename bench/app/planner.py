@@ -27,14 +27,18 @@ LIMITS = {
     "plan_time": Field("time_s", "At most: time of all scans (s)"),
     "plan_data": Field("data_GB", "At most: data (GB)"),
     "plan_drift": Field("drift_nm_per_s", "Drift of the specimen (nm/s)"),
-    "plan_depth": Field("depth_nm", "Wish: depths that scatter by at most (nm)"),
+    "plan_depth": Field("depth_nm", "Wish: scatter of depths at most (nm)"),
     "plan_share": Field("completeness", "Wish: share of the line found, 0 to 1"),
 }
 _FILES = {
     ".html": "the page", ".md": "the sheet for the session", ".json": "the table for scripts",
     ".toml": "recipe of a recommended set-up",
 }  # fmt: skip
-_COLUMNS = ("Recommended set-up", "Current", "Dwell", "Dose", "Time", "Line found", "Depths scatter by", "")
+_NUMBERS = ("current_nA", "dwell_us", "dose_per_nm2", "time_s")
+_COLUMNS = (
+    "Recommended set-up", "Current (nA)", "Dwell (µs)", "Dose (1/nm²)", "Time (s)", "Line found", "Depth scatter (nm)",
+    "",
+)  # fmt: skip
 
 
 def plan_words(state) -> list[str]:
@@ -87,13 +91,12 @@ def rows_of(table: dict[str, Any], most: int) -> list[list[str]]:
 
     def three(values, digits: str) -> str:
         value, low, high = (format(one, digits) for one in values)
-        return f"{value} ({low} to {high})"
+        return f"{value} ({low}–{high})"
 
     return [
         [
-            one["setup"], f"{one['current_nA']:.3g} nA", f"{one['dwell_us']:.3g} µs",
-            f"{one['dose_per_nm2']:.3g} /nm²", f"{one['time_s']:.3g} s", three(one["recall"], ".2f"),
-            f"{three(one['depth_nm'], '.2g')} nm",
+            one["setup"], *(f"{float(format(one[key], '.3g')):g}" for key in _NUMBERS),
+            three(one["recall"], ".2f"), three(one["depth_nm"], ".2g"),
         ]
         for one in table["options"][: max(1, table["chosen"])][:most]
     ]  # fmt: skip
@@ -183,7 +186,10 @@ def planner_panel(window: Window, openers: Openers) -> None:
                                                                       classes="mr-4"):  # fmt: skip
                 html.A("{{ file.name }}", href=("file.href",), download=("file.name",), title=("file.what",))
             html.Pre("{{ plan_command }}", id="plan-command", classes="commands mb-2")
-            html.Iframe(src=("plan_src",), classes="scene", sandbox="allow-scripts", title="the plan", id="plan-page")
+            html.Iframe(
+                src=("plan_src",), classes="scene", sandbox="allow-scripts", title="the plan", id="plan-page",
+                style=("dark ? 'color-scheme: dark' : ''",),
+            )  # fmt: skip
 
 
 def _place(text: Any, what: str) -> str:

@@ -141,9 +141,12 @@ class Window:
         self.job.check()
         return found
 
-    async def apart(self, function: Callable, *args) -> Any:
-        """What a function of a module returns that may take long, from a process that the stop button ends."""
-        return await self.job.call(function, *args)
+    async def apart(self, function: Callable, *args, tells: bool = False) -> Any:
+        """What a function of a module returns that may take long, from a process that the stop button ends.
+
+        With ``tells`` it gets ``progress``, which wraps a loop over (items, their number).
+        """
+        return await self.job.call(function, *args, say=self.say if tells else None)
 
     # files
 
