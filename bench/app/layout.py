@@ -49,7 +49,9 @@ _CSS = """
 #film path { fill: none; vector-effect: non-scaling-stroke; }
 #film .way { stroke: #E69F00; stroke-width: 1.2; }
 #film .tracked { stroke: #56B4E9; stroke-width: 5; stroke-linecap: round; }
-.v-tab.v-btn { min-width: 0; padding: 0 11px; letter-spacing: 0.02em; }
+.v-tab.v-tab.v-btn { min-width: 0 !important; padding: 0 10px; letter-spacing: 0; }
+#plan-rows td, #plan-rows th { padding: 2px 8px; }
+#plan-rows td + td { white-space: nowrap; }
 .slice { width: min(100%, 70vh); image-rendering: pixelated; }
 .scene { width: 100%; height: calc(100vh - 170px); border: 0; background: #fff; }
 .commands { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.8rem; padding: 8px; border: 1px solid #8884; }

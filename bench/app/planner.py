@@ -27,8 +27,8 @@ LIMITS = {
     "plan_time": Field("time_s", "At most: time of all scans (s)"),
     "plan_data": Field("data_GB", "At most: data (GB)"),
     "plan_drift": Field("drift_nm_per_s", "Drift of the specimen (nm/s)"),
-    "plan_depth": Field("depth_nm", "Wish: scatter of depths at most (nm)"),
-    "plan_share": Field("completeness", "Wish: share of the line found, 0 to 1"),
+    "plan_depth": Field("depth_nm", "Wish: scatter of depths (nm)"),
+    "plan_share": Field("completeness", "Wish: share of line found, 0 to 1"),
 }
 _FILES = {
     ".html": "the page", ".md": "the sheet for the session", ".json": "the table for scripts",

@@ -10,6 +10,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from veristem.bench.app.drawing import grey_url, paths, scale_bar
+from veristem.bench.app.fields import FIELD
 from veristem.bench.app.window import Window
 from veristem.datasets import Acquisition, InputError
 from veristem.datasets.geometry import inverse, mapped
@@ -82,6 +83,7 @@ def series_panel(window: Window) -> None:
                 one_by_one = (mapped(places[:, k], inverse(to_image[v])) for k, v in enumerate(kept["order"]))
                 places = np.stack(list(one_by_one), axis=1)
         points, ways = ([], []) if places is None else ways_px(places, at, pixel)
+        ways = ways if state.laid else []  # they would only show how the stage jumped
         state.film = {
             "src": grey_url(acquisition.views[view]), "w": columns, "h": rows, "bar": scale_bar(columns, pixel),
             "count": len(kept["order"]), "at": at, "transform": transform, "ways": paths(ways),
@@ -110,7 +112,7 @@ def series_panel(window: Window) -> None:
         places, to_image, lines = await window.apart(_tracked, window.path("acquisition.h5"), tells=True)
         kept.update({"places": places[:, kept["order"]], "to_image": to_image})
         with state:
-            state.series_lines = lines
+            state.update({"series_lines": lines, "laid": True})
             draw()
 
     with v3.VWindowItem(value="series"):
@@ -126,8 +128,7 @@ def series_panel(window: Window) -> None:
                 with v3.VCol():
                     v3.VSlider(v_model="frame", min=0, max=("film.count - 1",), step=1, hide_details=True, id="frame")
                 with v3.VCol(cols="auto"):
-                    v3.VSwitch(v_model="laid", label="Laid on each other", density="compact", hide_details=True,
-                               color="primary")  # fmt: skip
+                    v3.VSwitch(v_model="laid", label="Laid on each other", id="laid", color="primary", **FIELD)
                 with v3.VCol(cols="auto"):
                     v3.VBtn("Track", click=track, disabled=("!!busy",), variant="outlined", id="track")
             html.Div("{{ film.text }}", id="film-text", classes="mb-1")

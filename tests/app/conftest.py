@@ -86,7 +86,7 @@ def chromium() -> Iterator:
         browser.close()
 
 
-@pytest.fixture(scope="module")  # a window that was left is kept for an hour, and there are twelve at most
+@pytest.fixture(scope="module")  # a window that was left is kept for a while, and there are twelve at most
 def app(tmp_path_factory) -> Iterator[tuple[str, psutil.Process]]:
     """Address and process of `veristem app`."""
     log = (tmp_path_factory.mktemp("app") / "said").open("w+")
