@@ -371,6 +371,21 @@ def test_what_is_tried_comes_in_the_order_of_what_was_reached(told, tmp_path, ti
         verified(asked, 1)
 
 
+def test_imaging_tells_how_far_it_is(monkeypatch):
+    """Each set-up gets the mean of its own foils, in whatever groups they are imaged."""
+    asked = [discs(angle) for angle in (4.0, 5.0, 6.0, 7.0, 8.0)]
+    monkeypatch.setattr(signals, "shipped", dict)
+
+    def measured(work):
+        return [replace(SIGNAL, angle_deg=setup.place[0] + (work[2] == signals.SEEDS[1])) for setup in work[1]]
+
+    monkeypatch.setattr(signals, "_measured", measured)
+    told: list[int] = []
+    found = signals.signals_of(FOIL, asked, workers=1, progress=lambda groups, total: told.append(total) or groups)
+    assert [signal.angle_deg for signal in found] == [4.5, 5.5, 6.5, 7.5, 8.5]
+    assert told == [4]
+
+
 @pytest.mark.slow
 def test_the_table_that_ships_is_what_is_measured_now():
     """One set-up imaged anew: a change of the images would need `make planner-model`."""

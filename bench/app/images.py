@@ -75,7 +75,7 @@ def images_panel(window: Window) -> None:
         angles = ", ".join(f"{angle:+.2f}°" for angle in np.degrees(acquisition.directions_rad[view]))
         shown = dict(state[side]) | {
             "w": columns, "h": rows, "bar": scale_bar(columns, pixel), "contours": [], "curves": [], "points": [],
-            "title": f"view {view + 1} of {len(acquisition.views)}: θ = ({angles})",
+            "title": f"view {view} (0 to {len(acquisition.views) - 1}): θ = ({angles})",
         }  # fmt: skip
         if picture_too:
             shown["src"] = grey_url(acquisition.views[view])
@@ -96,7 +96,7 @@ def images_panel(window: Window) -> None:
         count = 0 if acquisition is None else len(acquisition.views)
         pair = widest_pair(acquisition.directions_rad) if acquisition is not None and count > 1 else (0, 0)
         with state:
-            state.views = [{"title": f"view {view + 1}", "value": view} for view in range(count)]
+            state.views = [{"title": f"view {view}", "value": view} for view in range(count)]
             state.left_view, state.right_view = (int(view) for view in pair)
             state.update({"contours_of": "none", "measure": [], "measure_text": "", "pointer_text": ""})
             draw("left")

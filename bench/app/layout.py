@@ -45,6 +45,7 @@ _CSS = """
 #pattern .handle { stroke: #fff; stroke-width: 2; fill: #000; fill-opacity: 0.4; cursor: ew-resize; }
 .fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: 8px; }
 .sheet { max-width: 100%; background: #fff; }
+.whole { max-height: max(300px, calc(100vh - 320px)); }
 #film { display: block; background: #000; }
 #film path { fill: none; vector-effect: non-scaling-stroke; }
 #film .way { stroke: #E69F00; stroke-width: 1.2; }

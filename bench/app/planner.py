@@ -186,10 +186,7 @@ def planner_panel(window: Window, openers: Openers) -> None:
                                                                       classes="mr-4"):  # fmt: skip
                 html.A("{{ file.name }}", href=("file.href",), download=("file.name",), title=("file.what",))
             html.Pre("{{ plan_command }}", id="plan-command", classes="commands mb-2")
-            html.Iframe(
-                src=("plan_src",), classes="scene", sandbox="allow-scripts", title="the plan", id="plan-page",
-                style=("dark ? 'color-scheme: dark' : ''",),
-            )  # fmt: skip
+            html.Iframe(src=("plan_src",), classes="scene", sandbox="allow-scripts", title="the plan", id="plan-page")
 
 
 def _place(text: Any, what: str) -> str:

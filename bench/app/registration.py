@@ -40,7 +40,10 @@ def registration_panel(window: Window) -> None:
         v3.VBtn("Register", click=register, disabled=("!!busy || !views.length",), color="primary", id="register")
         html.Div("{{ registration_text }}", classes="my-2", id="registration-text")
         html.Img(
-            v_if="registration", src=("registration",), classes="sheet", alt="residuals before and after registration"
+            v_if="registration",
+            src=("registration",),
+            classes="sheet whole",
+            alt="residuals before and after",
         )
 
 

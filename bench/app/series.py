@@ -138,7 +138,7 @@ def series_panel(window: Window) -> None:
 
 def _text(acquisition: Acquisition, view: int) -> str:
     """Which view it is and from where it was taken."""
-    count = f"view {view + 1} of {len(acquisition.views)}"
+    count = f"view {view} (0 to {len(acquisition.views) - 1})"
     if acquisition.tilts_rad is not None:
         return f"{count}: tilt {np.degrees(acquisition.tilts_rad[view]):+.2f}°"
     angles = ", ".join(f"{angle:+.2f}°" for angle in np.degrees(acquisition.directions_rad[view]))
