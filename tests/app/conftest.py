@@ -42,6 +42,11 @@ class User:
         found = self.page.locator(selector)
         return found.first.inner_text() if found.count() else ""
 
+    def told(self, selector: str, words: str) -> User:
+        """Wait until words stand there."""
+        self.page.locator(selector, has_text=words).first.wait_for()
+        return self
+
     def at_rest(self) -> User:
         """Wait until nothing runs."""
         self.page.wait_for_timeout(300)
