@@ -7,7 +7,6 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -428,11 +427,13 @@ def test_the_window_left_longest_gives_way(monkeypatch):
     ended: list[str] = []
 
     def child(name: str, left_s: float | None) -> front._Child:
-        pipe = SimpleNamespace(close=lambda: ended.append(name))
-        return front._Child(cast("Any", SimpleNamespace(stdin=pipe, returncode=None)), left_s)
+        one = front._Child(cast("Any", None), left_s)
+        monkeypatch.setattr(one, "end", lambda: ended.append(name))
+        return one
 
     monkeypatch.setattr(front.time, "monotonic", lambda: 1000.0)
     windows = front._Front([])
+    monkeypatch.setattr(windows, "keep", lambda _: None)
     windows.children = [child("used", None), child("left", 500.0), child("long", 100.0), child("now", 990.0)]
     assert windows.give_way()
     assert windows.give_way()

@@ -14,7 +14,7 @@ import secrets
 import sys
 import time
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from aiohttp import web
 HOST = "127.0.0.1"
 _MOST = 12  # windows at a time
 _STARTS_S = 60.0
+_ENDS_S = 5.0
 _LEFT_S = 60.0  # without a browser until a window may give way to a new one: pages are loaded anew
 HERE, LEFT = b"here\n", b"left\n"  # what a window's process says when a browser or work comes, and when none is left
 _NAMES = (HOST, "localhost")
@@ -82,6 +83,17 @@ class _Child:
     process: asyncio.subprocess.Process
     left_s: float | None = None
 
+    async def end(self) -> None:
+        """End it with its work and its files, which the end of its standard input does; kill it if it does not."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        try:
+            await asyncio.wait_for(self.process.wait(), _ENDS_S)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
+
 
 class _Front:
     """Windows, and the processes behind them."""
@@ -89,7 +101,7 @@ class _Front:
     def __init__(self, files: list[str]):
         self.files, self.key, self.name = files, secrets.token_urlsafe(24), ""
         self.children: list[_Child] = []
-        self.ears: set[asyncio.Task] = set()
+        self.tasks: set[asyncio.Task] = set()
 
     async def run(self, port: int, browser: bool, say) -> None:
         app = web.Application()
@@ -106,9 +118,7 @@ class _Front:
                 webbrowser.open(address)
             await asyncio.Event().wait()
         finally:
-            for child in self.children:
-                with contextlib.suppress(ProcessLookupError):
-                    child.process.terminate()
+            await asyncio.gather(*(child.end() for child in self.children))
             await runner.cleanup()
 
     async def window(self, request: web.Request) -> web.StreamResponse:
@@ -134,10 +144,15 @@ class _Front:
         if not left:
             return False
         longest = left[min(left)]
-        assert longest.process.stdin is not None
-        longest.process.stdin.close()  # which ends it, and removes its files
         self.children.remove(longest)
+        self.keep(longest.end())
         return True
+
+    def keep(self, work: Coroutine) -> None:
+        """Let something go on beside requests."""
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     async def listen(self, child: _Child) -> None:
         """Note whether somebody is there, until the process ends."""
@@ -164,8 +179,6 @@ class _Front:
         while line := await child.stdout.readline():
             if line.startswith(b"port "):
                 one.left_s = time.monotonic()
-                ear = asyncio.create_task(self.listen(one))
-                self.ears.add(ear)
-                ear.add_done_callback(self.ears.discard)
+                self.keep(self.listen(one))
                 return int(line.split()[1])
         raise ValueError
