@@ -144,6 +144,7 @@ def _start() -> None:
             "Look at what was found on the images and in 3D, read depths under the pointer, measure lengths and angles "
             "by two clicks, and compare with the truth where it is known.",
             "Take files, figures and settings along, and the commands that do the same without a window.",
+            "Before a session, ask the planner which set-up, current and dwell to choose (panel Plan).",
         ):
             html.P(text, classes="mb-2")
         html.P("Nothing leaves this machine, and nothing is loaded from elsewhere.", classes="mt-4")
