@@ -63,6 +63,9 @@ CONTOURS = {  # ways to find contours, by the name that a method takes in their 
     "learned": "veristem.recon.contours.learned:learned_contours",
 }
 
+# what methods find of how views of several scans lie, in lines for people
+TOLD = dict.fromkeys(("tomo-wbp", "tomo-sirt"), "veristem.recon.tomography.series:told")
+
 
 def method_names() -> list[str]:
     """Registered names, those of other packages included."""
@@ -190,6 +193,19 @@ def stages_of(text: str) -> tuple[str, ...]:
 def registers(text: str) -> bool:
     """Whether a method registers views of several scans as `registration` tells of: it has ``register``."""
     return "register" in _signature(text, load_method(without_oracles(text)[0])).parameters
+
+
+def lies_told(text: str, acquisition: Acquisition) -> list[str]:
+    """What a method finds of how views that have a scan each lie, in lines for people; warnings begin as such.
+
+    Empty for views of one scan, and for a method that takes them as they are said to lie.
+    """
+    from veristem.recon import registration
+
+    name, parameters = split_method(text)
+    if name in TOLD:
+        return imported(TOLD[name], "lines")(acquisition, **parameters)
+    return registration.told(acquisition) if registers(text) else []
 
 
 def with_volume(text: str) -> str:

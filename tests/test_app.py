@@ -5,17 +5,26 @@ from __future__ import annotations
 import asyncio
 import shlex
 import sys
+import time
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import psutil
 import pytest
 
+from veristem.bench.app import front
 from veristem.bench.app.drawing import paths, scale_bar
-from veristem.bench.app.jobs import Job, Stopped, command_text
+from veristem.bench.app.fields import Field, as_words, typed
+from veristem.bench.app.jobs import Job, Stopped, command_text, share_done
 from veristem.bench.app.opening import Openers, listing, open_paths, save_uploads
+from veristem.bench.app.planner import LIMITS, foil_of, plan_words, rows_of
+from veristem.bench.app.series import order_of, ways_px
+from veristem.bench.commands.options import values_of
+from veristem.bench.commands.progress import in_lines
 from veristem.bench.files.virtual import disc_options
 from veristem.datasets import Acquisition, CurveSet, InputError, PointSet, formats
+from veristem.datasets.recipe import load_recipe
 from veristem.recon.measuring import Place, angle_to_direction_deg, place, vector_nm
 
 
@@ -273,3 +282,161 @@ def test_help_teaches(cli):
     text = " ".join(cli("app", "--help").out.split())
     for words in ("acquisition.h5", "4D scan", "Only this machine", "stop button", "Ctrl-C", "--no-browser"):
         assert words in text
+
+
+def test_how_much_is_done_is_read_off():
+    """From a line of progress, and from no other."""
+    said: list[str] = []
+    assert list(in_lines("abcd", 4, "rows or tilts", said.append, -1)) == list("abcd")
+    assert [share_done(line) for line in said] == [25, 50, 75, 100]
+    assert share_done("imaging 2 small foils in 15 set-ups; about 70 s") is None
+    assert share_done("3 of 4 neighbours in the order of tilts") is None
+
+
+def test_functions_run_apart():
+    """What they return and raise comes back, and how far they are; what nobody expected is said to be a fault."""
+    job, said = Job(Path()), []
+    assert asyncio.run(job.call(counted, 3, say=said.append)) == [0, 1, 2]
+    assert [share_done(line) for line in said] == [33, 67, 100]
+    with pytest.raises(InputError, match=r"^no such file: x$"):
+        asyncio.run(job.call(refused, "no such file: x"))
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        asyncio.run(job.call(divmod, 1, 0))
+
+
+def counted(number: int, progress) -> list[int]:
+    """A function that tells how far it is."""
+    return list(progress(range(number), number))
+
+
+def refused(line: str) -> None:
+    """A function that finds bad input."""
+    raise InputError(line)
+
+
+def test_functions_are_stopped_as_commands_are():
+    """The process ends; what was to come after it does not begin until another task does."""
+    job = Job(Path())
+
+    async def stopped() -> None:
+        task = asyncio.create_task(job.call(time.sleep, 600))
+        while job.pid is None:
+            await asyncio.sleep(0.01)
+        process = psutil.Process(job.pid)
+        job.stop()
+        with pytest.raises(Stopped):
+            await task
+        assert not process.is_running() or process.status() == "zombie"
+        with pytest.raises(Stopped):
+            await job.call(divmod, 1, 1)
+        with pytest.raises(Stopped):
+            await job.run(["list", "recipes"], print)
+        job.begin()
+        assert await job.call(divmod, 7, 2) == (3, 1)
+
+    asyncio.run(stopped())
+
+
+def test_fields_are_options():
+    """Numbers in whatever brackets; empty ones are left out; too few are one line."""
+    fields = {
+        "axis": Field("zone_axis", "Axis", 3),
+        "dose": Field("dose_per_nm2", "Dose"),
+        "no": Field("no", "No"),
+    }
+    given = typed(State(axis="[1, 1 0]", dose="1234567", no=" "), fields)
+    assert as_words(given | {"material": "Al"}) == [
+        "--zone-axis", "1", "1", "0", "--dose-per-nm2", "1234567", "--material", "Al",
+    ]  # fmt: skip
+    for text in ("1 1", "a b c", "1 1 0 0"):
+        with pytest.raises(InputError, match=r"^Axis: .* found, 3 numbers allowed$"):
+            typed(State(axis=text, dose="", no=""), fields)
+
+
+def plan_state(**changed) -> State:
+    """The planner's panel as it is opened, but for what is typed."""
+    state = State(plan_recipe="cantor-stereo", plan_microscope="osiris", plan_method="stereo-learned", plan_setups=[])
+    return State(state | dict.fromkeys(LIMITS, "") | foil_of("cantor-stereo") | changed)
+
+
+def test_a_plan_is_asked_by_words():
+    """Only what differs from the recipe is said, and its numbers are those of the recipe that the command reads."""
+    usual = ["cantor-stereo", "--microscope", "osiris", "--method", "stereo-learned"]
+    assert plan_words(plan_state()) == usual
+    words = plan_words(plan_state(
+        plan_material="Al", plan_g="1 -1 1", plan_density="1e14", plan_dose="2e4", plan_share="0.7",
+        plan_setups=["discs", "tilts"],
+    ))  # fmt: skip
+    assert words[-8:] == ["--setup", "discs", "--setup", "tilts", "--dose-per-nm2", "20000", "--completeness", "0.7"]
+    changed = load_recipe("cantor-stereo").with_values(values_of(words[6:-8:2]))
+    specimen: Any = changed.specimen
+    assert (specimen.material, tuple(specimen.g), specimen.network.density_per_m2) == ("Al", (1, -1, 1), 1e14)
+    assert specimen.thickness_nm == 200
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"plan_recipe": "particles"}, "of particles"),
+        ({"plan_recipe": "no-such"}, "no-such"),
+        ({"plan_recipe": "/no/such.toml"}, "/no/such.toml"),
+        ({"plan_microscope": " "}, "microscope: none found"),
+        ({"plan_g": "0 2"}, "3 numbers"),
+        ({"plan_time": "soon"}, "1 number allowed"),
+    ],
+)
+def test_bad_questions_to_the_planner_are_one_line(changed, told):
+    """InputError, which the window shows."""
+    with pytest.raises(InputError, match=told) as caught:
+        plan_words(plan_state(**changed))
+    assert "\n" not in str(caught.value)
+
+
+def test_faults_are_no_recipe(cases):
+    """Each file of a fault, given to the planner as a recipe: a line."""
+    for path in sorted((cases / "faults").rglob("*")):
+        if path.is_file() and path.stat().st_size < 1e6:
+            with pytest.raises(InputError) as caught:
+                foil_of(str(path))
+            assert "\n" not in str(caught.value)
+
+
+def test_the_recommended_are_a_table():
+    """As many as cannot be told from the best and have a recipe, in the numbers that people write."""
+    option = {"setup": "discs", "current_nA": 0.02561, "dwell_us": 500.0, "dose_per_nm2": 19997.0, "time_s": 32.768,
+              "recall": [0.881, 0.28, 0.99], "depth_nm": [3.94, 2.1, 7.2]}  # fmt: skip
+    rows = rows_of({"chosen": 2, "options": [option] * 5}, 5)
+    assert rows == [["discs", "0.0256", "500", "20000", "32.8", "0.88 (0.28–0.99)", "3.9 (2.1–7.2)"]] * 2
+    assert len(rows_of({"chosen": 9, "options": [option] * 9}, 5)) == 5
+
+
+def test_ways_of_points_through_views():
+    """In the order of tilts; where a point was not seen its way is shorter, and it has none in its first view."""
+    tilted: dict[str, Any] = {"tilts_rad": [0.1, -0.1, 0.0], "tilt_axis_rad": 0.0}
+    shown = Acquisition(np.ones((3, 4, 4)), np.zeros((3, 2)), 2.0, 0.0, **tilted)
+    assert order_of(shown) == [1, 2, 0]
+    places = np.array([[[0.0, 0], [2, 0], [4, 2]], [[8, 8], [np.nan, np.nan], [8, 6]], [[1, 1], [1, 1], [np.nan] * 2]])
+    points, ways = ways_px(places, 2, 2.0)
+    assert points.tolist() == [[2, 1], [4, 3]]
+    assert [way.tolist() for way in ways] == [[[0, 0], [1, 0], [2, 1]], [[4, 4], [4, 3]]]
+    assert ways_px(places, 0, 2.0)[1] == []
+
+
+def test_the_window_left_longest_gives_way(monkeypatch):
+    """Neither one in use nor one that was left a moment ago, whose page may be loading anew."""
+    ended: list[str] = []
+
+    def child(name: str, left_s: float | None) -> front._Child:
+        one = front._Child(cast("Any", None), left_s)
+        monkeypatch.setattr(one, "end", lambda: ended.append(name))
+        return one
+
+    monkeypatch.setattr(front.time, "monotonic", lambda: 1000.0)
+    windows = front._Front([])
+    monkeypatch.setattr(windows, "keep", lambda _: None)
+    windows.children = [child("used", None), child("left", 500.0), child("long", 100.0), child("now", 990.0)]
+    assert windows.give_way()
+    assert windows.give_way()
+    assert ended == ["long", "left"]
+    assert not windows.give_way()
+    assert len(windows.children) == 2

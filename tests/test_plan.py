@@ -43,7 +43,7 @@ def discs(angle: float = 8.0, radius: float = 7.5, cones=THEMIS.convergence_mrad
 def told(monkeypatch):
     """Signals by closed form, so that no foil is imaged: a limit that goes as 1 / tan(phi / 2) and as 1 / radius."""
 
-    def of(recipe, setups, say=None, workers=2):
+    def of(recipe, setups, say=None, workers=2, progress=None):
         found = []
         for setup in setups:
             angle, radius = setup.place or (3.0, 5.0)
@@ -370,6 +370,21 @@ def test_what_is_tried_comes_in_the_order_of_what_was_reached(told, tmp_path, ti
     assert plan.chosen == 1
     with pytest.raises(InputError, match="at least 2"):
         verified(asked, 1)
+
+
+def test_imaging_tells_how_far_it_is(monkeypatch):
+    """Each set-up gets the mean of its own foils, in whatever groups they are imaged."""
+    asked = [discs(angle) for angle in (4.0, 5.0, 6.0, 7.0, 8.0)]
+    monkeypatch.setattr(signals, "shipped", dict)
+
+    def measured(work):
+        return [replace(SIGNAL, angle_deg=setup.place[0] + (work[2] == signals.SEEDS[1])) for setup in work[1]]
+
+    monkeypatch.setattr(signals, "_measured", measured)
+    told: list[int] = []
+    found = signals.signals_of(FOIL, asked, workers=1, progress=lambda groups, total: told.append(total) or groups)
+    assert [signal.angle_deg for signal in found] == [4.5, 5.5, 6.5, 7.5, 8.5]
+    assert told == [4]
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from veristem.recon.frames import crystal_from_specimen
 from veristem.recon.rectify import vertical_residual_px
 from veristem.recon.registration import align, find_axis, register, told
 from veristem.recon.stereo.classical import reconstruct
+from veristem.recon.tracks import tracks
 
 SIDE, PIXEL, THICK = 160, 2.0, 150.0
 HALF = np.radians(4.0)
@@ -109,6 +110,20 @@ def test_what_is_left_across_the_epipolar_direction(make, case):
     before = vertical_px(pair, maps, nominal, things)
     assert vertical_px(pair, maps, alignment, things) < 0.3
     assert before < 0.01 if case == "as it is" else before > 3.0
+
+
+def test_tracked_points_are_where_both_images_show_them():
+    """Moved back as each was, they differ along the epipolar direction alone; of one scan nothing was tracked."""
+    pair, maps = drawn(curves(1), CASES["one turned"])
+    found = tracks(pair)
+    first, second = (mapped(found.at_nm[found.view == v], inverse(maps[v])) for v in (0, 1))
+    assert len(first) > 30
+    assert found.feature[found.view == 0].tolist() == found.feature[found.view == 1].tolist()
+    assert np.sqrt(np.mean((second - first)[:, 1] ** 2)) < PIXEL
+    assert np.ptp((second - first)[:, 0]) > 3 * PIXEL
+    assert found.told == told(pair)
+    at_once = tracks(replace(pair, tilts_rad=None))
+    assert (len(at_once.view), at_once.by_view(2).shape, at_once.told) == (0, (0, 2, 2), [])
 
 
 def test_a_shift_of_300_nm():

@@ -7,13 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import veristem as vs
 from veristem.datasets import Acquisition, InputError
 from veristem.datasets.geometry import Tilt, project
 from veristem.datasets.intermediate import Alignment
-from veristem.recon.methods import run_method
-from veristem.recon.tomography import alignment
+from veristem.recon.methods import TOLD, run_method
+from veristem.recon.tomography import alignment, series
 from veristem.recon.tomography.alignment import Seen, Views
-from veristem.recon.tomography.series import contrast, drawn, registered
+from veristem.recon.tomography.series import align, contrast, depths_nm, drawn, registered, told
+from veristem.recon.tracks import tracks
 
 SIDE, PIXEL, THICK, AXIS = 80, 2.0, 100.0, np.pi / 2
 TILTS = np.radians(np.arange(-44.0, 45.0, 4.0))
@@ -104,13 +106,23 @@ def test_what_is_seen_tells_how_views_lie():
 
 
 @pytest.mark.slow
-def test_a_series_of_lines():
-    """Shifts of 20 pixels, an axis off by up to a degree, read-outs by 0.1: found from the images alone."""
+def test_a_series_of_lines(monkeypatch):
+    """Shifts of 20 pixels, an axis off by up to a degree, read-outs by 0.1: found from the images alone, and told."""
     a, true, points = pictured(0)
     before = left_px(a, Alignment(a.directions_rad, a.to_image), true, points)
-    found = registered(a, contrast(a, None, 4.0), (-100, 100), 4.0)
-    assert max(left_px(a, found, true, points)) < 0.8
+    found = align(a, scale_nm=4.0)
+    assert max(left_px(a, found.alignment, true, points)) < 0.8
     assert min(before) > 4
+    monkeypatch.setattr(series, "align_series", None)  # what was found once is not found again
+    images, depths = contrast(a, None, 4.0), depths_nm(a, 20.0, 500.0, free=True)
+    assert registered(a, images, depths, 4.0).to_image is found.alignment.to_image
+    (line,) = told(a, scale_nm=4.0, iterations=9)
+    assert line.startswith(f"registered: {len(TILTS)} views by ")
+    monkeypatch.setattr(series, "default_scale_nm", lambda *_: 4.0)
+    places = tracks(a).by_view(len(TILTS))
+    assert np.isfinite(places).all(axis=2).sum() == len(found.off_nm) > 10 * len(TILTS)
+    row, column = (places[np.isfinite(places[:, FIRST, 0]), FIRST] // PIXEL).astype(int).T[::-1]
+    assert np.mean(a.views[FIRST][row, column]) < 0.8 * np.median(a.views[FIRST])  # lines are dark
 
 
 def few(tilts_deg, views: np.ndarray) -> Acquisition:
@@ -127,6 +139,20 @@ def test_views_without_texture_stay_where_they_are_said_to_be(tilts_deg):
     views = np.random.default_rng(1).poisson(500, (len(tilts_deg), 48, 48))
     a = few(tilts_deg, views)
     assert run_method("tomo-wbp", a).length_nm < 60
+
+
+def test_a_series_that_tells_nothing_is_said_to():
+    """By every method of tomography, before it works; a bad parameter is one line all the same."""
+    a = few([-20, -10, 0, 10, 20], np.random.default_rng(1).poisson(500, (5, 40, 40)))
+    for method in TOLD:
+        said: list[str] = []
+        vs.reconstruct(a, method, say=said.append)
+        assert "too few lines can be followed" in said[-1]
+        with pytest.raises(InputError, match="scale_nm: -1 found"):
+            vs.reconstruct(a, f"{method} scale_nm=-1")
+    views = a.views.copy()
+    views[1] = 1
+    assert "(1, 2)" in next(line for line in told(replace(a, views=views)) if "of 5 views" in line)
 
 
 def test_one_view_is_no_series():

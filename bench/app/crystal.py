@@ -8,40 +8,23 @@ import numpy as np
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
+from veristem.bench.app.fields import BELOW, Field, as_words, put, typed
 from veristem.bench.app.window import Window
 from veristem.datasets import Acquisition, InputError
 
-FIELDS = {  # state of a field: the option of `veristem convert`, how many numbers, and what the field is called
-    "zone_axis": ("zone-axis", 3, "Zone axis u v w"),
-    "g": ("g", 3, "Reflection g h k l"),
-    "g_azimuth": ("g-azimuth-deg", 1, "Direction of g in the image, from x towards y (°)"),
-    "tilt_off": ("tilt-off-bragg-deg", 1, "Tilt off Bragg, towards s > 0 (°)"),
-    "energy": ("energy-keV", 1, "Beam energy (keV)"),
-    "thickness": ("thickness-nm", 1, "Foil thickness (nm)"),
+FIELDS = {
+    "zone_axis": Field("zone_axis", "Zone axis u v w", 3),
+    "g": Field("g", "Reflection g h k l", 3),
+    "g_azimuth": Field("g_azimuth_deg", "Direction of g in the image, from x towards y (°)"),
+    "tilt_off": Field("tilt_off_bragg_deg", "Tilt off Bragg, towards s > 0 (°)"),
+    "energy": Field("energy_keV", "Beam energy (keV)"),
+    "thickness": Field("thickness_nm", "Foil thickness (nm)"),
 }
 
 
 def crystal_words(state) -> list[str]:
-    """What was typed into the fields, as options.
-
-    Raises
-    ------
-    InputError
-        For what is not as many numbers as wanted.
-    """
-    words = ["--material", state.material] if state.material else []
-    for name, (option, count, label) in FIELDS.items():
-        parts = str(state[name] or "").replace(",", " ").strip(" []()").split()
-        if not parts:
-            continue
-        try:
-            numbers = [float(part) for part in parts]
-        except ValueError:
-            numbers = []
-        if len(numbers) != count:
-            raise InputError(f"{label}: {' '.join(parts)[:40]!r} found, {count} number{'s' * (count > 1)} allowed")
-        words += [f"--{option}", *(f"{number:g}" for number in numbers)]
-    return words
+    """What was typed into the fields, as options; InputError for what is not as many numbers as wanted."""
+    return as_words(({"material": state.material} if state.material else {}) | typed(state, FIELDS))
 
 
 def facts(acquisition: Acquisition) -> list[tuple[str, str]]:
@@ -111,17 +94,10 @@ def crystal_panel(window: Window) -> None:
 
     with v3.VWindowItem(value="crystal"), v3.VRow():
         with v3.VCol(cols="12", md="6"):
-            v3.VSelect(v_model="material", items=("materials",), label="Material", density="compact", clearable=True,
-                       hide_details=True, classes="mb-2")  # fmt: skip
-            for name, (_, _, label) in FIELDS.items():
-                v3.VTextField(v_model=name, label=label, density="compact", hide_details=True, classes="mb-2")
-            v3.VBtn(
-                "Say this of the images",
-                click=say,
-                disabled=("!!busy || !views.length",),
-                color="primary",
-                id="crystal-say",
-            )
+            v3.VSelect(v_model="material", items=("materials",), label="Material", clearable=True, **BELOW)
+            put(FIELDS)
+            v3.VBtn("Say this of the images", click=say, disabled=("!!busy || !views.length",), color="primary",
+                    id="crystal-say")  # fmt: skip
         with (
             v3.VCol(cols="12", md="6"),
             v3.VTable(v_if="facts.length", density="compact", id="facts"),

@@ -58,14 +58,8 @@ def export_panel(window: Window) -> None:
 
     with v3.VWindowItem(value="export"), v3.VRow():
         with v3.VCol(cols="12", md="6"):
-            v3.VBtn(
-                "Make figures and page",
-                click=figures,
-                disabled=("!!busy",),
-                color="primary",
-                classes="mb-2",
-                id="figures",
-            )
+            v3.VBtn("Make figures and page", click=figures, disabled=("!!busy",), color="primary", classes="mb-2",
+                    id="figures")  # fmt: skip
             with (
                 v3.VTable(density="compact", id="files"),
                 html.Tbody(),

@@ -12,8 +12,10 @@ import json
 import os
 import secrets
 import sys
+import time
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
@@ -21,6 +23,9 @@ from aiohttp import web
 HOST = "127.0.0.1"
 _MOST = 12  # windows at a time
 _STARTS_S = 60.0
+_ENDS_S = 5.0
+_LEFT_S = 60.0  # without a browser until a window may give way to a new one: pages are loaded anew
+HERE, LEFT = b"here\n", b"left\n"  # what a window's process says when a browser or work comes, and when none is left
 _NAMES = (HOST, "localhost")
 
 
@@ -71,12 +76,32 @@ def serve(
     asyncio.run(_Front([str(path.absolute()) for path in files]).run(port, browser, say))
 
 
+@dataclass
+class _Child:
+    """A window's process, and since when neither a browser nor work has been there [s]; None while one is."""
+
+    process: asyncio.subprocess.Process
+    left_s: float | None = None
+
+    async def end(self) -> None:
+        """End it with its work and its files, which the end of its standard input does; kill it if it does not."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        try:
+            await asyncio.wait_for(self.process.wait(), _ENDS_S)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
+
+
 class _Front:
     """Windows, and the processes behind them."""
 
     def __init__(self, files: list[str]):
         self.files, self.key, self.name = files, secrets.token_urlsafe(24), ""
-        self.children: list[asyncio.subprocess.Process] = []
+        self.children: list[_Child] = []
+        self.tasks: set[asyncio.Task] = set()
 
     async def run(self, port: int, browser: bool, say) -> None:
         app = web.Application()
@@ -93,9 +118,7 @@ class _Front:
                 webbrowser.open(address)
             await asyncio.Event().wait()
         finally:
-            for child in self.children:
-                with contextlib.suppress(ProcessLookupError):
-                    child.terminate()
+            await asyncio.gather(*(child.end() for child in self.children))
             await runner.cleanup()
 
     async def window(self, request: web.Request) -> web.StreamResponse:
@@ -103,9 +126,9 @@ class _Front:
         given = request.query.get("key", request.cookies.get(self.name, ""))
         if request.url.host not in _NAMES or not secrets.compare_digest(given.encode(), self.key.encode()):
             raise web.HTTPForbidden(text="Open the address that `veristem app` has printed.")
-        self.children = [child for child in self.children if child.returncode is None]
-        if len(self.children) >= _MOST:
-            return web.Response(text=f"{_MOST} windows are open; close one, or end `veristem app` and start it again")
+        self.children = [child for child in self.children if child.process.returncode is None]
+        if len(self.children) >= _MOST and not self.give_way():
+            return web.Response(text=f"{_MOST} windows are in use; close one, and open this again in a minute")
         try:
             port = await asyncio.wait_for(self.start(), _STARTS_S)
         except (TimeoutError, ValueError):
@@ -114,6 +137,31 @@ class _Front:
         response.set_cookie(self.name, self.key, httponly=True, samesite="Strict")
         return response
 
+    def give_way(self) -> bool:
+        """End the window that was left longest ago; False when all are in use, or were a moment ago."""
+        until = time.monotonic() - _LEFT_S
+        left = {child.left_s: child for child in self.children if child.left_s is not None and child.left_s <= until}
+        if not left:
+            return False
+        longest = left[min(left)]
+        self.children.remove(longest)
+        self.keep(longest.end())
+        return True
+
+    def keep(self, work: Coroutine) -> None:
+        """Let something go on beside requests."""
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def listen(self, child: _Child) -> None:
+        """Note whether somebody is there, until the process ends."""
+        assert child.process.stdout is not None
+        with contextlib.suppress(ValueError):  # a line too long to be one of those
+            while line := await child.process.stdout.readline():
+                if line in (HERE, LEFT):
+                    child.left_s = time.monotonic() if line == LEFT else None
+
     async def start(self) -> int:
         """Start a window's process; its port."""
         child = await asyncio.create_subprocess_exec(
@@ -121,7 +169,8 @@ class _Front:
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "WSLINK_READY_MSG": ""},
         )  # fmt: skip
-        self.children.append(child)
+        one = _Child(child)
+        self.children.append(one)
         assert child.stdin is not None
         assert child.stdout is not None
         # by its standard input, which nobody else can read; its end is the end of the window
@@ -129,5 +178,7 @@ class _Front:
         await child.stdin.drain()
         while line := await child.stdout.readline():
             if line.startswith(b"port "):
+                one.left_s = time.monotonic()
+                self.keep(self.listen(one))
                 return int(line.split()[1])
         raise ValueError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def images_panel(window: Window) -> None:
         angles = ", ".join(f"{angle:+.2f}°" for angle in np.degrees(acquisition.directions_rad[view]))
         shown = dict(state[side]) | {
             "w": columns, "h": rows, "bar": scale_bar(columns, pixel), "contours": [], "curves": [], "points": [],
-            "title": f"view {view + 1} of {len(acquisition.views)}: θ = ({angles})",
+            "title": f"view {view} (0 to {len(acquisition.views) - 1}): θ = ({angles})",
         }  # fmt: skip
         if picture_too:
             shown["src"] = grey_url(acquisition.views[view])
@@ -95,7 +96,7 @@ def images_panel(window: Window) -> None:
         count = 0 if acquisition is None else len(acquisition.views)
         pair = widest_pair(acquisition.directions_rad) if acquisition is not None and count > 1 else (0, 0)
         with state:
-            state.views = [{"title": f"view {view + 1}", "value": view} for view in range(count)]
+            state.views = [{"title": f"view {view}", "value": view} for view in range(count)]
             state.left_view, state.right_view = (int(view) for view in pair)
             state.update({"contours_of": "none", "measure": [], "measure_text": "", "pointer_text": ""})
             draw("left")
@@ -123,11 +124,8 @@ def images_panel(window: Window) -> None:
 
     @window.action("Contours")
     async def choose(name: str) -> None:
-        from veristem.recon.contours import find_contours
-
         if name != "none" and name not in contours and window.acquisition is not None:
-            images = window.acquisition
-            contours[name] = await window.aside(find_contours, name, images.views, images.pixel_nm, None)
+            contours[name] = await window.apart(_contours, window.path("acquisition.h5"), name)
         state.contours_of = name
         redraw()
 
@@ -213,3 +211,12 @@ def images_panel(window: Window) -> None:
                 html.Div("{{ measure_text }}", id="measure-text")
             with v3.VCol(cols="12", md="2"):
                 v3.VTextField(v_model="uvw", label="Angle to [u v w]", density="compact", hide_details=True)
+
+
+def _contours(path: Path, name: str):
+    """Lines of the images of a file."""
+    import veristem as vs
+    from veristem.recon.contours import find_contours
+
+    images = vs.load(path)
+    return find_contours(name, images.views, images.pixel_nm, None)

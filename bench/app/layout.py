@@ -11,15 +11,18 @@ from veristem.bench.app.export import export_panel
 from veristem.bench.app.images import images_panel
 from veristem.bench.app.method import method_card
 from veristem.bench.app.opening import Openers
+from veristem.bench.app.planner import planner_panel
 from veristem.bench.app.registration import registration_panel
 from veristem.bench.app.scan import scan_panel
+from veristem.bench.app.series import series_panel
 from veristem.bench.app.start import DROPPED, start_card
 from veristem.bench.app.volume import volume_panel
 from veristem.bench.app.window import Window
 
 _TABS = (
-    ("start", "Start"), ("images", "Images"), ("3d", "3D"), ("scan", "4D scan"), ("registration", "Registration"),
-    ("crystal", "Crystal"), ("volume", "Volume"), ("export", "Export"),
+    ("start", "Start"), ("images", "Images"), ("series", "Series"), ("3d", "3D"), ("scan", "4D scan"),
+    ("registration", "Registration"), ("crystal", "Crystal"), ("volume", "Volume"), ("plan", "Plan"),
+    ("export", "Export"),
 )  # fmt: skip
 _CSS = """
 .pictures { display: flex; gap: 12px; }
@@ -40,7 +43,16 @@ _CSS = """
 #pattern .disc { stroke: #56B4E9; stroke-width: 2; fill: #56B4E9; fill-opacity: 0.15; cursor: move; }
 #pattern .second { stroke: #D55E00; fill: #D55E00; }
 #pattern .handle { stroke: #fff; stroke-width: 2; fill: #000; fill-opacity: 0.4; cursor: ew-resize; }
+.fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: 8px; }
 .sheet { max-width: 100%; background: #fff; }
+.whole { max-height: max(300px, calc(100vh - 320px)); }
+#film { display: block; background: #000; }
+#film path { fill: none; vector-effect: non-scaling-stroke; }
+#film .way { stroke: #E69F00; stroke-width: 1.2; }
+#film .tracked { stroke: #56B4E9; stroke-width: 5; stroke-linecap: round; }
+.v-tab.v-tab.v-btn { min-width: 0 !important; padding: 0 10px; letter-spacing: 0; }
+#plan-rows td, #plan-rows th { padding: 2px 8px; }
+#plan-rows td + td { white-space: nowrap; }
 .slice { width: min(100%, 70vh); image-rendering: pixelated; }
 .scene { width: 100%; height: calc(100vh - 170px); border: 0; background: #fff; }
 .commands { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.8rem; padding: 8px; border: 1px solid #8884; }
@@ -82,6 +94,7 @@ def lay_out(window: Window):
             with v3.VWindow(v_model="tab", touch=False):
                 _start()
                 images_panel(window)
+                series_panel(window)
                 with v3.VWindowItem(value="3d"):
                     html.Div(
                         "What was found is shown here in 3D once it is reconstructed.", v_if="!scene", classes="pa-4"
@@ -91,6 +104,7 @@ def lay_out(window: Window):
                 registration_panel(window)
                 crystal_panel(window)
                 openers.volume = volume_panel(window)
+                planner_panel(window, openers)
                 export_panel(window)
     return opening
 
@@ -103,8 +117,13 @@ def _at_work(window: Window) -> None:
 
     with v3.VFooter(app=True, border=True, height=44, classes="py-0 px-4", id="at-work"):
         with html.Div(v_if="busy", classes="d-flex align-center", style="gap: 16px; width: 100%"):
-            v3.VProgressCircular(indeterminate=True, color="primary", size=22, width=3)
-            html.Div("{{ busy }}: {{ elapsed }} s", id="busy", style="white-space: nowrap")
+            v3.VProgressCircular(
+                indeterminate=("done === null",), model_value=("done",), color="primary", size=22, width=3
+            )
+            html.Div(
+                "{{ busy }}: {{ done === null ? '' : done + ' %, ' }}{{ elapsed }} s",
+                id="busy", style="white-space: nowrap",
+            )  # fmt: skip
             html.Div("{{ said }}", classes="text-caption text-truncate", id="said", style="flex: 1")
             v3.VBtn("Stop", click=stop, color="error", variant="flat", density="compact", id="stop")
         html.Div("{{ opened ? 'Ready.' : 'Nothing is open yet.' }}", v_if="!busy", classes="text-caption")
@@ -125,6 +144,7 @@ def _start() -> None:
             "Look at what was found on the images and in 3D, read depths under the pointer, measure lengths and angles "
             "by two clicks, and compare with the truth where it is known.",
             "Take files, figures and settings along, and the commands that do the same without a window.",
+            "Before a session, ask the planner which set-up, current and dwell to choose (panel Plan).",
         ):
             html.P(text, classes="mb-2")
         html.P("Nothing leaves this machine, and nothing is loaded from elsewhere.", classes="mt-4")

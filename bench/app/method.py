@@ -7,6 +7,7 @@ from typing import Any
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
+from veristem.bench.app.fields import BELOW, FIELD
 from veristem.bench.app.window import Window
 from veristem.datasets import InputError
 from veristem.datasets.kinds import KINDS
@@ -99,13 +100,13 @@ def method_card(window: Window) -> Any:
         """What is to be said of what was found, against the truth or against the images."""
         from veristem.bench.app.said import said
 
-        found, truth = window.found, window.truth
+        truth, suffix = window.truth, KINDS[window.acquisition.kind].suffix
         window.say("comparing with " + ("the truth" if truth is not None else "the images"))
-        told = await window.aside(said, window.acquisition, found, truth, state.method)
+        images, found, known = map(window.path, ("acquisition.h5", f"reconstruction{suffix}", "truth.h5"))
+        told = await window.apart(said, images, found, None if truth is None else known, state.method)
         window.lies = told.lies
         if truth is not None:
-            name = f"reconstruction{KINDS[window.acquisition.kind].suffix}"
-            window.script.append(f"veristem score {window.run}/truth.h5 {window.run}/{name}")
+            window.script.append(f"veristem score {window.run}/truth.h5 {window.run}/reconstruction{suffix}")
         with state:
             state.update({"sentence": told.sentence, "numbers": told.numbers, "scores": told.scores})
 
@@ -145,8 +146,7 @@ def method_card(window: Window) -> Any:
     with v3.VCard(classes="ma-2", variant="outlined"), v3.VCardText(classes="pa-3"):
         html.Div("2 · Reconstruct", classes="text-subtitle-1 mb-2")
         v3.VSelect(
-            v_model="method", items=("methods",), label="Method", density="compact", hide_details=True,
-            no_data_text="open images first",
+            v_model="method", items=("methods",), label="Method", no_data_text="open images first", **FIELD,
         )  # fmt: skip
         with (
             v3.VExpansionPanels(v_if="parameters.length", classes="my-2", variant="accordion"),
@@ -155,7 +155,7 @@ def method_card(window: Window) -> Any:
         ):
             v3.VSelect(
                 v_if="stages.includes('contours')", v_model="method_contours", items=("contour_ways",),
-                label="contours", density="compact", hide_details=True, classes="mb-2",
+                label="contours", **BELOW,
             )  # fmt: skip
             with html.Div(v_for="one, i in parameters", key="one.name"):
                 v3.VSwitch(

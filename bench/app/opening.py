@@ -93,6 +93,14 @@ async def open_paths(window: Window, openers: Openers, paths: list[Path]) -> Non
         _title(window, path)
 
 
+async def show_made(window: Window, openers: Openers, run: str) -> None:
+    """Show what `veristem simulate` has written into a folder: images, or a 4D scan."""
+    if (scan := window.folder / run / "scan.zspy").exists():
+        await openers.scan(scan)
+    else:
+        await window.show(run)
+
+
 def copy(window: Window, path: Path, name: str) -> None:
     """Copy a file into the folder of the window, by a command that is noted too."""
     shutil.copyfile(path, window.folder / name)

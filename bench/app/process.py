@@ -14,7 +14,7 @@ from typing import Any
 
 from veristem.bench.app.window import Window
 
-_KEEPS_S = 3600  # without a browser: a laptop may sleep
+_KEEPS_S = 3600  # without a browser, unless it gives way to a new window: a browser may put a tab to sleep
 
 
 def serve() -> None:
@@ -49,19 +49,42 @@ def serve() -> None:
 
 def make_window(folder: Path, asked: dict[str, Any]) -> Window:
     """A window that answers only those who show the cookie, and opens the files that it was given."""
+    from aiohttp import web
     from trame.app import get_server
 
-    from veristem.bench.app.front import guard
+    from veristem.bench.app.front import HERE, LEFT, guard
     from veristem.bench.app.layout import lay_out
 
     server: Any = get_server(client_type="vue3")
     window = Window(server, folder)
     server.enable_module({"serve": {"files": str(folder)}})
     opening = lay_out(window)
+    sockets: list[web.Request] = []
+    said = [LEFT]
+
+    def tell(**_) -> None:
+        """Say whether a browser or work is here, when that changes."""
+        if (word := HERE if sockets or window.state.busy else LEFT) != said[0]:
+            said[0] = word
+            print(word.decode(), end="", flush=True)
+
+    server.state.change("busy")(tell)
+
+    @web.middleware
+    async def present(request: web.Request, handler):
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return await handler(request)
+        sockets.append(request)
+        tell()
+        try:
+            return await handler(request)
+        finally:
+            sockets.remove(request)
+            tell()
 
     @server.controller.add("on_server_bind")
     def guarded(wslink_server) -> None:
-        wslink_server.app.middlewares.append(guard(asked["cookie"], asked["key"]))
+        wslink_server.app.middlewares.extend([guard(asked["cookie"], asked["key"]), present])
 
     @server.controller.add("on_server_ready")
     def ready(**_) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from veristem.bench.app.drawing import data_url
 from veristem.bench.app.window import Window
-from veristem.datasets import Acquisition, InputError
+from veristem.datasets import InputError
 
 
 def registration_panel(window: Window) -> None:
@@ -25,7 +27,7 @@ def registration_panel(window: Window) -> None:
     async def register() -> None:
         if window.acquisition is None:
             raise InputError("no images found; open some first")
-        window.lies, picture, text = await window.aside(_registered, window.acquisition)
+        window.lies, picture, text = await window.apart(_registered, window.path("acquisition.h5"))
         state.update({"registration": picture, "registration_text": text})
 
     with v3.VWindowItem(value="registration"):
@@ -38,17 +40,22 @@ def registration_panel(window: Window) -> None:
         v3.VBtn("Register", click=register, disabled=("!!busy || !views.length",), color="primary", id="register")
         html.Div("{{ registration_text }}", classes="my-2", id="registration-text")
         html.Img(
-            v_if="registration", src=("registration",), classes="sheet", alt="residuals before and after registration"
+            v_if="registration",
+            src=("registration",),
+            classes="sheet whole",
+            alt="residuals before and after",
         )
 
 
-def _registered(acquisition: Acquisition):
+def _registered(path: Path):
     """Where the views lie, the picture of what is left, and the same in words."""
+    import veristem as vs
     from veristem.bench.pages.lines import registered
     from veristem.recon.rectify import registration_warning
     from veristem.reports.pictures import drawn
     from veristem.reports.registration import registration_figure
 
+    acquisition = vs.load(path)
     found = registered(acquisition)
     if found is None:
         text = registration_warning(acquisition)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from veristem.datasets import Acquisition
 from veristem.reports.words import number
 
 
@@ -18,13 +18,14 @@ class Said(NamedTuple):
     lies: Any
 
 
-def said(acquisition: Acquisition, found, truth, method: str) -> Said:
+def said(images: Path, reconstruction: Path, known: Path | None, method: str) -> Said:
     """Of a reconstruction, against the truth if it is known, else against its own images."""
     import veristem as vs
     from veristem.bench.pages.folder import make_scene, sentence
     from veristem.reports.pictures import SHOWN
 
-    scene = make_scene(acquisition, found, truth, method, None)
+    found, truth = vs.load(reconstruction), None if known is None else vs.load(known)
+    scene = make_scene(vs.load(images), found, truth, method, None)
     scores = [] if truth is None else [
         (name, number(value)) for name, value in vs.score(truth, found).items() if value is not None
     ]  # fmt: skip

@@ -10,15 +10,16 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from veristem.bench.app.drawing import grey_url
+from veristem.bench.app.fields import BELOW, Field, as_words, numbers, put, typed
 from veristem.bench.app.window import Window
 from veristem.datasets import InputError
 
-_FIELDS = {  # state of a field: the option of `veristem virtual`, and what the field is called
-    "scan_convergence": ("convergence_mrad", "Convergence semi-angle (mrad)"),
-    "scan_pixel": ("pixel_nm", "Scan step (nm)"),
-    "scan_energy": ("energy_keV", "Beam energy (keV)"),
-    "scan_thickness": ("thickness_nm", "Foil thickness (nm)"),
-    "scan_rotation": ("rotation_deg", "Detector x axis in the image (°)"),
+_FIELDS = {
+    "scan_convergence": Field("convergence_mrad", "Convergence semi-angle (mrad)"),
+    "scan_pixel": Field("pixel_nm", "Scan step (nm)"),
+    "scan_energy": Field("energy_keV", "Beam energy (keV)"),
+    "scan_thickness": Field("thickness_nm", "Foil thickness (nm)"),
+    "scan_rotation": Field("rotation_deg", "Detector x axis in the image (°)"),
 }
 
 _SVG = """
@@ -58,30 +59,18 @@ def scan_panel(window: Window) -> Any:
 
     def options() -> dict[str, Any]:
         """What was typed, by the option that it is."""
-        given: dict[str, Any] = {
-            option: _number(state[name], label) for name, (option, label) in _FIELDS.items() if str(state[name] or "")
-        }
+        given = typed(state, _FIELDS)
         if state.scan_rows or state.scan_columns:
             given["scan_shape"] = tuple(
-                int(_number(state[name], "Rows and columns")) for name in ("scan_rows", "scan_columns")
+                int(numbers(state[f"scan_{name.lower()}"], name)) for name in ("Rows", "Columns")
             )
         return given
 
-    def pattern_of(path: Path, vacuum: Path | None, given: dict[str, Any]):
-        from veristem.datasets.formats.scans import read_scan
-        from veristem.recon.virtual import calibrate, usual_discs_rad
-
-        scan = read_scan(path, given.get("scan_shape"))
-        convergence = given.get("convergence_mrad")
-        found = calibrate(
-            scan, None if vacuum is None else read_scan(vacuum),
-            convergence_rad=None if convergence is None else 1e-3 * convergence,
-        )  # fmt: skip
-        return scan, found, usual_discs_rad(scan, found)
-
     async def read() -> None:
         vacuum = window.folder / state.vacuum if state.vacuum else None
-        scan, found, (angle, radius) = await window.aside(pattern_of, window.folder / state.scan, vacuum, options())
+        found, (angle, radius), notes, told = await window.apart(
+            _pattern, window.folder / state.scan, vacuum, options()
+        )
         rows, columns = found.pattern.shape
         x, y = found.disc.center_px
         with state:
@@ -91,9 +80,7 @@ def scan_panel(window: Window) -> Any:
             }  # fmt: skip
             along = 500 * angle * np.array([np.cos(found.azimuth_rad), np.sin(found.azimuth_rad)])
             state.disc = {"x": float(along[0]), "y": float(along[1]), "r": 1e3 * radius}
-            state.note = "; ".join([*scan.notes, *found.notes])
-            cone = 1e3 * found.convergence_rad
-            told = {"scan_convergence": cone, "scan_pixel": scan.pixel_nm, "scan_energy": scan.energy_keV}
+            state.note = "; ".join([*notes, *found.notes])
             for name, value in told.items():
                 state[name] = state[name] or ("" if value is None else f"{value:.6g}")
 
@@ -129,12 +116,10 @@ def scan_panel(window: Window) -> Any:
         given = options() | {k: round(v, 6) for k, v in disc_options(*(state.disc[k] for k in "xyr")).items()}
         if state.vacuum:
             given["vacuum"] = _within(window, state.vacuum)
-        words = []
-        for name, value in given.items():
-            values = value if isinstance(value, tuple) else (value,)
-            words += ["--" + name.replace("_", "-"), *(v if isinstance(v, str) else f"{v:g}" for v in values)]
         run = window.new_run()
-        _, said = await window.command("virtual", _within(window, state.scan), "-o", f"{run}/acquisition.h5", *words)
+        _, said = await window.command(
+            "virtual", _within(window, state.scan), "-o", f"{run}/acquisition.h5", *as_words(given)
+        )
         await window.show(run)
         state.note = "; ".join(line for line in said if not line[0].isdigit())
 
@@ -150,49 +135,35 @@ def scan_panel(window: Window) -> Any:
                     v_if="pattern.src", classes="text-caption",
                 )  # fmt: skip
             with v3.VCol(cols="12", md="4"):
-                for name, (_option, label) in _FIELDS.items():
-                    v3.VTextField(v_model=name, label=label, density="compact", hide_details=True, classes="mb-2")
-                v3.VTextField(
-                    v_model="vacuum",
-                    label="Scan of the vacuum (path)",
-                    density="compact",
-                    hide_details=True,
-                    classes="mb-2",
-                )
+                put(_FIELDS)
+                v3.VTextField(v_model="vacuum", label="Scan of the vacuum (path)", **BELOW)
                 with html.Div(classes="d-flex", style="gap: 8px"):
-                    v3.VTextField(
-                        v_model="scan_rows", label="Rows", density="compact", hide_details=True, classes="mb-2"
-                    )
-                    v3.VTextField(
-                        v_model="scan_columns", label="Columns", density="compact", hide_details=True, classes="mb-2"
-                    )
-                v3.VBtn(
-                    "Read the pattern again",
-                    click=again,
-                    disabled=("!!busy",),
-                    variant="outlined",
-                    block=True,
-                    classes="mb-2",
-                )
-                v3.VBtn(
-                    "Make views",
-                    click=views,
-                    disabled=("!!busy || !pattern.src",),
-                    color="primary",
-                    block=True,
-                    id="make-views",
-                )
+                    v3.VTextField(v_model="scan_rows", label="Rows", **BELOW)
+                    v3.VTextField(v_model="scan_columns", label="Columns", **BELOW)
+                v3.VBtn("Read the pattern again", click=again, disabled=("!!busy",), variant="outlined", block=True,
+                        classes="mb-2")  # fmt: skip
+                v3.VBtn("Make views", click=views, disabled=("!!busy || !pattern.src",), color="primary", block=True,
+                        id="make-views")  # fmt: skip
     return open_scan
+
+
+def _pattern(path: Path, vacuum: Path | None, given: dict[str, Any]):
+    """The mean pattern of a scan, the usual discs on it, notes, and what fields can be filled with."""
+    from veristem.datasets.formats.scans import read_scan
+    from veristem.recon.virtual import calibrate, usual_discs_rad
+
+    scan, convergence = read_scan(path, given.get("scan_shape")), given.get("convergence_mrad")
+    found = calibrate(
+        scan, None if vacuum is None else read_scan(vacuum),
+        convergence_rad=None if convergence is None else 1e-3 * convergence,
+    )  # fmt: skip
+    told = {
+        "scan_convergence": 1e3 * found.convergence_rad, "scan_pixel": scan.pixel_nm, "scan_energy": scan.energy_keV,
+    }  # fmt: skip
+    return found, usual_discs_rad(scan, found), scan.notes, told
 
 
 def _within(window: Window, path: str) -> str:
     """A path as a command in the window's folder has it."""
     place = Path(path)
     return str(place.relative_to(window.folder) if place.is_relative_to(window.folder) else place)
-
-
-def _number(text: Any, label: str) -> float:
-    try:
-        return float(text)
-    except (TypeError, ValueError):
-        raise InputError(f"{label}: {str(text)[:40]!r} found, a number allowed") from None

@@ -9,13 +9,13 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v3
 
 from veristem.bench.app.crystal import crystal_words
-from veristem.bench.app.opening import Openers, listing, open_paths, save_uploads
+from veristem.bench.app.fields import BELOW, FIELD
+from veristem.bench.app.opening import Openers, listing, open_paths, save_uploads, show_made
 from veristem.bench.app.window import Window
 from veristem.datasets import DislocationNetwork, InputError
 
 _RECIPES = {DislocationNetwork: "demo-foil"}  # to image a network in; particles else
 _PARTICLES = "particles-small"
-FIELD: dict[str, Any] = {"density": "compact", "hide_details": True}
 BUTTON: dict[str, Any] = {"size": "small"}
 DROPPED = """
 const files = Array.from($event.dataTransfer ? $event.dataTransfer.files : $event);
@@ -79,10 +79,7 @@ def start_card(window: Window, openers: Openers):
         window.script = []
         seed = str(state.seed).strip()
         await window.command("simulate", state.recipe, "-o", run, "--set", f"recipe.seed={seed}")
-        if (scan := window.folder / run / "scan.zspy").exists():
-            await openers.scan(scan)
-        else:
-            await window.show(run)
+        await show_made(window, openers, run)
         state.opened = f"{state.recipe}, seed {seed}"
 
     # two images of a real pair
@@ -150,37 +147,18 @@ def _dialogs(make_pair, image, look, simulate) -> None:
                 prepend_icon=("one.folder ? 'mdi-folder' : 'mdi-file-outline'",),
                 click="one.folder ? trigger('look', [one.path]) : trigger('picked', [one.path])",
             )  # fmt: skip
+    with v3.VDialog(v_model="simulate_dialog", max_width=560), v3.VCard(title="Simulate a recipe"), v3.VCardText():
+        v3.VSelect(v_model="recipe", items=("recipes",), label="Recipe", **BELOW)
+        v3.VTextField(v_model="seed", label="Seed: another specimen for each", **BELOW)
+        v3.VBtn("Simulate", click=simulate, disabled=("!!busy",), color="primary", id="simulate-recipe")
     with v3.VDialog(v_model="pair_dialog", max_width=560), v3.VCard(title="A stereo pair"), v3.VCardText():
         html.Div("{{ pair.map(p => p.split('/').pop()).join(' and ') }}: the first is taken with rays from the left.")
         with html.Div(classes="d-flex my-2", style="gap: 8px"):
-            v3.VTextField(
-                v_model="pair_angle",
-                label="Angle between the views (°)",
-                density="compact",
-                hide_details=True,
-                id="pair-angle",
-            )
-            v3.VTextField(
-                v_model="pair_pixel",
-                label="Pixel (nm), if the files do not say",
-                density="compact",
-                hide_details=True,
-                id="pair-pixel",
-            )
-        v3.VSwitch(
-            v_model="pair_tilted",
-            label="The specimen was tilted between two scans",
-            density="compact",
-            hide_details=True,
-            color="primary",
-        )
-        v3.VTextField(
-            v_if="pair_tilted",
-            v_model="pair_axis",
-            label="Tilt axis from x towards y (°), or find",
-            density="compact",
-            hide_details=True,
-        )
+            v3.VTextField(v_model="pair_angle", label="Angle between the views (°)", id="pair-angle", **FIELD)
+            v3.VTextField(v_model="pair_pixel", label="Pixel (nm), if the files do not say", id="pair-pixel", **FIELD)
+        v3.VSwitch(v_model="pair_tilted", label="The specimen was tilted between two scans", color="primary",
+                   id="pair-tilted", **FIELD)  # fmt: skip
+        v3.VTextField(v_if="pair_tilted", v_model="pair_axis", label="Tilt axis from x towards y (°), or find", **FIELD)
         html.Div(
             "Crystal and thickness, as far as they are known, are taken from the panel Crystal.",
             classes="text-caption my-2",
@@ -189,17 +167,10 @@ def _dialogs(make_pair, image, look, simulate) -> None:
         v3.VBtn("Use this pair", click=make_pair, disabled=("!!busy",), color="primary", id="use-pair")
     with v3.VDialog(v_model="specimen_dialog", max_width=560), v3.VCard(title="Image this specimen"), v3.VCardText():
         html.Div("{{ specimen.split('/').pop() }}")
-        v3.VSelect(
-            v_model="recipe",
-            items=("recipes",),
-            label="with the recipe",
-            density="compact",
-            hide_details=True,
-            classes="my-2",
-        )
+        v3.VSelect(v_model="recipe", items=("recipes",), label="with the recipe", **(FIELD | {"classes": "my-2"}))
         v3.VSelect(
             v_if="specimen_lines", v_model="specimen_material", items=("['', ...materials]",),
-            label="Material; guessed from the file if none", **FIELD, classes="mb-2",
+            label="Material; guessed from the file if none", **BELOW,
         )  # fmt: skip
         html.Div("{{ trouble }}", v_if="trouble", classes="text-error")
         v3.VBtn("Simulate", click=image, disabled=("!!busy",), color="primary", id="image-specimen")

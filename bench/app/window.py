@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from veristem.bench.app.jobs import Job, Stopped, command_text
+from veristem.bench.app.jobs import Job, Stopped, command_text, share_done
 from veristem.datasets.errors import InputError
 from veristem.datasets.text import told
 
@@ -42,13 +42,22 @@ class Window:
         self.hooks: dict[str, list[Callable]] = {}
         self.tasks: set[asyncio.Task] = set()
         self.state.update(
-            {"trouble": "", "note": "", "said": "", "busy": "", "elapsed": 0, "tab": "start", "opened": ""}
+            {
+                "trouble": "",
+                "note": "",
+                "said": "",
+                "busy": "",
+                "elapsed": 0,
+                "done": None,
+                "tab": "start",
+                "opened": "",
+            }
         )
 
     # what happens, and who wants to know
 
     def on(self, event: str, function: Callable) -> None:
-        """Call a function when something has happened: ``opened`` or ``found``."""
+        """Call a function when something has happened: ``opened``, ``found`` or ``volume``."""
         self.hooks.setdefault(event, []).append(function)
 
     async def happened(self, event: str) -> None:
@@ -69,7 +78,8 @@ class Window:
                         self.state.trouble = f"{self.state.busy} is still at work; wait, or press Stop"
                     return
                 with self.state:
-                    self.state.update({"busy": what, "trouble": "", "note": "", "said": "", "elapsed": 0})
+                    self.state.update({"busy": what, "trouble": "", "note": "", "said": "", "elapsed": 0, "done": None})
+                self.job.begin()
                 clock = asyncio.create_task(self.tick(time.monotonic()))
                 trouble, note = "", ""
                 try:
@@ -114,6 +124,7 @@ class Window:
         """A line on how it goes; what needs attention stays."""
         with self.state:
             self.state.said = _short(line)
+            self.state.done = share_done(line)
             if line.startswith("warning: "):
                 self.state.note = _short(line.replace("`", ""))
 
@@ -125,27 +136,42 @@ class Window:
         return done
 
     async def aside(self, function: Callable, *args) -> Any:
-        """What a function returns, worked out beside the window."""
-        return await asyncio.to_thread(function, *args)
+        """What a function returns that is soon done, as readers are: it cannot be ended, only what comes after it."""
+        found = await asyncio.to_thread(function, *args)
+        self.job.check()
+        return found
+
+    async def apart(self, function: Callable, *args, tells: bool = False) -> Any:
+        """What a function of a module returns that may take long, from a process that the stop button ends.
+
+        With ``tells`` it gets ``progress``, which wraps a loop over (items, their number).
+        """
+        return await self.job.call(function, *args, say=self.say if tells else None)
 
     # files
 
-    def new_run(self) -> str:
-        """Name of a new folder for what is opened now; the files of what was open stay."""
+    def new_folder(self, what: str) -> str:
+        """Name of a new folder."""
         number = 1
-        while (place := self.folder / f"run-{number}").exists() and any(place.iterdir()):
+        while (place := self.folder / f"{what}-{number}").exists() and any(place.iterdir()):
             number += 1
         place.mkdir(exist_ok=True)
-        self.script = [f"mkdir -p run-{number}"]
-        return f"run-{number}"
+        return place.name
+
+    def new_run(self) -> str:
+        """Name of a new folder for what is opened now; the files of what was open stay."""
+        place = self.new_folder("run")
+        self.script = [f"mkdir -p {place}"]
+        return place
 
     def path(self, name: str) -> Path:
         """A file of what is open."""
         return self.folder / self.run / name
 
-    def href(self, name: str) -> str:
-        """Where the browser finds it; another address after each change."""
-        return f"files/{self.run}/{name}?{self.path(name).stat().st_mtime_ns}"
+    def href(self, name: str, place: str = "") -> str:
+        """Where the browser finds a file of what is open, or of another folder; another address after each change."""
+        place = place or self.run
+        return f"files/{place}/{name}?{(self.folder / place / name).stat().st_mtime_ns}"
 
     async def show(self, run: str) -> None:
         """Show what lies in a folder: acquisition.h5, truth.h5, a reconstruction or a volume."""

@@ -21,11 +21,13 @@ def app(
     """Open VeriSTEM in a browser: look at images, reconstruct, turn what was found in 3D, measure, export.
 
     Open a file by its path, from a list, or by dropping it: images (acquisition.h5), the two images of a real pair, a
-    4D scan, a network or particles to be imaged, curves, points or a volume. Without one, simulate a recipe. Every
-    button runs what a command does; the window shows the commands, to run them again without it.
+    4D scan, a network or particles to be imaged, curves, points or a volume. Without one, simulate a recipe, or ask the
+    planner what to choose in a session. Every button runs what a command does; the window shows the commands, to run
+    them again without it.
 
     Only this machine reaches it, by the address printed. Each window has a process of its own, and so has what it
-    computes, which its stop button ends. Ctrl-C here ends all.
+    computes, which its stop button ends. A window whose browser has gone is kept for an hour, or until a new one needs
+    its place. Ctrl-C here ends all.
 
     Example: veristem app run/acquisition.h5
     """

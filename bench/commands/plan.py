@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from veristem.bench.commands.options import Sets, command_line, say, values_of
+from veristem.bench.commands.progress import progress
 
 
 def plan(
@@ -56,7 +57,7 @@ def plan(
     made = vs.plan(
         recipe, microscope, values=values_of(sets), dose_per_nm2=dose_per_nm2, time_s=time_s, data_GB=data_gb,
         drift_nm_per_s=drift_nm_per_s, depth_nm=depth_nm, completeness=completeness, setups=setup or (), method=method,
-        verify=verify, tell=say,
+        verify=verify, progress=lambda groups, total: progress(groups, total, "groups of set-ups"), tell=say,
     )  # fmt: skip
     if out is None:
         typer.echo(sheet(made), nl=False)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Callable, Iterable
+
+WATCHED = "VERISTEM_WATCHED"  # in the environment of a command whose lines somebody sees as they come: the window
 
 
 def progress(items, total: int, things: str = "cells"):
@@ -17,11 +21,17 @@ def progress(items, total: int, things: str = "cells"):
         with Progress(*columns, console=Console(stderr=True)) as bar:
             yield from bar.track(items, total=total, description="")
         return
+    often_s = 1 if WATCHED in os.environ else 10
+    yield from in_lines(items, total, things, lambda line: print(line, file=sys.stderr, flush=True), often_s)
+
+
+def in_lines(items: Iterable, total: int, things: str, say: Callable[[str], object], often_s: float):
+    """Go through the items, and say now and then how many are done and how long the others take."""
     start = shown = time.monotonic()
     for done, item in enumerate(items, 1):
         yield item
         now = time.monotonic()
-        if now - shown > 10 or done == total:
+        if now - shown > often_s or done == total:
             left = (now - start) / done * (total - done)
-            print(f"{done} of {total} {things}, {left:.0f} s left", file=sys.stderr, flush=True)
+            say(f"{done} of {total} {things}, {left:.0f} s left")
             shown = now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
@@ -99,6 +99,7 @@ def plan(
     method: str = "stereo-learned",
     kinds: Sequence[str] = tuple(KINDS),
     say: Callable[[str], object] = lambda _: None,
+    progress: Callable[[Iterable, int], Iterable] = lambda groups, _: groups,
 ) -> Plan:
     """Conditions for a session: with a wish the least dose that meets it, else the best that the limits allow.
 
@@ -116,6 +117,8 @@ def plan(
         Of `setups.KINDS`.
     say : callable
         Gets a line when foils have to be imaged first.
+    progress : callable
+        As of `signals_of`.
 
     Raises
     ------
@@ -134,7 +137,7 @@ def plan(
             refused.append((setup, str(error)))
     if not allowed:
         raise InputError(f"{refused[0][1]}; no set-up is left")
-    signals = signals_of(recipe, [setup for setup, _ in allowed], say)
+    signals = signals_of(recipe, [setup for setup, _ in allowed], say, progress=progress)
     options = []
     for (setup, most), signal in zip(allowed, signals):
         dose = _least_dose(method, signal, lines, wish, most) if wish.asked else most

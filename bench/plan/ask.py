@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ def plan(
     setups: Sequence[str] = (),
     method: str = "stereo-learned",
     verify: int = 0,
+    progress: Callable[[Iterable, int], Iterable] = lambda groups, _: groups,
     tell: Callable[[str], Any] = lambda _: None,
 ) -> answer.Plan:
     """Conditions for a session, and what to expect of them.
@@ -52,6 +53,8 @@ def plan(
         That will reconstruct; one that the planner knows.
     verify : int
         Run the method on so many of the best and order them by what it reaches; 0 does not.
+    progress : callable
+        Wraps the loop over (groups of set-ups that have to be imaged first, and their number).
     tell : callable
         Gets a line before foils are imaged.
 
@@ -62,6 +65,7 @@ def plan(
     """
     session = Session(dose_per_nm2, time_s, drift_nm_per_s, data_GB)
     how: dict[str, Any] = {"session": session, "wish": Wish(depth_nm, completeness), "method": method, "say": tell}
+    how["progress"] = progress
     asked = (recipe if isinstance(recipe, Recipe) else load_recipe(str(recipe))).with_values(values or {})
     made = answer.plan(asked, load_instrument(microscope), kinds=tuple(setups) or tuple(KINDS), **how)
     return verified(made, verify, tell) if verify else made

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from importlib import resources
 from io import BytesIO
+from itertools import chain
 from multiprocessing import get_context
 
 import numpy as np
@@ -32,6 +33,7 @@ _PIXEL_NM = 2.0
 _DENSITY_PER_M2 = 1e14  # some 500 nm of line in 160 x 160 x 200 nm
 _STEEP_DEG = 25.0  # to the epipolar direction: below it stereo hardly tells depth
 _UNSEEN_DEG = 10.0  # at which lines run along the parallax
+_TOGETHER = 3  # set-ups that are imaged of one foil before it is told how far they are
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ def signals_of(
     setups: Sequence[Setup],
     say: Callable[[str], object] = lambda _: None,
     workers: int = 2,
+    progress: Callable[[Iterable, int], Iterable] = lambda groups, _: groups,
 ) -> list[Signal]:
     """The signal of each set-up: from the table that ships, else from small foils that are imaged now.
 
@@ -111,19 +114,24 @@ def signals_of(
         Gets a line when foils have to be imaged.
     workers : int
         Processes that image them.
+    progress : callable
+        Wraps the loop over (groups of them that have been imaged, and their number).
     """
     keys, known = [key_of(recipe, setup) for setup in setups], dict(shipped())
     missing = {key: setup for key, setup in zip(keys, setups) if key not in known}
     if missing:
         say(f"imaging {len(SEEDS)} small foils in {len(missing)} set-ups that the planner's table has not; "
             f"about {4 * len(missing) * len(SEEDS) / workers + 10:.0f} s")  # fmt: skip
-        work = [(recipe, list(missing.values()), seed) for seed in SEEDS]
+        asked = list(missing.values())
+        groups = [asked[first : first + _TOGETHER] for first in range(0, len(asked), _TOGETHER)]
+        work = [(recipe, group, seed) for seed in SEEDS for group in groups]
         if workers == 1:
-            found = list(map(_measured, work))
+            found = list(progress(map(_measured, work), len(work)))
         else:
             with ProcessPoolExecutor(min(workers, len(work)), get_context("spawn")) as pool:
-                found = list(pool.map(_measured, work))
-        known |= {key: _mean(of_seeds) for key, of_seeds in zip(missing, zip(*found))}
+                found = list(progress(pool.map(_measured, work), len(work)))
+        measured = [*chain(*found)]
+        known |= {key: _mean(measured[n :: len(asked)]) for n, key in enumerate(missing)}
     return [known[key] for key in keys]
 
 

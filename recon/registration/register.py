@@ -133,6 +133,20 @@ def find_axis(acquisition: Acquisition) -> tuple[float, float] | None:
     return float(np.pi - (np.pi - start) % np.pi), registered.axis_error_rad
 
 
+def tracked(acquisition: Acquisition) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points that were tracked from a view to its neighbour: view (N,), point (N,), places (N, 2) in the image [nm]."""
+    registered = register(acquisition)
+    nominal, found, count = _maps(acquisition, registered.axis_rad), [], 0
+    for link in registered.links:
+        places, moves = link.places_nm[link.point], link.moves_nm[link.point]
+        for view, on_plane in zip(link.views, (places, places + moves)):
+            points = count + np.arange(len(places))
+            found.append((np.full(len(places), view), points, mapped(on_plane, nominal[view])))
+        count += len(places)
+    view, point, at = (np.concatenate(parts) for parts in zip(*found))
+    return view, point, at
+
+
 def told(acquisition: Acquisition) -> list[str]:
     """What registration found, in lines for people; warnings begin as such. Empty for views of one scan."""
     if not sequential(acquisition):

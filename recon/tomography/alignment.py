@@ -8,7 +8,7 @@ where they are, and how the views lie, is found together from where they show (b
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from veristem.recon.tomography.maps import Maps
 from veristem.recon.tomography.projector import Projector
 from veristem.recon.tomography.weighted import sharpened, wbp
 
+Progress = Callable[[Iterable, int], Iterable]
 FEWEST = 5  # views
 _SMALL_PX = 96  # side of what is correlated
 _MATCHED = 3  # rounds of projection matching
@@ -61,12 +62,31 @@ class Views(NamedTuple):
         return Alignment(a.directions_rad + change, np.array(to_image))
 
 
+class Seen(NamedTuple):
+    """Where features were seen.
+
+    view, feature (N,). at (N, 2): place in the image [nm]. normal (N, 2): along which it tells; a line is alike along
+    itself.
+    """
+
+    view: np.ndarray
+    feature: np.ndarray
+    at: np.ndarray
+    normal: np.ndarray
+
+
 class Series(NamedTuple):
-    """What was found. told (V,): whether a view's own images tell where it lies."""
+    """What was found.
+
+    told (V,): whether a view is alike enough to its neighbours to tell where it lies. seen: the features by which it
+    was told, none where there are too few. off_nm (N,): how far each shows from where it should, along its normal.
+    """
 
     views: Views
     alignment: Alignment
     told: np.ndarray
+    seen: Seen
+    off_nm: np.ndarray
 
 
 def align_series(
@@ -76,6 +96,7 @@ def align_series(
     features: Callable[[Maps, np.ndarray], tuple[np.ndarray, np.ndarray]],
     reach_nm: float,
     voxel_nm: float,
+    progress: Progress = lambda steps, _: steps,
 ) -> Series:
     """Find how the views of a series lie; the least tilted one stays where it is.
 
@@ -93,15 +114,20 @@ def align_series(
         How far from where it is expected a feature is looked for [nm].
     voxel_nm : float
         Of the volume in which features are found [nm].
+    progress : callable
+        Wraps the loop over (steps, their number).
     """
     a = acquisition
     assert a.tilts_rad is not None
     first = int(np.abs(a.tilts_rad).argmin())
     views = Views(np.zeros(len(images)), 0.0, np.zeros((len(images), 2)))
     views, told = _chained(a, images, views, first, depths_nm)
-    for _ in range(_MATCHED):
-        views = _matched(a, images, views, first, depths_nm)
-    for round_px in _ROUNDS_PX:
+    steps = [None] * _MATCHED + [*_ROUNDS_PX]
+    followed, off = Seen(*np.zeros((2, 0), int), *np.zeros((2, 0, 2))), np.zeros(0)
+    for round_px in progress(steps, len(steps)):
+        if round_px is None:
+            views = _matched(a, images, views, first, depths_nm)
+            continue
         maps = Maps.of(images, a.pixel_nm, views.alignment(a), depths_nm, voxel_nm)
         places, along = features(maps, _volume(maps))
         if not len(places):
@@ -109,8 +135,9 @@ def align_series(
         seen = _seen(a, images, views, places, along, reach_nm)
         if len(seen.view) < _OBSERVED * len(images):
             break
-        views, _ = _adjusted(a, views, first, places, seen, round_px)
-    return Series(views, views.alignment(a), told)
+        views, places = _adjusted(a, views, first, places, seen, round_px)
+        followed, off = seen, _off_nm(a, views.alignment(a), places, seen)
+    return Series(views, views.alignment(a), told, followed, off)
 
 
 def _volume(maps: Maps) -> np.ndarray:
@@ -190,19 +217,6 @@ def _peak(values: np.ndarray, row: Any, column: Any) -> np.ndarray:
     return np.array(found)
 
 
-class Seen(NamedTuple):
-    """Where features were seen.
-
-    view, feature (N,). at (N, 2): place in the image [nm]. normal (N, 2): along which it tells; a line is alike along
-    itself.
-    """
-
-    view: np.ndarray
-    feature: np.ndarray
-    at: np.ndarray
-    normal: np.ndarray
-
-
 def _seen(a: Acquisition, images: np.ndarray, views: Views, places, along, reach_nm: float) -> Seen:
     """Features followed in all views."""
     now, pixel, found = views.alignment(a), a.pixel_nm, []
@@ -226,7 +240,7 @@ def _adjusted(
     a: Acquisition, views: Views, first: int, places: np.ndarray, seen: Seen, round_px
 ) -> tuple[Views, np.ndarray]:
     """Views and features moved so that features show where they were seen, by least squares that bear outliers."""
-    count, pixel, (view, feature, at, normal) = len(views.tilts_rad), a.pixel_nm, seen
+    count, pixel, (view, feature, *_) = len(views.tilts_rad), a.pixel_nm, seen
     # unknowns of views and features in what is expected of them, by group: each residual has one of each
     groups = [view, np.full(len(view), count), count + 1 + view, 2 * count + 1 + view]
     groups += [3 * count + 1 + 3 * feature + axis for axis in range(3)]
@@ -245,13 +259,7 @@ def _adjusted(
 
     def off(part: np.ndarray) -> np.ndarray:
         there, points = moved(part)
-        lie = there.alignment(a)
-        assert lie.to_image is not None
-        depth = points[feature, 2:] - a.focus_nm
-        on_plane = points[feature, :2] - depth * np.tan(lie.directions_rad)[view]
-        maps = lie.to_image[view]
-        shown = np.einsum("nij,nj->ni", maps[:, :, :2], on_plane) + maps[:, :, 2]
-        return ((shown - at) * normal).sum(axis=1) / (round_px[2] * pixel)
+        return _off_nm(a, there.alignment(a), points, seen) / (round_px[2] * pixel)
 
     part, rows = np.zeros(len(scale)), np.arange(len(view))
     for _ in range(_STEPS):
@@ -268,6 +276,15 @@ def _adjusted(
         normal_matrix = (weighted.T @ jacobian + identity(len(scale))).tocsc()
         part = part - spsolve(normal_matrix, weighted.T @ here + part + prior)
     return moved(part)
+
+
+def _off_nm(a: Acquisition, lie: Alignment, places: np.ndarray, seen: Seen) -> np.ndarray:
+    """How far (N,) features should show from where they were seen, along their normals [nm]."""
+    assert lie.to_image is not None
+    points, maps = places[seen.feature], lie.to_image[seen.view]
+    on_plane = points[:, :2] - (points[:, 2:] - a.focus_nm) * np.tan(lie.directions_rad)[seen.view]
+    shown = np.einsum("nij,nj->ni", maps[:, :, :2], on_plane) + maps[:, :, 2]
+    return ((shown - seen.at) * seen.normal).sum(axis=1)
 
 
 def _normals(ahead: np.ndarray) -> list[np.ndarray]:

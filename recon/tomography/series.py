@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,12 @@ from veristem.datasets.intermediate import Alignment, Contours
 from veristem.datasets.polyline import resample
 from veristem.datasets.reconstruction import CurveSet
 from veristem.datasets.volume import Volume
+from veristem.recon import registration
 from veristem.recon.contours import find_contours
 from veristem.recon.contours.ridge import default_scale_nm, line_disturbance
 from veristem.recon.frames import crystal_from_specimen
-from veristem.recon.registration import align, sequential
 from veristem.recon.stereo.pairs import FREE, middle_nm
-from veristem.recon.tomography.alignment import FEWEST, align_series
+from veristem.recon.tomography.alignment import FEWEST, Progress, Series, align_series
 from veristem.recon.tomography.lines import lines_in
 from veristem.recon.tomography.maps import Maps
 from veristem.recon.tomography.projector import Projector
@@ -30,6 +31,7 @@ Solve = Callable[[Projector, Maps], np.ndarray]
 _LEAST, _SHARE = 0.25, 0.75  # contrast that shows a line, in that of a clear one, and part of the views that must
 _CLEAR = 4.0  # contrast of a clear line by `line_disturbance`
 _REACH = 2.0  # half widths of a line from where it is expected in a view to where it is looked for
+_last: dict[bytes, Series] = {}
 _LONGEST = 6.0  # elongation: with fewer views nothing is gained by a wider filter
 
 
@@ -75,19 +77,11 @@ def reconstruct(
         For fewer than two views, views about more than one axis, or a bad parameter.
     """
     a = acquisition
-    scale = default_scale_nm(a.field_nm, a.pixel_nm) if scale_nm is None else scale_nm
-    voxel = a.pixel_nm if voxel_nm is None else voxel_nm
-    for name, value, least in (
-        ("scale_nm", scale, 0.0),
-        ("voxel_nm", voxel, 0.0),
-        ("depth_range_nm", depth_range_nm, 0.0),
-    ):
-        if not least < value < np.inf or (name != "depth_range_nm" and value >= min(a.field_nm)):
-            raise InputError(f"{name}: {value:g} found, above 0 and below the field's {min(a.field_nm):g} nm allowed")
+    scale, voxel = _lengths_nm(a, scale_nm, voxel_nm, depth_range_nm)
     if len(a.views) < 2:
         raise InputError(f"views: {len(a.views)} found, at least 2 allowed for tomography, many of a tilt series")
     images = contrast(a, contours, scale)
-    free = alignment is None and sequential(a)
+    free = alignment is None and registration.sequential(a)
     depths = depths_nm(a, depth_margin_nm, depth_range_nm, free)
     if alignment is None:
         alignment = registered(a, images, depths, scale)
@@ -109,6 +103,16 @@ def reconstruct(
     return replace(found, crystal_from_specimen=crystal_from_specimen(a))
 
 
+def _lengths_nm(a: Acquisition, scale_nm, voxel_nm, depth_range_nm) -> tuple[float, float]:
+    """Half the width of a line and side of a voxel, those not given by what is usual; InputError for bad ones."""
+    scale = default_scale_nm(a.field_nm, a.pixel_nm) if scale_nm is None else scale_nm
+    voxel = a.pixel_nm if voxel_nm is None else voxel_nm
+    for name, value in (("scale_nm", scale), ("voxel_nm", voxel), ("depth_range_nm", depth_range_nm)):
+        if not 0 < value < np.inf or (name != "depth_range_nm" and value >= min(a.field_nm)):
+            raise InputError(f"{name}: {value:g} found, above 0 and below the field's {min(a.field_nm):g} nm allowed")
+    return scale, voxel
+
+
 def lines_of(volume: Volume, maps: Maps, scale_nm: float, focus_nm: float) -> CurveSet:
     """Lines in a volume that most of the views it was made from show."""
     longer = min(elongation(maps.slopes), _LONGEST)
@@ -118,16 +122,99 @@ def lines_of(volume: Volume, maps: Maps, scale_nm: float, focus_nm: float) -> Cu
 
 def registered(a: Acquisition, images: np.ndarray, depths: tuple[float, float], scale_nm: float) -> Alignment:
     """Where the views lie: of a series by all of them together, of fewer by pairs, of one scan as they are said to."""
-    if a.tilts_rad is None or not sequential(a) or len(np.unique(a.tilts_rad)) < FEWEST:
-        return align(a)[0]
+    return _aligned(a, images, depths, scale_nm).alignment if of_series(a) else registration.align(a)[0]
 
-    def features(maps: Maps, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = lines_of(maps.volume(slices, a.focus_nm, a.field_nm), maps, scale_nm, a.focus_nm)
-        curves = [resample(curve, np.zeros(len(curve)), scale_nm)[0] for curve in found.curves_nm]
-        along = [np.gradient(curve, axis=0) for curve in curves]
-        return np.concatenate([np.zeros((0, 3)), *curves]), np.concatenate([np.zeros((0, 3)), *along])
 
-    return align_series(a, images, depths, features, _REACH * scale_nm, max(a.pixel_nm, scale_nm / 2)).alignment
+def of_series(acquisition: Acquisition) -> bool:
+    """Whether there are enough tilts, each with a scan of its own, to find by all views together how they lie."""
+    a = acquisition
+    return a.tilts_rad is not None and registration.sequential(a) and len(np.unique(a.tilts_rad)) >= FEWEST
+
+
+def align(
+    acquisition: Acquisition,
+    *,
+    contours: Contours | str | None = None,
+    depth_margin_nm: float = 20.0,
+    depth_range_nm: float = 500.0,
+    scale_nm: float | None = None,
+    progress: Progress = lambda steps, _: steps,
+) -> Series:
+    """How the views of a series lie, and what was followed through them, as `reconstruct` finds it.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        A series, by `of_series`.
+    contours, depth_margin_nm, depth_range_nm, scale_nm
+        As of `reconstruct`.
+    progress : callable
+        Wraps the loop over (steps, their number).
+    """
+    a = acquisition
+    scale, _ = _lengths_nm(a, scale_nm, None, depth_range_nm)
+    depths = depths_nm(a, depth_margin_nm, depth_range_nm, free=True)
+    return _aligned(a, contrast(a, contours, scale), depths, scale, progress)
+
+
+def told(acquisition: Acquisition, **parameters) -> list[str]:
+    """What the methods of tomography find of how views lie, in lines for people; warnings begin as such.
+
+    Empty for views of one scan. Parameters are those of `align`; others are ignored.
+    """
+    a = acquisition
+    if not of_series(a):
+        return registration.told(a)
+    known = ("contours", "depth_margin_nm", "depth_range_nm", "scale_nm")
+    found = align(a, **{name: value for name, value in parameters.items() if name in known})
+    assert a.tilts_rad is not None
+    lines, views = [], found.views
+    if len(unlike := np.flatnonzero(~found.told)):
+        lines.append(
+            f"warning: {len(unlike)} of {len(a.views)} views ({', '.join(map(str, unlike[:5]))}"
+            f"{', …' * (len(unlike) > 5)}) show too little that the ones tilted a little less show too (no overlap, no "
+            "texture, noise?); nothing sure tells how they lie, and depths cannot be trusted"
+        )
+    if not len(found.off_nm):
+        lines.append(
+            "warning: too few lines can be followed through the series to tell how views lie; they are laid on each "
+            "other by correlation alone, tilted as they are said to be, and depths cannot be trusted"
+        )
+        return lines
+    axis, off = np.degrees([a.tilt_axis_rad + views.turn_rad, np.abs(views.tilts_rad).max()])
+    far, left = np.linalg.norm(views.shifts_nm, axis=1).max() / a.pixel_nm, np.sqrt(np.mean(found.off_nm**2))
+    lines.append(
+        f"registered: {len(a.views)} views by {len(np.unique(found.seen.feature))} points of lines, of which a view "
+        f"shows {len(found.off_nm) / len(a.views):.0f}, {left / a.pixel_nm:.1f} pixels (rms) off across the lines; "
+        f"views are moved by up to {far:.1f} pixels and tilted by up to {off:.2f} deg more or less, tilt axis at "
+        f"{axis:.1f} deg. The images hold no zero of depth"
+    )
+    return lines
+
+
+def _aligned(
+    a: Acquisition,
+    images: np.ndarray,
+    depths: tuple[float, float],
+    scale_nm: float,
+    progress: Progress = lambda steps, _: steps,
+) -> Series:
+    """Found once for the same images: a command tells of it, then a method uses it."""
+    assert a.tilts_rad is not None
+    numbers = (images, a.tilts_rad, [a.tilt_axis_rad, a.pixel_nm, a.focus_nm, *depths, scale_nm])
+    key = sha256(b"".join(np.ascontiguousarray(part, float).tobytes() for part in numbers)).digest()
+    if key not in _last:
+
+        def features(maps: Maps, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            found = lines_of(maps.volume(slices, a.focus_nm, a.field_nm), maps, scale_nm, a.focus_nm)
+            curves = [resample(curve, np.zeros(len(curve)), scale_nm)[0] for curve in found.curves_nm]
+            along = [np.gradient(curve, axis=0) for curve in curves]
+            return np.concatenate([np.zeros((0, 3)), *curves]), np.concatenate([np.zeros((0, 3)), *along])
+
+        found = align_series(a, images, depths, features, _REACH * scale_nm, max(a.pixel_nm, scale_nm / 2), progress)
+        _last.clear()
+        _last[key] = found
+    return _last[key]
 
 
 def depths_nm(acquisition: Acquisition, margin_nm: float, range_nm: float, free: bool) -> tuple[float, float]:

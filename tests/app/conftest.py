@@ -42,6 +42,11 @@ class User:
         found = self.page.locator(selector)
         return found.first.inner_text() if found.count() else ""
 
+    def told(self, selector: str, words: str) -> User:
+        """Wait until words stand there."""
+        self.page.locator(selector, has_text=words).first.wait_for()
+        return self
+
     def at_rest(self) -> User:
         """Wait until nothing runs."""
         self.page.wait_for_timeout(300)
@@ -86,7 +91,7 @@ def chromium() -> Iterator:
         browser.close()
 
 
-@pytest.fixture(scope="module")  # a window that was left is kept for an hour, and there are twelve at most
+@pytest.fixture(scope="module")  # a window that was left is kept for a while, and there are twelve at most
 def app(tmp_path_factory) -> Iterator[tuple[str, psutil.Process]]:
     """Address and process of `veristem app`."""
     log = (tmp_path_factory.mktemp("app") / "said").open("w+")
