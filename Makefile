@@ -47,6 +47,10 @@ gallery: $(READY)
 docs: .venv/docs
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
 
+# its links to other sites, for which a network is needed
+links: .venv/docs
+	$(BIN)/sphinx-build -b linkcheck -q docs docs/_build/links
+
 dist: .venv/dist
 	rm -rf dist && $(BIN)/python -m build --no-isolation . >/dev/null
 	$(BIN)/twine check --strict dist/*
@@ -89,4 +93,4 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@ln -sfn ../../bench/face/__init__.py .links/veristem/__init__.py
 	@touch $@
 
-.PHONY: demo test test-slow app-test gate $(GATES) bench validation scores gallery docs dist dist-demo reports planner-model .venv
+.PHONY: demo test test-slow app-test gate $(GATES) bench validation scores gallery docs links dist dist-demo reports planner-model .venv

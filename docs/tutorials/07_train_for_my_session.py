@@ -31,8 +31,8 @@ session = load_recipe("gate-foil").with_values({"specimen.thickness_nm": 50.0})
 #
 # Foils are drawn about the recipe, each with a density, thickness, angle, radius and dose of its own, and imaged; every
 # sixth is not trained on but checks what was learned. ``minutes`` sets how many there are. On the command line this is
-# ``veristem train contours my-session.toml -o weights --minutes 1``. Whenever it is stopped, the same call goes on where
-# it was.
+# ``veristem train contours my-session.toml -o weights --minutes 1``. Whenever it is stopped, the same call goes on
+# where it was.
 
 trained = vs.train("contours", folder / "weights", recipes=[session], minutes=1, device="cpu", workers=1, tell=print)
 print(*trained.notes, sep="\n")
@@ -45,13 +45,14 @@ print(f"on foils that were not trained on: precision {trained.best.precision:.2f
 from veristem.reports.training import learning_curve
 
 figure_curve = learning_curve(trained.history)
+figure_curve
 
 # %%
 # What is known of weights
 # ------------------------
 #
-# Every training writes a card beside the weights: what it has seen, how well it does on foils that it has not. Above
-# its beginning, below the same lines of the card that ships; all cards: :doc:`/reference/methods`.
+# Every training writes a card beside the weights: what it has seen, how well it does on foils that it has not. First
+# the beginning of this one, then the same lines of the card that ships; all cards: :doc:`/reference/methods`.
 
 from importlib import resources
 
@@ -90,6 +91,7 @@ for seed in (1, 2, 3):
 from veristem.bench.pages.compared import compared
 
 figure_compared = compared(made.truth, found)
+figure_compared
 
 # %%
 # A minute of training is no match for weights that have learned from 85 foils in thousands of steps, even about its own

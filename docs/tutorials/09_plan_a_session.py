@@ -46,6 +46,7 @@ from veristem.reports.plan import fronts_figure
 best = plan.options[0]
 fronts = {KINDS[kind]: front for kind, front in plan.fronts.items()}
 figure = fronts_figure(fronts, (best.shot.dose_per_nm2 * best.setup.scans, best.depth_nm[0]))
+figure
 
 # %%
 # The other way round: a wish
