@@ -93,5 +93,5 @@ def setup(app) -> None:
     pages.write(root, made)
     reference.write(root, made)
     app.connect("autodoc-process-docstring", lambda app, what, name, thing, options, lines: _plain(lines))
-    app.connect("build-finished", lambda app, error: notebooks.check(HERE / "tutorials", made / "tutorials"))
     app.connect("builder-inited", lambda app: landing.write(made / "static", made / "tables"))
+    app.connect("builder-inited", lambda app: notebooks.check(HERE / "tutorials", made / "tutorials"))
