@@ -92,7 +92,7 @@ for name, values in f_scores.items():
 
 from veristem.bench.pages.compared import compared
 
-figure_compared = compared(made.truth, found)
+figure_compared = compared(made.truth, found, width="page")
 figure_compared
 
 # %%
