@@ -47,9 +47,20 @@ gallery: $(READY)
 docs: .venv/docs
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
 
+# its links to other sites, for which a network is needed
+links: .venv/docs
+	$(BIN)/sphinx-build -b linkcheck -q docs docs/_build/links
+
 dist: .venv/dist
 	rm -rf dist && $(BIN)/python -m build --no-isolation . >/dev/null
 	$(BIN)/twine check --strict dist/*
+	$(BIN)/cffconvert --validate
+
+# as a user has it: the wheel alone, in a new environment, away from the sources
+dist-demo: dist
+	@rm -rf .dist-demo && $(BIN)/python -m venv .dist-demo
+	.dist-demo/bin/pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd .dist-demo && bin/veristem demo --out demo
 
 .venv/docs .venv/dist: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(@F)]'
@@ -82,4 +93,4 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@ln -sfn ../../bench/face/__init__.py .links/veristem/__init__.py
 	@touch $@
 
-.PHONY: demo test test-slow app-test gate $(GATES) bench validation scores gallery docs dist reports planner-model .venv
+.PHONY: demo test test-slow app-test gate $(GATES) bench validation scores gallery docs links dist dist-demo reports planner-model .venv

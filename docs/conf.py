@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-from site_pages import landing, pages, reference  # noqa: E402
+from site_pages import landing, notebooks, pages, reference  # noqa: E402
 from site_pages.figures_shown import Shown  # noqa: E402
 
 import veristem  # noqa: E402
@@ -52,6 +52,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": False,  # -W ends the build all the same, after all of them
     "image_scrapers": ("matplotlib", Shown()),
     "capture_repr": (),
+    "first_notebook_cell": "%matplotlib inline",
     "reset_modules": ("matplotlib",),
     "download_all_examples": True,
 }
@@ -93,3 +94,4 @@ def setup(app) -> None:
     reference.write(root, made)
     app.connect("autodoc-process-docstring", lambda app, what, name, thing, options, lines: _plain(lines))
     app.connect("builder-inited", lambda app: landing.write(made / "static", made / "tables"))
+    app.connect("builder-inited", lambda app: notebooks.check(HERE / "tutorials", made / "tutorials"))

@@ -277,6 +277,7 @@ def _curves(ax, result: StudyResult, axis: str, lines_are: str | None, score: st
             whose, paint = (result.rows, "0.2") if of_methods else (rows, colour)
             for column, name in limits_under(result, score).items():
                 draw_limit(ax, whose, axis, values, at, (column, name, paint, dashes(column)))
+    ax.update_datalim([(x, 0) for x in at], updatey=False)  # a place without a score is a place all the same
     if numeric and is_geometric(at):
         ax.set_xscale("log")
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

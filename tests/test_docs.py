@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import tomllib
@@ -15,7 +16,7 @@ from veristem.datasets.recipe import Recipe, Study, recipe_paths
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
 
-from site_pages import pages, recipe_keys, reference  # noqa: E402
+from site_pages import notebooks, pages, recipe_keys, reference  # noqa: E402
 
 
 def test_every_key_stands_there_with_its_unit_and_meaning():
@@ -68,6 +69,26 @@ def test_links_of_pages_that_moved():
     assert moved == text.replace("[f](docs/files.md#x)", "[f](../files.md#x)").replace(
         "[g](reports/published/gate)", "[g](reports/gate.md)"
     ).replace("[n](none.txt)", "n")
+
+
+@pytest.mark.parametrize(
+    ("cells", "fault"),
+    [
+        (["%matplotlib inline", "a = 1\nfigure = draw(a)\nfigure", "print(a)"], None),
+        (["a = 1\nfigure = draw(a)\nfigure", "print(2)"], "the notebook holds other code"),
+        (["a = 1\nfigure = draw(a)", "figure", "print(a)"], "a notebook does not show `figure`; end its cell with it"),
+    ],
+)
+def test_a_notebook_is_what_was_run(tmp_path, cells, fault):
+    """The site runs scripts; what a reader downloads is a notebook, and shows no figure but one that ends a cell."""
+    (tmp_path / "1.py").write_text(
+        '"""Title."""\n\na = 1\n# %%\nfigure = draw(a)\nfigure\nprint(a)\n', encoding="utf-8"
+    )
+    kinds = [{"cell_type": "markdown", "source": ["text"]}]
+    kinds += [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
+    (tmp_path / "1.ipynb").write_text(json.dumps({"cells": kinds}), encoding="utf-8")
+    assert list(notebooks.faults(tmp_path / "1.py", tmp_path / "1.ipynb")) == ([fault] if fault else [])
+    assert list(notebooks.faults(tmp_path / "1.py", tmp_path / "2.ipynb")) == ["no notebook found"]
 
 
 def test_extras_are_pinned():

@@ -197,7 +197,7 @@ def test_unknown_method(cli, given, tmp_path, name):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("functools:partial", "type whose arguments cannot be told found, a function allowed"),
+        ("builtins:range", "type whose arguments cannot be told found, a function allowed"),
         ("builtins:dict", "type whose arguments cannot be told found"),
         ("os:getcwd", "too many positional arguments; a function of an acquisition allowed"),
         ("numpy:hypot", "missing a required argument: 'x2'; a function of an acquisition allowed"),

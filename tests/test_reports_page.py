@@ -258,6 +258,22 @@ def test_geometric_values_get_a_log_axis(values, geometric):
     assert is_geometric(values) == geometric
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("known", [(), (1,), (10,), (100,), (1, 100)])
+@pytest.mark.parametrize("dwells", [(1, 10, 100), (10, 50, 100)])
+def test_conditions_without_a_score_keep_their_place(dwells, known):
+    """An axis whose one condition has a score shrank to that, and on a logarithmic scale to nothing, with a warning."""
+    rows = [
+        {"study": "s", "method": "m", "seed": seed, "conditions": json.dumps({"scan.dwell_us": dwell}),
+         "f_score": 0.5 if dwell in known else None}
+        for seed in range(2) for dwell in dwells
+    ]  # fmt: skip
+    figure = charts.score_curves(split(frame(rows))[0], ("f_score",))
+    figure.canvas.draw()
+    low, high = figure.axes[0].get_xlim()
+    assert low < min(dwells) < max(dwells) < high
+
+
 def test_unknown_paths_still_get_a_label():
     assert words.label("specimen.some_length_nm") == "some length (nm)"
     assert words.label("specimen.kind") == "kind"

@@ -31,6 +31,7 @@ for view, angle in enumerate(np.degrees(images.directions_rad)):
 # pair lies across it, so that both views have the same excitation error. What lies deep is shifted between the views.
 
 figure = stereo_pair(images)
+figure
 
 # %%
 # A method
@@ -80,6 +81,7 @@ for name, found in (("darkest", mine), ("stereo-learned", theirs)):
 from veristem.bench.pages.compared import compared
 
 figure_compared = compared(made.truth, {"darkest": mine, "stereo-learned": theirs})
+figure_compared
 
 # %%
 # In a file ``mine.py``, the same function is a method everywhere: ``veristem reconstruct acquisition.h5 --method

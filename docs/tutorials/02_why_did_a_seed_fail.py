@@ -38,6 +38,7 @@ made = vs.simulate("gate-foil", values={"recipe.seed": seed})
 from veristem.reports.figures import stereo_pair
 
 figure = stereo_pair(made.acquisition)
+figure
 
 # %%
 # Which stage?
@@ -62,6 +63,7 @@ found = {name: vs.reconstruct(made.acquisition, name) for name in ("stereo-class
 for name, curves in found.items():
     print(f"{name}: {len(curves.curves_nm)} curves")
 figure_compared = compared(made.truth, found)
+figure_compared
 
 # %%
 # The page of a study does this by itself for its worst run: ``veristem report results``. With more than one method in

@@ -96,6 +96,7 @@ from veristem.reports.figures import stereo_pair
 
 images = vs.load(folder / "views.h5")
 figure_views = stereo_pair(images)
+figure_views
 
 # %%
 # Lines
@@ -109,6 +110,7 @@ for key in ("precision", "recall", "f_score", "depth_rmse_nm"):
 from veristem.bench.pages.compared import compared
 
 figure_lines = compared(made.truth, {"stereo-learned": found})
+figure_lines
 
 # %%
 # Other angles cost nothing but a second: the scan is there, and ``--pair-angle-deg``, ``--radius-mrad`` and

@@ -90,3 +90,4 @@ for key in ("f_score_visible", "depth_bias_nm", "depth_rmse_nm", "depth_spread_n
 from veristem.bench.pages.compared import compared
 
 figure = compared(made.truth, {"stereo-learned": found})
+figure

@@ -91,6 +91,7 @@ for key in ("precision", "recall_visible", "f_score_visible", "depth_rmse_nm_vis
 from veristem.bench.pages.compared import compared
 
 figure = compared(made.truth, {"tomo-sirt contours=learned": lines})
+figure
 
 # %%
 # ``veristem view tomogram.mrc lines.vtp --html both.html`` shows the surface of the volume and the lines together, to

@@ -47,6 +47,7 @@ for key in ("precision", "recall", "lateral_rmse_nm", "depth_rmse_nm", "depth_rm
 from veristem.reports import draw
 
 figure = draw([found])
+figure
 
 # %%
 # How they lie to each other

@@ -14,12 +14,14 @@ is expected to make of them.
 # What is in the microscope is a recipe, with its pixels; what can be chosen is a microscope,
 # ``veristem list microscopes``. A session has limits, here 20 000 electrons per nm² in all.
 
+import textwrap
+
 import veristem as vs
 from veristem.bench.pages.plan import sentence
 
 plan = vs.plan("cantor-stereo", "themis-4d", dose_per_nm2=2e4)
 print(plan.number)
-print(sentence(plan))
+print(textwrap.fill(sentence(plan), 80))
 
 # %%
 # The answer is a set
@@ -46,6 +48,7 @@ from veristem.reports.plan import fronts_figure
 best = plan.options[0]
 fronts = {KINDS[kind]: front for kind, front in plan.fronts.items()}
 figure = fronts_figure(fronts, (best.shot.dose_per_nm2 * best.setup.scans, best.depth_nm[0]))
+figure
 
 # %%
 # The other way round: a wish
@@ -54,7 +57,7 @@ figure = fronts_figure(fronts, (best.shot.dose_per_nm2 * best.setup.scans, best.
 # With a wish the planner looks for the least dose that meets it, and says so when none does.
 
 wish = vs.plan("cantor-stereo", "themis-4d", dose_per_nm2=1e6, depth_nm=4, completeness=0.6)
-print(sentence(wish))
+print(textwrap.fill(sentence(wish), 80))
 
 # %%
 # Settings to take along

@@ -1,7 +1,7 @@
 // Of a scene that is turned in a browser: ticks, scale of colours and keys. The rules are those of reports/axes.py.
 "use strict";
 (() => {
-  const packed = window.packed;
+  const packed = window.packed, turns = location.hash === "#turning";
   if (!packed) return;
   const layer = document.createElement("div");
   layer.style.cssText = "position:fixed;inset:0;pointer-events:none;font:12px system-ui,sans-serif;color:#1c1f23";
@@ -103,15 +103,22 @@
     add(`right:48px;top:${place(mark) - 1}px;width:13px;height:2px;background:#000;outline:1px solid #fff`);
     add(`right:66px;top:${place(mark) - 6}px`, "limit");
   };
-  // the box and its letters fill the window, whatever its shape
+  const corners = () => [0, 1, 2, 3, 4, 5, 6, 7].map(n => [0, 1, 2].map(k => packed.box[n >> k & 1][k]));
+  const rims = () => {
+    const [low, high] = packed.box, radius = Math.hypot(high[0] - low[0], high[1] - low[1]) / 2;
+    const round = [...Array(24).keys()].map(n => n * Math.PI / 12);
+    return [low[2], high[2]].flatMap(z => round.map(a => [
+      (low[0] + high[0]) / 2 + radius * Math.cos(a), (low[1] + high[1]) / 2 + radius * Math.sin(a), z]));
+  };
+  // the box and its letters fill the window, whatever its shape; of one that turns, however it stands
   const fit = () => {
     if (!packed.box) return;
     const small = innerWidth < 450;  // px for letters
     const [left, right, top, bottom] = [small ? 70 : 90, packed.bar ? 95 : 25, small ? 45 : 20, 60];
     for (let turn = 0; turn < 4; turn++) {
       const x = [], y = [];
-      for (let n = 0; n < 8; n++) {
-        const at = project([0, 1, 2].map(k => packed.box[n >> k & 1][k]));
+      for (const corner of turns ? rims() : corners()) {
+        const at = project(corner);
         x.push(at[0]);
         y.push(at[1]);
       }
@@ -144,6 +151,37 @@
   addEventListener("keydown", event => {
     if (!event.ctrlKey && !event.altKey && !event.metaKey && window.turn(event.key)) event.preventDefault();
   });
+  // of FILE.html#turning: once round in a minute about the beam, while it is on screen, until it is touched
+  const turning = () => {
+    const still = matchMedia("(prefers-reduced-motion: reduce)");
+    let seen = false, touched = false, running = false, before = 0;
+    const wanted = () => seen && !touched && !still.matches;
+    const step = now => {
+      running = wanted();
+      if (!running) return;
+      requestAnimationFrame(step);
+      if (now - before < 40) return;
+      const angle = 2 * Math.PI * Math.min(now - before, 100) / 60000, [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+      const turned = ([x, y, z]) => [cos * x - sin * y, sin * x + cos * y, z];
+      const middle = camera.getFocalPoint(), away = turned(camera.getPosition().map((v, i) => v - middle[i]));
+      camera.set({ position: away.map((v, i) => v + middle[i]), viewUp: turned(camera.getViewUp()) });
+      before = now;
+      show();
+    };
+    const begin = () => {
+      if (running || !wanted()) return;
+      running = true;
+      requestAnimationFrame(step);
+    };
+    for (const kind of ["pointerdown", "wheel", "keydown"]) {
+      addEventListener(kind, () => { touched = true; }, { capture: true, passive: true });
+    }
+    still.addEventListener("change", begin);
+    new IntersectionObserver(([entry]) => {
+      seen = entry.isIntersecting;
+      begin();
+    }).observe(document.documentElement);
+  };
   window.loadDataSet = () => {
     OfflineLocalView.load(document.body, { base64Str: packed.base64Str });
     const timer = setInterval(() => {
@@ -157,6 +195,7 @@
       show();
       camera.onModified(() => requestAnimationFrame(letters));
       addEventListener("resize", () => { fit(); show(); });
+      if (turns) turning();
       document.documentElement.dataset.scene = "loaded";
     }, 50);
   };
