@@ -65,10 +65,9 @@ def test_films_for_tests_are_frozen_and_of_their_own():
 def test_studies_have_the_tolerance_of_everything_else(name):
     """10 nm for lines, the radius for particles.
 
-    But 20 nm where the scatter of depths is asked for, which 10 nm would cut off: the planner's studies; and behind a
-    report of record until it is made anew.
+    But 20 nm where the scatter of depths is asked for, which 10 nm would cut off: the planner's studies.
     """
-    wide = {"conditions", "planner-proof", "detector-radius"}
+    wide = {"conditions", "planner-proof"}
     assert load_study(name).tolerance_nm == (20.0 if name in wide else None)
 
 
