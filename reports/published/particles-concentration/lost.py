@@ -11,6 +11,7 @@ from veristem.bench.limits.points import point_limits
 from veristem.bench.pages.missed import CAUSES, explain_losses
 from veristem.bench.scoring import point_pair
 from veristem.datasets.recipe import load_recipe
+from veristem.datasets.truth import ParticleTruth
 from veristem.recon.particles.matched import detect, reconstruct
 from veristem.sim.simulate import simulate_recipe
 
@@ -25,6 +26,7 @@ def main() -> None:
     """Image once, reconstruct three times."""
     values = {"specimen.dispersion.concentration_mg_per_ml": 40, "recipe.seed": 0}
     truth, acquisition, _ = simulate_recipe(load_recipe("particles").with_values(values))
+    assert isinstance(truth, ParticleTruth)
     covariance, detections = point_limits(truth), detect(acquisition)
     print(f"{truth.inside.sum()} particles\n| | missed | {' | '.join(CAUSES.values())} | false |")
     for name, how in VARIANTS.items():
