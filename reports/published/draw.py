@@ -28,19 +28,26 @@ def pictures(result: StudyResult) -> Iterator[tuple[str, Figure]]:
     if result.name in ("camera-length", "camera-length-haadf", "excitation-error"):
         yield result.name, score_curves(result, ["line_cnr"])
     if result.name == "common-mode":
-        figure = score_curves(result, ["f_score", "depth_rmse_nm"], ["scan.drift_nm_per_s", "scan.jitter_nm"])
-        for text in (text for ax in figure.axes for text in ax.texts):  # the limit's name, off the curves above it
-            text.set(va="top", position=(5, -3))
-        yield result.name, figure
+        yield (
+            result.name,
+            _name_below(score_curves(result, ["f_score", "depth_rmse_nm"], ["scan.drift_nm_per_s", "scan.jitter_nm"])),
+        )
     if result.name == "detector-radius":
         radius, lens = "microscope.detector.radius_mrad", "microscope.aberrations"
         for name, rows in result.rows.groupby(lens):
             axes = tuple(axis for axis in result.axes if axis != lens)
             of_lens = replace(result, rows=rows, axes=axes)
-            yield str(name), score_curves(of_lens, ["f_score", "depth_rmse_nm", "line_cnr"], [radius])
+            yield str(name), _name_below(score_curves(of_lens, ["f_score", "depth_rmse_nm", "line_cnr"], [radius]))
     if result.name == "conditions":
         yield "depth", score_curves(result, ["f_score", "depth_rmse_nm", "line_cnr"])
         yield from (("budget", chart.figure) for chart in budget_charts(result))
+
+
+def _name_below(figure: Figure) -> Figure:
+    """The limit's name off the curves above it."""
+    for text in (text for ax in figure.axes for text in ax.texts):
+        text.set(va="top", position=(5, -3))
+    return figure
 
 
 def main() -> None:
