@@ -13,7 +13,7 @@ _FIGURE = "figure"  # names of figures made without pyplot, which a notebook sho
 
 def check(sources: Path, made: Path) -> None:
     """Tell Sphinx, whose build then fails, of every tutorial without such a notebook."""
-    from sphinx.util import logging
+    from sphinx.util import logging  # pyright: ignore[reportMissingImports]  # of the extra docs
 
     for source in sorted(sources.glob("[0-9]*.py")):
         for fault in faults(source, made / f"{source.stem}.ipynb"):
