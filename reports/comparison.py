@@ -43,6 +43,8 @@ class Comparison:
         Comparisons made at once.
     higher : bool
         Whether a higher score is better.
+    specimen : str
+        What is counted as a seed: of studies of several kinds of specimens, each specimen.
     """
 
     score: str
@@ -56,6 +58,7 @@ class Comparison:
     pairs: int
     tests: int = 1
     higher: bool = True
+    specimen: str = "seed"
 
     @property
     def seeds_needed(self) -> int:
@@ -67,7 +70,7 @@ class Comparison:
         words, unit = parts(self.score)
         if not self.seeds:
             return f"In {words}, {self.first} and {self.second} cannot be compared: no run gave it for both."
-        over = f"over {counted(self.seeds, 'seed')}, {counted(self.pairs, 'pair')} of runs"
+        over = f"over {counted(self.seeds, self.specimen)}, {counted(self.pairs, 'pair')} of runs"
         if self.difference == 0 and not (self.low < 0 or self.high > 0):
             return f"{self.first} and {self.second} have the same {words} {over}."
         gap = f"{_at_least_shown(abs(self.difference), self.score)} {unit}".rstrip()
@@ -75,8 +78,8 @@ class Comparison:
         if self.seeds < self.seeds_needed:
             return (
                 f"{self.first} has {_a(words)} {way} by {gap} than {self.second}, which "
-                f"{counted(self.seeds, 'seed')} cannot tell from chance (at least {self.seeds_needed} are needed for "
-                f"{100 * (1 - LEVEL):g} % confidence)."
+                f"{counted(self.seeds, self.specimen)} cannot tell from chance (at least {self.seeds_needed} are "
+                f"needed for {100 * (1 - LEVEL):g} % confidence)."
             )
         ends = sorted([self.low, self.high] if self.difference > 0 else [-self.low, -self.high])
         low, high = (fixed(end, self.score) for end in ends)
@@ -139,7 +142,7 @@ def half_interval(values: np.ndarray, chance: float) -> float:
 
 
 def compare_two(result: StudyResult, score: str, first: str, second: str) -> Comparison:
-    """Two methods, paired by condition and seed: differences are averaged within a seed, then over seeds.
+    """Two methods, paired by condition and specimen: differences are averaged within one, then over all.
 
     Only conditions count in which both have the score.
 
@@ -151,15 +154,18 @@ def compare_two(result: StudyResult, score: str, first: str, second: str) -> Com
     import pandas as pd
 
     higher = _is_higher_better(result, score)
-    table = result.rows.pivot_table(score, index=["condition", "seed"], columns="method", aggfunc="mean")
+    table = result.rows.pivot_table(score, index=["condition", *result.specimen], columns="method", aggfunc="mean")
     paired = table.reindex(columns=[first, second]).dropna()
     gaps = pd.Series(paired.iloc[:, 0] - paired.iloc[:, 1], paired.index)
-    by_seed = np.asarray(gaps.groupby(level="seed").mean(), float)
+    by_seed = np.asarray(gaps.groupby(level=result.specimen).mean(), float)
     mean, low, high = mean_interval(by_seed)
     if result.metrics[score].is_share:
         low, high = max(low, -1.0), min(high, 1.0)
     chance = _sign_flip(by_seed)
-    return Comparison(score, first, second, mean, low, high, chance, len(by_seed), len(paired), higher=higher)
+    counts = (len(by_seed), len(paired))
+    return Comparison(
+        score, first, second, mean, low, high, chance, *counts, higher=higher, specimen=result.specimen_name
+    )
 
 
 def compare(result: StudyResult, score: str) -> list[Comparison]:

@@ -199,7 +199,7 @@ def round_length(most: float) -> float:
 
 def grey_label(acquisition: Acquisition) -> str:
     """What the grey scale of images is."""
-    return "electrons per pixel" if acquisition.electrons_per_pixel is not None else "grey level"
+    return "counted electrons per pixel" if acquisition.electrons_per_pixel is not None else "grey level"
 
 
 def _g_arrow(ax, acquisition: Acquisition) -> None:

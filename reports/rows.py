@@ -14,6 +14,7 @@ from veristem.reports.words import counted
 if TYPE_CHECKING:
     import pandas as pd
 
+KIND = "recipe.name"  # the axis of kinds of specimens
 STEEP = "_psi_above_25"
 _STEEP_TOO = (  # scores of lines that parallax moves across themselves, which limits are given for, stand apart as well
     "depth_rmse_nm",
@@ -78,6 +79,21 @@ class StudyResult:
         return tuple(axis for axis in self.axes if axis in free)
 
     @property
+    def choices(self) -> tuple[str, ...]:
+        """Axes that one can choose: what kind of specimen there is is no choice."""
+        return tuple(axis for axis in self.axes if axis != KIND)
+
+    @property
+    def specimen(self) -> list[str]:
+        """Columns that tell specimens apart, and so what intervals are over."""
+        return [*(axis for axis in self.axes if axis == KIND), "seed"]
+
+    @property
+    def specimen_name(self) -> str:
+        """What a specimen is called: by its seed where that tells them apart."""
+        return "specimen" if KIND in self.axes else "seed"
+
+    @property
     def failed(self) -> int:
         """Number of runs that failed."""
         return count_failed(self.rows)
@@ -110,9 +126,9 @@ def split(table: pd.DataFrame | None) -> list[StudyResult]:
         columns = [score + suffix if score + suffix in table.columns else score for score in metrics]
         scores = score_values(part, columns).set_axis(list(metrics), axis=1)
         axes = tuple(str(c) for c in conditions if len(set(conditions[c].dropna())) > 1)
-        if "recipe.name" in axes:  # a kind of specimens: its name stands for what it is
-            kinds = [kind for _, kind in conditions.groupby("recipe.name")]
-            axes = tuple(c for c in axes if c == "recipe.name" or any(len(set(kind[c].map(str))) > 1 for kind in kinds))
+        if KIND in axes:  # its name stands for what it is
+            kinds = [kind for _, kind in conditions.groupby(KIND)]
+            axes = tuple(c for c in axes if c == KIND or any(len(set(kind[c].map(str))) > 1 for kind in kinds))
         rows, staged = pd.concat([plain, conditions[list(axes)], scores], axis=1), with_truth(part)
         results.append(StudyResult(str(name), rows.loc[~staged], axes, suffix, metrics, rows.loc[staged]))
     return results

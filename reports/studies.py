@@ -76,7 +76,7 @@ def seed_mean(rows: pd.DataFrame, score: str, metric: Metric | None) -> tuple[fl
 
 def best_sentence(study: StudyResult) -> str:
     """Which condition gives the smallest mean depth error among those that find enough, and what that is worth."""
-    keys = [*(["method"] if len(set(study.rows["method"])) > 1 else []), *study.axes]
+    keys = [*(["method"] if len(set(study.rows["method"])) > 1 else []), *study.choices]
     groups: list[tuple[Any, Any]] = list(study.rows.groupby(keys, sort=False)) if keys else []
     if len(groups) < 2:
         return ""
@@ -98,9 +98,9 @@ def best_sentence(study: StudyResult) -> str:
         )
     best = int(np.flatnonzero(enough)[np.argmin(depth[enough, 0])])
     mean, low, high = depth[best]
-    seeds = groups[best][1]["seed"].nunique()
+    over = counted(len(groups[best][1][study.specimen].drop_duplicates()), study.specimen_name)
     ends = f"{low:.1f} to {high:.1f}".replace("-", "−")
-    interval = f" (95 % interval {ends} nm over {seeds} seeds)" if np.isfinite(low) else ""
+    interval = f" (95 % interval {ends} nm over {over})" if np.isfinite(low) else ""
     median = float(np.nanmedian(depth[:, 0]))
     found = f"F of at least {F_ENOUGH:g} over {study.things}"
     if enough.sum() == 1:
@@ -120,9 +120,10 @@ def best_sentence(study: StudyResult) -> str:
 
 def contrast_sentence(study: StudyResult) -> str:
     """Where lines stand out of their images most, whatever method is to find them, and what cannot be told from it."""
-    if not study.axes or not study.knows("line_cnr"):
+    if not study.choices or not study.knows("line_cnr"):
         return ""
-    table = study.rows.pivot_table("line_cnr", index="seed", columns=list(study.axes), aggfunc="mean", sort=False)
+    columns = list(study.choices)
+    table = study.rows.pivot_table("line_cnr", index=study.specimen, columns=columns, aggfunc="mean", sort=False)
     means = table.mean().to_numpy()
     best, worst = int(means.argmax()), int(means.argmin())
     if not means[best] > means[worst]:
@@ -130,7 +131,7 @@ def contrast_sentence(study: StudyResult) -> str:
 
     def words(i: int) -> str:
         values = table.columns[i]
-        return conditions_text(dict(zip(study.axes, values if isinstance(values, tuple) else (values,))))
+        return conditions_text(dict(zip(columns, values if isinstance(values, tuple) else (values,))))
 
     behind = [mean_interval((table.iloc[:, best] - table.iloc[:, i]).to_numpy()) for i in range(len(means))]
     alike = sum(not low > 0 for i, (_, low, _) in enumerate(behind) if i != best)
@@ -140,7 +141,8 @@ def contrast_sentence(study: StudyResult) -> str:
         f"{fixed(means[worst], 'line_cnr')}."
     )
     if alike and len(table) > 1:
-        text += f" {alike} of {len(means) - 1} other conditions cannot be told from it (paired by seed)."
+        alike_text = f"{alike} of {len(means) - 1} other conditions cannot be told from it"
+        text += f" {alike_text} (paired by {study.specimen_name})."
     return text
 
 

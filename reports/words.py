@@ -125,11 +125,11 @@ def counted(count: int, thing: str) -> str:
 
 
 def dose_numbers(acquisition: Acquisition) -> list[tuple[str, str]]:
-    """Electrons per pixel and view, as a value and its name; nothing where they are not known."""
+    """Incident electrons per pixel and view, as a value and its name; nothing where they are not known."""
     if acquisition.electrons_per_pixel is None:
         return []
     dose = float(np.mean(acquisition.electrons_per_pixel))
-    name = "electrons per pixel" + ("" if len(acquisition.views) == 1 else " in each view, on average")
+    name = "incident electrons per pixel" + ("" if len(acquisition.views) == 1 else " in each view, on average")
     return [(f"{dose:,.0f}" if dose >= 10 else f"{dose:.2g}", name)]
 
 

@@ -51,6 +51,23 @@ def test_a_difference_by_hand():
     assert (found.difference, found.low, found.high) == pytest.approx((0.2, 0.2 - half, 0.2 + half))
 
 
+def test_a_kind_of_specimen_is_no_choice():
+    """A foil of aluminium with small errors was recommended; each foil of each kind is one specimen."""
+    rows = [
+        row(m, seed, 0.9 - 0.1 * (m == "b"), 2.0 + dwell + 3 * (kind == "bent"), dwell, line_cnr=float(dwell))
+        | {"conditions": json.dumps({"recipe.name": kind, "scan.dwell_us": dwell}), "cell": f"{m}{seed}{dwell}{kind}"}
+        for m in "ab" for seed in range(3) for dwell in (1, 2) for kind in ("wedge", "bent")
+    ]  # fmt: skip
+    result = study(rows)
+    assert result.axes == ("recipe.name", "scan.dwell_us")
+    best, of_f, _, contrast = findings(result)
+    assert "dwell time 1 µs" in best
+    assert "over 6 specimens" in best
+    assert "over 6 specimens, 12 pairs of runs" in of_f
+    assert contrast.startswith("Lines stand out most at dwell time 2 µs:")
+    assert not any(kind in text for text in (best, contrast) for kind in ("wedge", "bent"))
+
+
 def test_conditions_are_averaged_within_a_seed():
     """Two conditions of one specimen are no two specimens."""
     rows = [row("a", s, 0.4 + 0.2 * k, dwell=k) for s in range(3) for k in (0, 1)]
