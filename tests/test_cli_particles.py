@@ -337,6 +337,7 @@ def own_particles(path: Path, centers=OWN, radius=2.25) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_demo_of_ones_own_particles(done, short_demo, tmp_path):
     """Wherever their origin lies, the film just holds them; files, scores, study and page lie in one folder."""
     file, out = own_particles(tmp_path / "mine.csv", OWN - [30.0, 30.0, 30.0]), tmp_path / "out"

@@ -51,7 +51,9 @@ def test_information_of_half_overlapping_discs():
         np.testing.assert_allclose(found, by_hand, rtol=1e-9)
 
 
-@pytest.mark.parametrize("pair_angle_deg", [0.5, pytest.param(1.0, marks=pytest.mark.slow), 2.0])
+@pytest.mark.parametrize(
+    "pair_angle_deg", [pytest.param(0.5, marks=pytest.mark.slow), 1.0, pytest.param(2.0, marks=pytest.mark.slow)]
+)
 def test_sharing_costs_what_views_have_in_common(pair_angle_deg):
     """Between the limits of one view and of two independent ones, across the beam."""
     detector = {"kind": "virtual", "pair_angle_deg": pair_angle_deg, "radius_mrad": 15.0}

@@ -205,6 +205,7 @@ def test_what_a_program_says(script, told, pair, tmp_path):
     assert time.monotonic() - start < 25  # less than its child sleeps
 
 
+@pytest.mark.slow
 def test_a_program_that_hangs_is_ended(pair, tmp_path):
     """With all it has started."""
     program = tmp_path / "mine.sh"

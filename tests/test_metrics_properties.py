@@ -103,6 +103,7 @@ def test_a_growing_shift_makes_a_line_worse(seed, axis):
         assert np.all(np.diff(values) > -1e-9), m.name
 
 
+@pytest.mark.slow
 @quick
 @given(st.integers(0, 10_000))
 def test_deleting_lines_costs_recall_and_adding_costs_precision(seed):

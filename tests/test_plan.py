@@ -269,6 +269,7 @@ def test_between_the_discs_a_limit_goes_as_the_tangent(told):
 # --- the answer
 
 
+@pytest.mark.slow
 def test_a_wish_gets_the_least_dose_and_a_limit_the_least_error(told):
     """Twice the depth wished for takes no more electrons; what nothing meets is said, with the nearest."""
     fine, coarse = (made(wish=Wish(depth_nm=nm), session=Session(dose_per_nm2=1e6)) for nm in (6.0, 12.0))

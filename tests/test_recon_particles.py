@@ -140,6 +140,7 @@ def synthetic(places, rng, views=4, strength=0.02, level=1000.0, shape=(80, 80))
     return Images(rng.poisson(expected).astype(np.float32), blank, tangents, images.weights), spheres
 
 
+@pytest.mark.slow
 def test_the_fit_shares_out_what_two_particles_take():
     """Two whose shades overlap by half come back to their places in 3D, within four of their own sigmas."""
     rng = np.random.default_rng(0)
@@ -208,6 +209,7 @@ def test_oracles_replace_a_stage(crowded):
     assert detected["f_score"] > 0.98
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_threads(sparse, set_threads):
     """One thread and two give the same bits."""
     found = []
@@ -239,6 +241,7 @@ def without_regions(acquisition: Acquisition) -> Acquisition:
     )
 
 
+@pytest.mark.slow
 def test_mean_directions_alone_are_nearly_as_good():
     """Without regions and thickness, mean directions still give the depths of particles that only absorb."""
     values = {"specimen.rescattering": False, "specimen.dispersion.concentration_mg_per_ml": 6.0}

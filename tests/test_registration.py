@@ -153,6 +153,7 @@ def test_an_axis_that_is_off_turns_the_images_not_the_frame():
     assert np.degrees(np.arctan2(turn[1, 0], turn[0, 0])) == pytest.approx(0.0, abs=1.0)
 
 
+@pytest.mark.slow
 def test_a_chain_of_tilts():
     """Neighbours are registered and their maps composed; the least tilted view stays where it is."""
     things, moves = spheres(4), ((0.5, (6, -4), 0.0), (0.0, (0, 0), 0.0), (-0.8, (-7, 5), 0.0))

@@ -22,6 +22,7 @@ def tiny_study(**changes) -> Study:
     return Study.model_validate(told | changes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("saved", [False, True])
 def test_commands_make_the_row_again(tmp_path, tiny, cli, monkeypatch, saved):
     """Of a named recipe with values set, and of one that lies in no file and is saved from the page."""

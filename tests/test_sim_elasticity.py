@@ -39,6 +39,7 @@ def scene() -> DislocationNetwork:
 CASES = ["Al", "bcc_loading_1e3", "bcc_screws", "form_binaryjunc", "frank_read_src", "shearloopBCC_LinCS"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_networks_of_others(cases, name):
     """Foils cut from dislocation dynamics, as the contrast uses them: check 5 on lines that no one here drew."""

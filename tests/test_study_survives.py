@@ -273,6 +273,7 @@ def test_a_full_disk_loses_nothing(start, place, whole, undisturbed, tmp_path, w
     same(folder, undisturbed)
 
 
+@pytest.mark.slow
 def test_two_at_once(start, place, tmp_path):
     """A second study in the same folder is told to wait, and the first goes on."""
     process = start("study.toml", "-o", tmp_path, "--method", "slow:nap seconds=5")
