@@ -195,7 +195,7 @@ def registers(text: str) -> bool:
     return "register" in _signature(text, load_method(without_oracles(text)[0])).parameters
 
 
-def lies_told(text: str, acquisition: Acquisition) -> list[str]:
+def alignment_told(text: str, acquisition: Acquisition) -> list[str]:
     """What a method finds of how views that have a scan each lie, in lines for people; warnings begin as such.
 
     Empty for views of one scan, and for a method that takes them as they are said to lie.

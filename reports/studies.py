@@ -98,7 +98,8 @@ def best_sentence(study: StudyResult) -> str:
         )
     best = int(np.flatnonzero(enough)[np.argmin(depth[enough, 0])])
     mean, low, high = depth[best]
-    over = counted(len(groups[best][1][study.specimen].drop_duplicates()), study.specimen_name)
+    known = groups[best][1].dropna(subset="depth_rmse_nm")
+    over = counted(len(known[study.specimen].drop_duplicates()), study.specimen_name)
     ends = f"{low:.1f} to {high:.1f}".replace("-", "−")
     interval = f" (95 % interval {ends} nm over {over})" if np.isfinite(low) else ""
     median = float(np.nanmedian(depth[:, 0]))

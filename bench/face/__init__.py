@@ -199,7 +199,7 @@ def reconstruct(
     from veristem.datasets.formats.atomic import check_place
     from veristem.datasets.kinds import KINDS, VOLUME
     from veristem.recon import apart
-    from veristem.recon.methods import lies_told, load_method, with_volume
+    from veristem.recon.methods import alignment_told, load_method, with_volume
     from veristem.recon.rectify import registration_warning
 
     images = acquisition if isinstance(acquisition, Acquisition) else formats.read(acquisition, Acquisition)
@@ -216,7 +216,7 @@ def reconstruct(
     tell(reconstruction_text(images, method))
     if warning := registration_warning(images):
         say(warning)
-    for line in lies_told(method, images):
+    for line in alignment_told(method, images):
         (say if line.startswith("warning") else tell)(line)
     found, _ = apart.reconstruct(method, images, timeout_s)
     if out is not None:
