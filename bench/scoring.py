@@ -215,6 +215,59 @@ def junction_table(
     return table(wanted, pair.found_graph)
 
 
+def score_reprojected(
+    truth: LineTruth | DislocationNetwork | CurveSet,
+    reconstruction: CurveSet,
+    tilts_deg: Sequence[float],
+    *,
+    axis_rad: float | None = None,
+    tolerance_nm: float = TOLERANCE_NM,
+    directions_rad=None,
+    field_nm=None,
+) -> list[dict[str, float | None]]:
+    """Scores in the images that would be taken of the specimen at other tilts, a dictionary each.
+
+    Parameters
+    ----------
+    truth, reconstruction, tolerance_nm, directions_rad, field_nm
+        As of `score_curves`.
+    tilts_deg : sequence of float
+        Angles of the specimen, right-handed about the axis [degree].
+    axis_rad : float, optional
+        Azimuth of the axis in the image [rad]. That of the recipe of a LineTruth if not given, or else 90 degrees from
+        the epipolar direction.
+
+    Returns
+    -------
+    list of dict
+        As `metrics.reprojected.reprojected` gives them.
+
+    Raises
+    ------
+    InputError
+        As `score_curves`; for a tilt beyond 89 degrees; where nothing tells the axis.
+    """
+    from veristem.bench.metrics.lines import Lines
+    from veristem.bench.metrics.reprojected import reprojected
+    from veristem.datasets.recipe import Recipe
+
+    check_positive("tolerance_nm", tolerance_nm)
+    field_nm = getattr(truth, "field_nm", None) if field_nm is None else field_nm
+    if axis_rad is None and isinstance(truth, LineTruth):
+        axis_rad = Recipe.from_table(truth.recipe, "truth").tilt_axis_rad
+    if axis_rad is None:
+        epipolar = (
+            None
+            if directions_rad is None
+            else epipolar_direction(as_array("directions_rad", directions_rad, (None, 2)))
+        )
+        if epipolar is None:
+            raise InputError("`reproject`: no tilt axis known; give the acquisition, or a truth.h5")
+        axis_rad = float(np.arctan2(epipolar[1], epipolar[0])) + np.pi / 2
+    there, found = (Lines.of(side, tolerance_nm, field_nm) for side in (truth, reconstruction))
+    return [reprojected(there, found, tilt, axis_rad) for tilt in tilts_deg]
+
+
 def score_masks(truth, found, *, tolerance_px: float = 0.0, pixel_nm: float | None = None) -> dict[str, float | None]:
     """All scores of masks by name, and ``tolerance_px``; None for no value.
 

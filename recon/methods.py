@@ -51,6 +51,7 @@ METHODS = {
     "lines-multiview": "veristem.recon.stereo.multiview:reconstruct",
     "tomo-wbp": "veristem.recon.tomography.wbp:reconstruct",
     "tomo-sirt": "veristem.recon.tomography.sirt:reconstruct",
+    "tomo-lines": "veristem.recon.tomography.fitted:reconstruct",
     "points-matched": "veristem.recon.particles.matched:reconstruct",
     "points-learned": "veristem.recon.particles.learned:reconstruct",
     "points-hough": "veristem.recon.particles.hough:reconstruct",
@@ -64,7 +65,7 @@ CONTOURS = {  # ways to find contours, by the name that a method takes in their 
 }
 
 # what methods find of how views of several scans lie, in lines for people
-TOLD = dict.fromkeys(("tomo-wbp", "tomo-sirt"), "veristem.recon.tomography.series:told")
+TOLD = dict.fromkeys(("tomo-wbp", "tomo-sirt", "tomo-lines"), "veristem.recon.tomography.series:told")
 
 
 def method_names() -> list[str]:

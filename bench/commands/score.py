@@ -31,6 +31,10 @@ def score(
     junctions: Annotated[
         bool, typer.Option("--junctions", help="count junctions too, by the Burgers vectors that meet there")
     ] = False,
+    reproject: Annotated[
+        Optional[list[float]],  # noqa: UP045
+        typer.Option(help="tilt of the specimen [deg] at which both sides are compared as images too; repeatable"),
+    ] = None,
     metric: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(help="a metric of your own, module:function beside a METRIC; repeatable"),
@@ -48,6 +52,9 @@ def score(
     Prints twelve scores, over all lines, over the visible ones, and over those steeper than 25 degrees to the epipolar
     direction; --all prints every one, --json under the names that `veristem list metrics` explains.
 
+    --reproject tells how well lines lie on the true ones in an image of the specimen tilted by an angle, about the
+    axis of its recipe or across the epipolar direction: errors of depth, which a pair hides, show there.
+
     *_over_limit is the error over the smallest that the counted electrons allow: of a particle, or of 20 nm of line.
     That of lines where parallax alone tells of depth comes with every truth.h5; with --full-limits also the one where
     contrast does.
@@ -58,28 +65,40 @@ def score(
     from veristem.bench.commands.score_text import score_lines
     from veristem.bench.files.scores import sides
     from veristem.bench.metrics.extents import mismatch
-    from veristem.bench.scoring import junction_table
-    from veristem.datasets import DislocationNetwork, LineTruth
+    from veristem.bench.scoring import TOLERANCE_NM, junction_table, score_reprojected
+    from veristem.datasets import Acquisition, CurveSet, DislocationNetwork, LineTruth, formats
+    from veristem.reports.words import label, number
 
     if of is not None:
-        if junctions:
-            raise InputError("--of and --junctions: both found, one allowed; pixels have no junctions")
-        scores, table = vs.score(truth, reconstruction, of=of, view=view), {}
+        if junctions or reproject:
+            raise InputError(f"--of and --{'junctions' if junctions else 'reproject'}: both found, one allowed")
+        scores, table, tilted = vs.score(truth, reconstruction, of=of, view=view), {}, []
     else:
         there, found = sides(truth, reconstruction, burgers_magnitude_nm)
         if junctions and not isinstance(there, LineTruth | DislocationNetwork):
             raise InputError(f"--junctions: {truth} found, a network or a truth.h5 of lines allowed")
+        if reproject and not isinstance(found, CurveSet):
+            raise InputError(f"--reproject: {reconstruction} found, lines allowed")
         how = {"acquisition": acquisition, "full_limits": full_limits, "metrics": metric or ()}
         scores = vs.score(there, found, tolerance_nm=tolerance_nm, **how)
         if warning := mismatch(there, found):
             typer.echo(f"warning: {warning}", err=True)
         table = junction_table(there, found, tolerance_nm=scores["tolerance_nm"]) if junctions else {}
+        tilted = []
+        if reproject:
+            directions = None if acquisition is None else formats.read(acquisition, Acquisition).directions_rad
+            within = TOLERANCE_NM if tolerance_nm is None else tolerance_nm
+            tilted = score_reprojected(there, found, reproject, tolerance_nm=within, directions_rad=directions)
     kinds = [{"burgers_nm": b, "there": count, "found": hit} for b, (count, hit) in sorted(table.items())]
     if as_json:
-        typer.echo(json.dumps(scores | {"junctions": kinds} if junctions else scores))
+        more = {"junctions": kinds} if junctions else {}
+        typer.echo(json.dumps(scores | more | ({"reprojected": tilted} if tilted else {})))
         return
     for line in score_lines(scores, everything or of is not None):
         typer.echo(line)
+    for seen in tilted:
+        shares = ", ".join(f"{label(name)} {number(seen[name])}" for name in ("f_score", "precision", "recall"))
+        typer.echo(f"image at {seen['tilt_deg']:g} deg: {shares}, {number(seen['rms_nm'])} nm rms")
     for kind in kinds:
         vectors = " ".join("[" + " ".join(f"{b:.3g}" for b in vector) + "]" for vector in kind["burgers_nm"])
         typer.echo(f"junctions of b (nm) {vectors}: {kind['found']} of {kind['there']} found")

@@ -24,6 +24,7 @@ _PER_PIXEL_S = {
     "lines-multiview": 3e-6,
     "tomo-wbp": 6e-6,
     "tomo-sirt": 1e-5,
+    "tomo-lines": 1e-5,
     "points-matched": 2.5e-6,
     "points-learned": 2e-6,
     "points-hough": 1e-6,

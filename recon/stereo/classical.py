@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
-
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.geometry import widest_pair
 from veristem.datasets.intermediate import Alignment, Contours, Matches
@@ -66,8 +62,7 @@ def reconstruct(
             views = views.about(middle_nm(depths, deep, depth_margin_nm))
         matches = views.matched(found, pair, bands, band_weights)
     else:
-        by_view = (views.on_focus_plane(curves, v) for v, curves in zip(matches.views, zip(*matches.places_nm)))
-        matches = replace(matches, places_nm=tuple(np.stack(places) for places in zip(*by_view)))
+        matches = views.on_focus_plane(matches)
     curves, sigma = triangulate(matches, directions, focus)
     if deep is not None and views.free:
         curves = in_the_middle(curves, deep, depth_margin_nm)

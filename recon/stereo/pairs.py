@@ -51,14 +51,15 @@ class Ready:
         if given is None or isinstance(given, str):
             a = self.acquisition
             given = find_contours(given or other, a.views, a.pixel_nm, self.scale_nm)
-        return replace(given, curves_nm=tuple(self.on_focus_plane(c, v) for v, c in enumerate(given.curves_nm)))
+        return on_focus_plane(given, self.alignment.to_image)
 
-    def on_focus_plane(self, curves, view: int) -> tuple:
-        """Curves of a view without the foreshortening and the shift of its image; their errors stay the image's."""
+    def on_focus_plane(self, matches: Matches) -> Matches:
+        """Matches without the foreshortening and the shift of the images."""
         if self.alignment.to_image is None:
-            return tuple(curves)
-        back = inverse(self.alignment.to_image[view])
-        return tuple(mapped(curve, back) for curve in curves)
+            return matches
+        back = [inverse(self.alignment.to_image[view]) for view in matches.views]
+        places = (np.stack([mapped(p, b) for p, b in zip(curve, back)]) for curve in matches.places_nm)
+        return replace(matches, places_nm=tuple(places))
 
     def matched(
         self, contours: Contours, pair: tuple[int, int], bands: bool = False, band_weights: str | None = None
@@ -115,6 +116,14 @@ def ready(
     if deep is None:
         return Ready(acquisition, alignment, False, scale_nm, (-depth_range_nm / 2, depth_range_nm / 2))
     return Ready(acquisition, alignment, free, scale_nm, (-focus - depth_margin_nm, deep - focus + depth_margin_nm))
+
+
+def on_focus_plane(contours: Contours, to_image: np.ndarray | None) -> Contours:
+    """Contours without the foreshortening and the shift of their images (V, 2, 3); their errors stay the image's."""
+    if to_image is None:
+        return contours
+    by_view = zip(contours.curves_nm, map(inverse, to_image))
+    return replace(contours, curves_nm=tuple(tuple(mapped(curve, back) for curve in view) for view, back in by_view))
 
 
 def middle_nm(curves, deep: float, margin_nm: float) -> float:

@@ -20,7 +20,8 @@ from veristem.recon import registration
 from veristem.recon.contours import find_contours
 from veristem.recon.contours.ridge import default_scale_nm, line_disturbance
 from veristem.recon.frames import crystal_from_specimen
-from veristem.recon.stereo.pairs import FREE, middle_nm
+from veristem.recon.stereo.pairs import FREE, middle_nm, on_focus_plane
+from veristem.recon.stereo.showing import Showing
 from veristem.recon.tomography.alignment import FEWEST, Progress, Series, align_series
 from veristem.recon.tomography.lines import lines_in
 from veristem.recon.tomography.maps import Maps
@@ -29,6 +30,7 @@ from veristem.recon.tomography.projector import Projector
 Solve = Callable[[Projector, Maps], np.ndarray]
 
 _LEAST, _SHARE = 0.25, 0.75  # contrast that shows a line, in that of a clear one, and part of the views that must
+_FOUND = 0.65  # share of the views in which the contour of a line must be found
 _CLEAR = 4.0  # contrast of a clear line by `line_disturbance`
 _REACH = 2.0  # half widths of a line from where it is expected in a view to where it is looked for
 _last: dict[bytes, Series] = {}
@@ -46,6 +48,7 @@ def reconstruct(
     depth_range_nm: float,
     scale_nm: float | None,
     voxel_nm: float | None,
+    fitted: bool = False,
 ) -> CurveSet | Volume:
     """The volume that ``solve`` makes from maps of contrast, or the centrelines of the lines in it.
 
@@ -70,6 +73,8 @@ def reconstruct(
         Half the width of a line's image [nm].
     voxel_nm : float, optional
         Side of a voxel [nm]; a pixel if not given.
+    fitted : bool
+        Move the lines to where the contours of all views show them; these are ``learned`` if not given.
 
     Raises
     ------
@@ -80,6 +85,8 @@ def reconstruct(
     scale, voxel = _lengths_nm(a, scale_nm, voxel_nm, depth_range_nm)
     if len(a.views) < 2:
         raise InputError(f"views: {len(a.views)} found, at least 2 allowed for tomography, many of a tilt series")
+    if fitted and not isinstance(contours, Contours):
+        contours = find_contours(contours or "learned", a.views, a.pixel_nm, scale)
     images = contrast(a, contours, scale)
     free = alignment is None and registration.sequential(a)
     depths = depths_nm(a, depth_margin_nm, depth_range_nm, free)
@@ -92,6 +99,9 @@ def reconstruct(
     if volume and not (free and deep):
         return made
     found = lines_of(made, maps, scale, a.focus_nm)
+    if fitted:
+        assert isinstance(contours, Contours)
+        found = _fitted(found, contours, alignment, a.focus_nm, scale)
     if free and deep:
         down = np.array([0.0, 0.0, deep / 2 - middle_nm(found.curves_nm, deep, depth_margin_nm)])
         made = replace(made, origin_nm=made.origin_nm + down)
@@ -101,6 +111,18 @@ def reconstruct(
     if deep:
         found = within(found, (-depth_margin_nm, deep + depth_margin_nm))
     return replace(found, crystal_from_specimen=crystal_from_specimen(a))
+
+
+def _fitted(curves: CurveSet, contours: Contours, alignment: Alignment, focus_nm: float, scale_nm: float) -> CurveSet:
+    """Pieces of curves that the contours of the views show, moved to where they do."""
+    on_plane = on_focus_plane(contours, alignment.to_image)
+    showing = Showing(on_plane, alignment.directions_rad, focus_nm, scale_nm)
+    moved = [
+        showing.moved(piece, sigma)
+        for curve in zip(curves.curves_nm, curves.sigma_nm)
+        for piece, sigma in showing.pieces(*curve, range(len(alignment.directions_rad)), _FOUND)
+    ]
+    return CurveSet(tuple(curve for curve, _ in moved), tuple(sigma for _, sigma in moved))
 
 
 def _lengths_nm(a: Acquisition, scale_nm, voxel_nm, depth_range_nm) -> tuple[float, float]:
