@@ -65,7 +65,7 @@ def test_from_the_command_line(cli, simulated, tmp_path):
     formats.write(tmp_path / "found.vtp", CurveSet(tuple(truth.network.chains())))
     run = cli("score", simulated / "truth.h5", tmp_path / "found.vtp", "--reproject", "-44", "--reproject", "8")
     assert "image at -44 deg: F 1, precision 1, recall 1, " in run.out
-    told = json.loads(cli("score", simulated / "truth.h5", tmp_path / "found.vtp", "--reproject", "8", "--json").stdout)
+    told = json.loads(cli("score", simulated / "truth.h5", tmp_path / "found.vtp", "--reproject", "8", "--json").out)
     assert [seen["tilt_deg"] for seen in told["reprojected"]] == [8]
     run = cli("score", simulated / "truth.h5", tmp_path / "found.vtp", "--reproject", "8", "--of", "masks")
     assert run.code == 2
