@@ -12,7 +12,7 @@ from veristem.datasets.detectors import DETECTORS, AnyDetector
 from veristem.datasets.geometry import ring_rad
 from veristem.datasets.specimens import Finite, NotNegative, Positive, Table
 
-Angle = Annotated[float, Field(ge=-55, le=55)]
+Angle = Annotated[float, Field(ge=-70, le=70)]
 
 
 class Response(Table):

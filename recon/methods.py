@@ -54,6 +54,7 @@ METHODS = {
     "tomo-lines": "veristem.recon.tomography.fitted:reconstruct",
     "points-matched": "veristem.recon.particles.matched:reconstruct",
     "points-learned": "veristem.recon.particles.learned:reconstruct",
+    "points-tomo": "veristem.recon.tomography.points:reconstruct",
     "points-hough": "veristem.recon.particles.hough:reconstruct",
     "points-threshold": "veristem.recon.particles.threshold:reconstruct",
     "constant": "veristem.recon.constant:reconstruct",
@@ -65,7 +66,12 @@ CONTOURS = {  # ways to find contours, by the name that a method takes in their 
 }
 
 # what methods find of how views of several scans lie, in lines for people
-TOLD = dict.fromkeys(("tomo-wbp", "tomo-sirt", "tomo-lines"), "veristem.recon.tomography.series:told")
+TOLD = {
+    "tomo-wbp": "veristem.recon.tomography.series:told",
+    "tomo-sirt": "veristem.recon.tomography.series:told",
+    "tomo-lines": "veristem.recon.tomography.series:told",
+    "points-tomo": "veristem.recon.tomography.points:told",
+}
 
 
 def method_names() -> list[str]:

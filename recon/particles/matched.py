@@ -145,7 +145,7 @@ def begin(
         )
     ground = background(acquisition.views)
     pixel = acquisition.pixel_nm
-    radius = _typical_radius(acquisition.views, ground) if diameter_nm is None else diameter_nm / pixel / 2
+    radius = typical_radius(acquisition.views, ground) if diameter_nm is None else diameter_nm / pixel / 2
     step = _RAY_STEP_PX * pixel / max(map(abs, depth_range_nm(acquisition)))
     images = Images(acquisition.views, ground, *view_rays(acquisition, radius * pixel, step, rescattering))
     return images, Spheres(np.zeros((0, 3)), np.zeros(0), 0.0, radius)
@@ -259,7 +259,7 @@ def _maxima(image: np.ndarray, radius: float, radii: float) -> tuple[np.ndarray,
     return j, i
 
 
-def _typical_radius(views: np.ndarray, background: np.ndarray) -> float:
+def typical_radius(views: np.ndarray, background: np.ndarray) -> float:
     """Radius [px] whose shade, against the ring around it, answers most in the middle of the views."""
     rows, columns = (slice(max(0, n // 2 - 256), n // 2 + 256) for n in views.shape[1:])
     radii = np.geomspace(1.5, max(2.0, min(_MOST_RADIUS_PX, min(views[0, rows, columns].shape) / 6)), 20)

@@ -90,16 +90,20 @@ class Maps:
 
     def shown(self, points_nm: np.ndarray, focus_nm: float, least: float, share: float) -> np.ndarray:
         """Whether (K,) a share of the views that show the place of a point (K, 3) has a contrast of ``least`` there."""
-        depth = points_nm[:, 2] - focus_nm
-        x, y = ((points_nm[:, :2] - self.frame.middle_nm) @ rotation(self.frame.azimuth_rad)).T / self.frame.pixel_nm
-        columns, rows = self.frame.middle_px
-        seen, held = np.zeros(len(depth)), np.zeros(len(depth))
-        for slope, grey, inside in zip(self.slopes, self.grey, self.inside):
-            at = [rows + y - depth * self.lean / self.frame.pixel_nm, columns + x - depth * slope / self.frame.pixel_nm]
+        seen, held = np.zeros(len(points_nm)), np.zeros(len(points_nm))
+        for view, (grey, inside) in enumerate(zip(self.grey, self.inside)):
+            at = self.places(points_nm, view, focus_nm)
             there = map_coordinates(inside.astype(np.uint8), at, order=0, cval=0) > 0
             seen += there
             held += there & (map_coordinates(grey, at, order=1) > least)
         return (seen > 0) & (held >= share * seen)
+
+    def places(self, points_nm: np.ndarray, view: int, focus_nm: float) -> list[np.ndarray]:
+        """Rows (K,) and columns (K,) of the map of a view where it shows points (K, 3) [nm]."""
+        depth = (points_nm[:, 2] - focus_nm) / self.frame.pixel_nm
+        x, y = ((points_nm[:, :2] - self.frame.middle_nm) @ rotation(self.frame.azimuth_rad)).T / self.frame.pixel_nm
+        columns, rows = self.frame.middle_px
+        return [rows + y - depth * self.lean, columns + x - depth * self.slopes[view]]
 
 
 def one_axis(directions_rad: np.ndarray, depths_nm: tuple[float, float], voxel_nm: float) -> tuple:

@@ -189,7 +189,11 @@ def told(acquisition: Acquisition, **parameters) -> list[str]:
         return registration.told(a)
     known = ("contours", "depth_margin_nm", "depth_range_nm", "scale_nm")
     found = align(a, **{name: value for name, value in parameters.items() if name in known})
-    assert a.tilts_rad is not None
+    return told_of(a, found, "lines", "points of lines", " across the lines")
+
+
+def told_of(a: Acquisition, found: Series, things: str, features: str, where: str = "") -> list[str]:
+    """What was found of how the views of a series lie, in lines for people, by what was followed through them."""
     lines, views = [], found.views
     if len(unlike := np.flatnonzero(~found.told)):
         lines.append(
@@ -199,15 +203,16 @@ def told(acquisition: Acquisition, **parameters) -> list[str]:
         )
     if not len(found.off_nm):
         lines.append(
-            "warning: too few lines can be followed through the series to tell how views lie; they are laid on each "
-            "other by correlation alone, tilted as they are said to be, and depths cannot be trusted"
+            f"warning: too few {things} can be followed through the series to tell how views lie; they are laid on "
+            "each other by correlation alone, tilted as they are said to be, and depths cannot be trusted"
         )
         return lines
     axis, off = np.degrees([a.tilt_axis_rad + views.turn_rad, np.abs(views.tilts_rad).max()])
     far, left = np.linalg.norm(views.shifts_nm, axis=1).max() / a.pixel_nm, np.sqrt(np.mean(found.off_nm**2))
+    shown = len(np.unique(np.stack([found.seen.view, found.seen.feature]), axis=1).T)
     lines.append(
-        f"registered: {len(a.views)} views by {len(np.unique(found.seen.feature))} points of lines, of which a view "
-        f"shows {len(found.off_nm) / len(a.views):.0f}, {left / a.pixel_nm:.1f} pixels (rms) off across the lines; "
+        f"registered: {len(a.views)} views by {len(np.unique(found.seen.feature))} {features}, of which a view "
+        f"shows {shown / len(a.views):.0f}, {left / a.pixel_nm:.1f} pixels (rms) off{where}; "
         f"views are moved by up to {far:.1f} pixels and tilted by up to {off:.2f} deg more or less, tilt axis at "
         f"{axis:.1f} deg. The images hold no zero of depth"
     )
@@ -221,19 +226,32 @@ def _aligned(
     scale_nm: float,
     progress: Progress = lambda steps, _: steps,
 ) -> Series:
-    """Found once for the same images: a command tells of it, then a method uses it."""
+    """By points along the lines that all views show."""
+
+    def features(maps: Maps, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found = lines_of(maps.volume(slices, a.focus_nm, a.field_nm), maps, scale_nm, a.focus_nm)
+        curves = [resample(curve, np.zeros(len(curve)), scale_nm)[0] for curve in found.curves_nm]
+        along = [np.gradient(curve, axis=0) for curve in curves]
+        return np.concatenate([np.zeros((0, 3)), *curves]), np.concatenate([np.zeros((0, 3)), *along])
+
+    return aligned_once(a, images, depths, features, _REACH * scale_nm, max(a.pixel_nm, scale_nm / 2), progress)
+
+
+def aligned_once(
+    a: Acquisition,
+    images: np.ndarray,
+    depths: tuple[float, float],
+    features,
+    reach_nm: float,
+    voxel_nm: float,
+    progress: Progress = lambda steps, _: steps,
+) -> Series:
+    """`align_series`, found once for the same images: a command tells of it, then a method uses it."""
     assert a.tilts_rad is not None
-    numbers = (images, a.tilts_rad, [a.tilt_axis_rad, a.pixel_nm, a.focus_nm, *depths, scale_nm])
+    numbers = (images, a.tilts_rad, [a.tilt_axis_rad, a.pixel_nm, a.focus_nm, *depths, reach_nm, voxel_nm])
     key = sha256(b"".join(np.ascontiguousarray(part, float).tobytes() for part in numbers)).digest()
     if key not in _last:
-
-        def features(maps: Maps, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            found = lines_of(maps.volume(slices, a.focus_nm, a.field_nm), maps, scale_nm, a.focus_nm)
-            curves = [resample(curve, np.zeros(len(curve)), scale_nm)[0] for curve in found.curves_nm]
-            along = [np.gradient(curve, axis=0) for curve in curves]
-            return np.concatenate([np.zeros((0, 3)), *curves]), np.concatenate([np.zeros((0, 3)), *along])
-
-        found = align_series(a, images, depths, features, _REACH * scale_nm, max(a.pixel_nm, scale_nm / 2), progress)
+        found = align_series(a, images, depths, features, reach_nm, voxel_nm, progress)
         _last.clear()
         _last[key] = found
     return _last[key]

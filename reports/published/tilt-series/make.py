@@ -39,7 +39,8 @@ FROM_DEG = (-44.0, -6.39, 8.0, 44.0)
 RANGES_DEG = (10, 20, 30, 44)  # to both sides
 TOMOGRAPHY = ("tomo-wbp contours=learned", "tomo-sirt contours=learned", "tomo-sirt", "tomo-lines", "lines-multiview")
 _MOST_PAIRED = 12  # views that `lines-multiview` is given
-_STEEP_DEG = 60.0  # to the epipolar direction, of lines whose cross-section is looked at
+_STEEP_DEG = 35.0  # to the epipolar direction, of lines whose cross-section is looked at
+_FACE_NM = 40.0  # from the faces to these
 _REACH_NM = 60.0
 
 
@@ -113,10 +114,10 @@ def rows(folder: Path) -> tuple[list[dict], list[dict], list[dict]]:
             for name in ("tomo-wbp", "tomo-sirt"):
                 volume = run_method(f"{name} volume=true", given[0], alignment=given[1], contours=given[2])
                 assert isinstance(volume, Volume)
-                across, along = widths_nm(volume, truth)
+                across, along, expected = widths_nm(volume, truth, a.tilts_rad[keep])
                 wedges.append({
                     "seed": seed, "method": name, "range_deg": range_deg, "views": len(keep), "across_nm": across,
-                    "along_nm": along, "expected": elongation(np.tan(np.radians(np.array(tilts)[keep]))),
+                    "along_nm": along, "expected": expected,
                 })  # fmt: skip
                 print(wedges[-1], flush=True)
     return counted, tilted, wedges
@@ -134,30 +135,33 @@ def seen_from(truth: LineTruth, found: CurveSet) -> list[dict]:
     return score_reprojected(truth, found, FROM_DEG)
 
 
-def widths_nm(volume: Volume, truth: LineTruth) -> tuple[float, float]:
-    """Full widths at half maximum of the mean tube across the beam and along it [nm].
+def widths_nm(volume: Volume, truth: LineTruth, tilts_rad: np.ndarray) -> tuple[float, float, float]:
+    """Full widths at half maximum of the mean tube [nm], across and along the beam, and the ratio that is expected.
 
-    Of visible lines steeper than `_STEEP_DEG` to the epipolar direction, whose cross-section lies in the plane of the
-    tilts; the value on the rim is what a foil without lines has.
+    Of visible lines steeper than `_STEEP_DEG` to the epipolar direction, in the plane across each; the value on the rim
+    is what a foil without lines has. Expected: Radermacher's, for the views as that plane has them.
     """
-    at = np.arange(-_REACH_NM, _REACH_NM + 0.5)
-    places = []
+    at, points, aside, along = np.arange(-_REACH_NM, _REACH_NM + 0.5), [], [], []
     for line in truth.network.chains(truth.visible):
         even = resample(line, np.zeros(len(line)), 5.0)[0]
-        along = np.gradient(even, axis=0) if len(even) > 2 else np.zeros_like(even)
-        steep = np.abs(along[:, 1]) > np.sin(np.radians(_STEEP_DEG)) * np.linalg.norm(along, axis=1)
-        deep = (even[:, 2] > 50) & (even[:, 2] < truth.thickness_nm - 50)
-        inside = ((even[:, :2] > _REACH_NM) & (even[:, :2] < np.array(truth.field_nm) - _REACH_NM)).all(axis=1)
-        places.append(even[steep & deep & inside])
-    points = np.concatenate(places)
-    found = []
-    for axis in (0, 2):
-        shift = np.zeros((len(at), 3))
-        shift[:, axis] = at
-        index = (points[:, None] + shift - volume.origin_nm) / volume.voxel_nm - 0.5
+        tangent = np.gradient(even, axis=0) if len(even) > 2 else np.tile([1.0, 0.0, 0.0], (len(even), 1))
+        tangent /= np.linalg.norm(tangent, axis=1)[:, None]
+        kept = np.abs(tangent[:, 1]) > np.sin(np.radians(_STEEP_DEG))
+        kept &= np.abs(even[:, 2] - truth.thickness_nm / 2) < truth.thickness_nm / 2 - _FACE_NM
+        kept &= ((even[:, :2] > _REACH_NM) & (even[:, :2] < np.array(truth.field_nm) - _REACH_NM)).all(axis=1)
+        level = np.column_stack([tangent[:, 1], -tangent[:, 0], np.zeros(len(even))])
+        level /= np.linalg.norm(level, axis=1)[:, None]
+        points.append(even[kept])
+        aside.append(level[kept])
+        along.append(np.cross(level, tangent)[kept])
+    places, found = np.concatenate(points), []
+    for axis in (np.concatenate(aside), np.concatenate(along)):
+        index = (places[:, None] + at[:, None] * axis[:, None] - volume.origin_nm) / volume.voxel_nm - 0.5
         profile = map_coordinates(volume.values, np.moveaxis(index[..., ::-1], -1, 0), order=1).mean(axis=0)
         found.append(full_width(at, profile - profile[[0, -1]].mean()))
-    return found[0], found[1]
+    rays = np.column_stack([np.tan(tilts_rad), np.zeros(len(tilts_rad)), np.ones(len(tilts_rad))])
+    slopes = (rays @ np.concatenate(aside).T) / (rays @ np.concatenate(along).T)
+    return found[0], found[1], float(np.mean([elongation(of) for of in slopes.T]))
 
 
 def full_width(at: np.ndarray, profile: np.ndarray) -> float:
