@@ -349,5 +349,7 @@ def report_lines(calibration: Calibration, acquisition: Acquisition) -> list[str
 
 
 def _measured(value: float, sigma: float, digits: int = 2) -> str:
-    """A value with its uncertainty, unless it was given."""
+    """A value with its uncertainty, unless it was given; with more digits where the uncertainty would read as zero."""
+    if sigma:
+        digits = min(4, max(digits, -int(np.floor(np.log10(sigma)))))
     return f"{value:.{digits}f}" + (f" ± {sigma:.{digits}f}" if sigma else "")
