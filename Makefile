@@ -1,4 +1,4 @@
-# `make demo`, `make test` and `make gate` each do everything on a fresh machine with Python 3.11, 3.12 or 3.13.
+# `make demo`, `make test` and `make gate` each do everything on a fresh machine with Python 3.11, 3.12, 3.13 or 3.14.
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -84,10 +84,10 @@ planner-model: $(READY)
 
 # A name on PATH may be a shim of a version that is not installed, so each is run. pip is the last thing venv puts in.
 $(READY): pyproject.toml setup.py constraints.txt
-	@[ -x $(BIN)/pip ] || for python in python3.13 python3.12 python3.11 python3; do \
-	  if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
+	@[ -x $(BIN)/pip ] || for python in python3.14 python3.13 python3.12 python3.11 python3; do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then \
 	    echo "$$python -m venv .venv"; exec $$python -m venv .venv; fi; done; \
-	[ -x $(BIN)/pip ] || { echo "make: no Python 3.11, 3.12 or 3.13 with venv found; install one and its venv" >&2; exit 2; }
+	[ -x $(BIN)/pip ] || { echo "make: no Python 3.11, 3.12, 3.13 or 3.14 with venv found; install one and its venv" >&2; exit 2; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,learn]'
 	@mkdir -p .links/veristem && for room in $(ROOMS); do ln -sfn ../../$$room .links/veristem/$$room; done
 	@ln -sfn ../../bench/face/__init__.py .links/veristem/__init__.py

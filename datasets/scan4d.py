@@ -23,7 +23,7 @@ class Scan4D:
     path : str
         Where they lie, for messages.
     data : array-like
-        (scan rows, scan columns, detector rows, detector columns), as zarr, h5py, dask or numpy hold it.
+        (scan rows, scan columns, detector rows, detector columns), as h5py, dask or numpy hold it.
     pixel_nm : float or None
         Scan step [nm].
     energy_keV, convergence_rad : float or None

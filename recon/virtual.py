@@ -332,9 +332,9 @@ def report_lines(calibration: Calibration, acquisition: Acquisition) -> list[str
     x, y = disc.center_px
     found = [
         *calibration.notes,
-        f"rim: radius {_measured(disc.radius_px, disc.sigma_px)} px about ({x:.2f}, {y:.2f}), "
+        f"rim: radius {measured(disc.radius_px, disc.sigma_px)} px about ({x:.2f}, {y:.2f}), "
         f"{1e3 * calibration.rad_per_px:.4g} mrad per pixel",
-        f"views along {_measured(*np.degrees([calibration.azimuth_rad, calibration.azimuth_sigma_rad]))} deg on the "
+        f"views along {measured(*np.degrees([calibration.azimuth_rad, calibration.azimuth_sigma_rad]))} deg on the "
         "detector",
     ]
     if calibration.descan_px.any():
@@ -344,10 +344,12 @@ def report_lines(calibration: Calibration, acquisition: Acquisition) -> list[str
         first, second = acquisition.directions_rad[list(widest_pair(acquisition.directions_rad))]
         angle = np.degrees(pair_angle_rad(first, second))
         sigma = angle * disc.sigma_px / disc.radius_px
-        found.append(f"mean directions of the widest pair, after clipping: {_measured(angle, sigma, 3)} deg apart")
+        found.append(f"mean directions of the widest pair, after clipping: {measured(angle, sigma, 3)} deg apart")
     return found
 
 
-def _measured(value: float, sigma: float, digits: int = 2) -> str:
-    """A value with its uncertainty, unless it was given."""
+def measured(value: float, sigma: float, digits: int = 2) -> str:
+    """A value with its uncertainty, unless it was given; with more digits where the uncertainty would read as zero."""
+    if sigma:
+        digits = min(4, max(digits, -int(np.floor(np.log10(sigma)))))
     return f"{value:.{digits}f}" + (f" ± {sigma:.{digits}f}" if sigma else "")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Width = Literal["column", "page"]
 _LEFT_IN, _RIGHT_IN, _ABOVE_IN, _BELOW_IN, _GAP_IN = 0.45, 0.08, 0.08, 0.36, 0.1  # about the panels
-_BAR_IN, _ROW_IN = 0.54, 0.17  # of the scale of colours, of a row of names
+_BAR_IN, _ROW_IN = 0.61, 0.17  # of the scale of colours, of a row of names
 
 
 def draw(

@@ -60,7 +60,7 @@ def stereo_pair(acquisition: Acquisition) -> Figure:
     shown = None
     for ax, index, side in zip(axes, chosen, ("left", "right")):
         shown = _show(ax, acquisition, acquisition.views[index], cmap="gray", vmin=limits[0], vmax=limits[1])
-        angles = ", ".join(f"{a:+.2f}°" for a in np.degrees(acquisition.directions_rad[index]))
+        angles = ", ".join(f"{a:+z.2f}°" for a in np.degrees(acquisition.directions_rad[index]))
         ax.set_title(f"{side if len(chosen) > 1 else 'view'}: θ = ({angles})".replace("-", "−"))
         scale_bar(ax)
     if acquisition.g_azimuth_rad is not None:

@@ -16,7 +16,7 @@ class Rows:
     Parameters
     ----------
     frames : array-like
-        As zarr, h5py, dask or numpy hold it.
+        As h5py, dask or numpy hold it.
     scan_shape : (int, int)
         Rows and columns of the scan.
     first, between : int

@@ -32,7 +32,7 @@ _NM = {
     "m": 1e9,
 }
 _LARGEST_NM = 1e4  # a pixel that is larger is that of a printer
-_NEVER = ("MRCZ",)  # which unpickles
+_NEVER = ("MRCZ", "ZSPY")  # which unpickle
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def read_signals(path: Path, what: str, **options) -> list[dict[str, Any]]:
     Parameters
     ----------
     path : Path
-        A file, or the folder of a .zspy.
+        A file.
     what : str
         What is sought, for messages.
     **options
@@ -74,10 +74,9 @@ def read_signals(path: Path, what: str, **options) -> list[dict[str, Any]]:
     import rsciio
 
     suffix = path.suffix.lower().lstrip(".")
-    if not path.is_dir():
-        regular_file(path)
-        if is_hdf5(path):
-            read_contents(path, data=False)  # refuses what leads to other files, and what hangs or crashes the library
+    regular_file(path)
+    if is_hdf5(path):
+        read_contents(path, data=False)  # refuses what leads to other files, and what hangs or crashes the library
     plugins = [
         plugin
         for plugin in rsciio.IO_PLUGINS

@@ -78,8 +78,10 @@ def read_scan(
         scan_shape = scan_shape or guessed_shape(path, len(data))
     elif suffix == ".mrc":
         data, step, _ = read_stack(path)
-    elif suffix in (".zspy", ".hspy"):
-        data = open_data(path) if suffix == ".zspy" else _hdf5(path, dataset or "Experiments/*/data")
+    elif suffix == ".zspy":
+        data, signal = open_data(path)
+    elif suffix == ".hspy":
+        data = _hdf5(path, dataset or "Experiments/*/data")
         signal = _largest(read_signals(path, _ALLOWED, mode="r"))
     else:
         signal = _largest(read_signals(path, _ALLOWED))

@@ -1,4 +1,12 @@
-"""4D scans as HyperSpy's zarr files (.zspy), written chunk by chunk; what was written outlasts whatever stops it."""
+"""4D scans as HyperSpy's .zspy, which is zarr of format 2: JSON and one file a chunk; written so that nothing is lost.
+
+Own lines read and write it, so that no file reaches what zarr can do beside: other codecs, links, chunks that are not
+there or shorter than they should be [1]_.
+
+References
+----------
+.. [1] Zarr storage specification version 2, https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +15,22 @@ import math
 import os
 import shutil
 import stat
-import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from veristem.datasets.errors import InputError
+from veristem.datasets.formats.chunked import Chunked
 
 _CODECS = ("blosc", "zlib", "gzip", "bz2", "lz4", "zstd")  # no pickle
-_OF_TEXTS = ("vlen-utf8", "vlen-bytes", "vlen-array")
-_MOST = 2**30  # bytes in a chunk, or in an array beside the data
+_MOST = 2**30  # bytes of a chunk
+_LONGEST = 1000  # values of a list in the metadata
 _NOTE = "made-by.json"  # beside the data: the key of what made them
-_SIGNAL = {
-    "original_metadata": {},
-    "attributes": {"_lazy": False, "ragged": False},
-    "learning_results": {},
-    "models": {},
-    "package_info": {"package": "veristem", "package_version": ""},
-    "tmp_parameters": {},
-}
+_SIGNAL = "Experiments/__unnamed__"
+_BLOSC = {"id": "blosc", "cname": "lz4", "clevel": 1, "shuffle": 2, "blocksize": 0}  # 2: of bits
 
 
 class ScanWriter:
@@ -45,7 +47,7 @@ class ScanWriter:
     axes : list of dict
         Of the scan's y and x and of the detector's, as rosettasciio takes them.
     metadata : dict
-        HyperSpy's.
+        HyperSpy's: numbers, texts, lists of numbers, and tables of them.
     key : str
         Of what makes the counts: chunks that stand there under another key are discarded, a whole scan under this one
         is left as it is.
@@ -68,47 +70,31 @@ class ScanWriter:
         key: str,
         columns: int = 64,
     ):
-        from numcodecs import Blosc
-        from rsciio.zspy import file_writer
+        from numcodecs import get_codec
 
         self.path, self.partial = path, path.with_name(path.name + ".partial")
-        self.columns = min(columns, shape[1])
+        self.shape, self.dtype = shape, np.dtype(dtype)
+        self.codec: Any = get_codec(_BLOSC)
         self.complete = _key(path) == key
-        compressor = Blosc(cname="lz4", clevel=1, shuffle=Blosc.BITSHUFFLE)
+        if self.complete:
+            self.partial = path
+        self.data = self.partial / _SIGNAL / "data"
         try:
-            if self.complete:
-                self.partial = path
-            elif _key(self.partial) != key:
+            if not self.complete and _key(self.partial) != key:
                 shutil.rmtree(self.partial, ignore_errors=True)
-                signal = {"data": None, "axes": axes, "metadata": metadata, **_SIGNAL}
-                with warnings.catch_warnings():  # of a store that only the next version of zarr will do without
-                    warnings.simplefilter("ignore", FutureWarning)
-                    file_writer(str(self.partial), signal, write_dataset=False, consolidate=False)
-                group = self._group()
-                group.create_dataset(
-                    "data",
-                    shape=shape,
-                    chunks=(1, self.columns, *shape[2:]),
-                    dtype=dtype,
-                    compressor=compressor,
-                    fill_value=0,
-                )
-                group["data"].attrs["signal_axes"] = [2, 3]
-                note = self.partial / (_NOTE + ".new")
-                note.write_text(json.dumps({"key": key}))
-                os.replace(note, self.partial / _NOTE)
+                signal = {"package": "veristem", "package_version": "", "metadata": metadata, "original_metadata": {}}
+                signal |= {"learning_results": {}, "attributes": {"_lazy": False, "ragged": False}}
+                signal |= {f"axis-{number}": axis for number, axis in enumerate(axes)}
+                root = {"file_format": "ZSpy", "file_format_version": "3.3", "Experiments": {"__unnamed__": signal}}
+                _put_group(self.partial, root)
+                _put_array(self.data, shape, (1, min(columns, shape[1]), *shape[2:]), self.dtype, _BLOSC)
+                _put_json(self.data / ".zattrs", {"signal_axes": [2, 3]})
+                _put_json(self.partial / _NOTE, {"key": key})
             for left in self.partial.rglob("*.partial"):  # half a chunk of a run that was killed
                 left.unlink()
-            self.data: Any = self._group()["data"]
+            self.columns = json.loads((self.data / ".zarray").read_bytes())["chunks"][1]
         except OSError as error:
             raise self.failed(error) from None
-
-    def _group(self) -> Any:
-        import zarr
-
-        experiments: Any = zarr.open_group(str(self.partial), mode="a")["Experiments"]
-        ((_, group),) = experiments.groups()
-        return group
 
     def failed(self, error: OSError) -> InputError:
         """What to say when the disk refuses."""
@@ -122,16 +108,19 @@ class ScanWriter:
         """Row and columns of every chunk that is not there yet."""
         if self.complete:
             return
-        rows, columns = map(int, self.data.shape[:2])
-        for row in range(rows):
-            for number, start in enumerate(range(0, columns, self.columns)):
-                if not chunk_exists(self.data, (row, number, 0, 0)):
-                    yield row, slice(start, min(start + self.columns, columns))
+        there = set(os.listdir(self.data))
+        for row in range(self.shape[0]):
+            for number, start in enumerate(range(0, self.shape[1], self.columns)):
+                if f"{row}.{number}.0.0" not in there:
+                    yield row, slice(start, min(start + self.columns, self.shape[1]))
 
     def write(self, row: int, columns: slice, counts: np.ndarray) -> None:
         """Write one chunk, counts (columns, detector rows, detector columns); from any thread."""
+        whole = np.ascontiguousarray(counts, self.dtype)
+        if len(whole) < self.columns:  # chunks at the edge are whole ones too
+            whole = np.concatenate([whole, np.zeros((self.columns - len(whole), *whole.shape[1:]), self.dtype)])
         try:
-            self.data[row, columns] = counts
+            _put(self.data / f"{row}.{columns.start // self.columns}.0.0", self.codec.encode(whole))
         except OSError as error:
             raise self.failed(error) from None
 
@@ -143,19 +132,54 @@ class ScanWriter:
         InputError
             When a chunk is missing, or the disk refuses.
         """
-        import zarr
-
         if self.complete:
             return
         if (part := next(self.parts(), None)) is not None:
             raise InputError(f"{self.partial}: no counts of scan row {part[0]} found, all allowed; run the same again")
         try:
-            zarr.consolidate_metadata(zarr.DirectoryStore(str(self.partial)))
+            tables = (p for p in self.partial.rglob(".z*") if p.name != ".zmetadata")
+            every = {p.relative_to(self.partial).as_posix(): json.loads(p.read_bytes()) for p in sorted(tables)}
+            _put_json(self.partial / ".zmetadata", {"metadata": every, "zarr_consolidated_format": 1})
             if self.path.is_dir():
                 shutil.rmtree(self.path)
             os.replace(self.partial, self.path)
         except OSError as error:
             raise self.failed(error) from None
+
+
+def _put(place: Path, content: bytes) -> None:
+    """Write a file of which nobody sees half."""
+    half = place.with_name(place.name + ".partial")
+    half.write_bytes(content)
+    os.replace(half, place)
+
+
+def _put_json(place: Path, table: dict[str, Any]) -> None:
+    _put(place, json.dumps(table, indent=1).encode())
+
+
+def _put_group(folder: Path, table: dict[str, Any]) -> None:
+    """A table as HyperSpy has it: tables in it are groups, lists are arrays, all else is an attribute."""
+    folder.mkdir()
+    _put_json(folder / ".zgroup", {"zarr_format": 2})
+    attributes = {}
+    for name, value in table.items():
+        if isinstance(value, dict):
+            _put_group(folder / name, value)
+        elif isinstance(value, list):
+            values = np.array(value)
+            _put_array(folder / f"_list_{name}", values.shape, values.shape, values.dtype, None)
+            _put(folder / f"_list_{name}" / "0", values.tobytes())
+        else:
+            attributes[name] = value
+    _put_json(folder / ".zattrs", attributes)
+
+
+def _put_array(folder: Path, shape: tuple, chunks: tuple, dtype: np.dtype, compressor: dict[str, Any] | None) -> None:
+    """The description of an array, without its chunks."""
+    folder.mkdir()
+    about = {"zarr_format": 2, "shape": shape, "chunks": chunks, "dtype": dtype.str, "compressor": compressor}
+    _put_json(folder / ".zarray", about | {"fill_value": 0, "order": "C", "filters": None})
 
 
 def bytes_in(folder: Path) -> int:
@@ -170,107 +194,105 @@ def _key(folder: Path) -> str | None:
         return None
 
 
-def chunk_exists(data, index: tuple[int, ...]) -> bool:
-    """Whether a chunk of a zarr array is stored; one that is not reads as zeros."""
-    return data._chunk_key(index) in data.chunk_store
-
-
-def open_data(path: Path) -> Any:
-    """The only array called ``data`` of a .zspy, a folder or a zip, whose chunks are all there and of their size.
+def open_data(path: Path) -> tuple[Chunked, dict[str, Any]]:
+    """The only array called ``data`` of a .zspy, a folder or a zip, whose chunks are all there; its axes and metadata.
 
     Raises
     ------
     InputError
         For what is no such file, code or links in it, or chunks that are missing.
     """
-    import zarr
-
-    if path.is_dir():
-        _check_folder(path)
-        store: Any = zarr.DirectoryStore(str(path))
-    elif zipfile.is_zipfile(path):
-        store = zarr.ZipStore(str(path), mode="r")
-    else:
-        raise InputError(f"{path}: no folder of chunks found, a .zspy allowed")
     try:
-        chunks = _check_arrays(path, store)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            root: Any = zarr.open_group(store, mode="r")
-            groups = [group for _, group in root["Experiments"].groups() if "data" in group]
-        if len(groups) != 1:
-            raise InputError(f"{path}: {len(groups)} signals found, one allowed; save the scan alone")
-        data: Any = groups[0]["data"]
+        sizes, read = _opened(path)
+        found = [name for name in sizes if name.endswith("/data/.zarray") and name.count("/") == 3]
+        found = [name.removesuffix("data/.zarray") for name in found if name.startswith("Experiments/")]
+        if len(found) != 1:
+            raise InputError(f"{path}: {len(found)} signals found, one allowed; save the scan alone")
+        data = _array(path, read, f"{found[0]}data")
+        _check_chunks(path, data, sizes)
+        axes = [f"{found[0]}axis-{axis}/.zattrs" for axis in range(data.ndim)]
+        signal = {"axes": [json.loads(read(name)) for name in axes if name in sizes]}
+        return data, signal | {"metadata": _metadata(path, read, sorted(sizes), f"{found[0]}metadata/")}
     except InputError:
         raise
-    except Exception as error:  # zarr raises anything on damaged metadata
+    except Exception as error:  # of whatever stands there instead of tables
         raise InputError(f"{path}: no readable .zspy found ({' '.join(str(error).split())[:100]})") from None
-    if data.filters:
-        raise InputError(f"{path}: data with filters found, without allowed; save it again from HyperSpy")
-    size = math.prod(data.chunks) * data.dtype.itemsize
-    if size > _MOST:
+
+
+def _opened(path: Path) -> tuple[dict[str, int], Callable[[str], bytes]]:
+    """Sizes of the files in a folder or zip, and what reads one of them."""
+    sizes: dict[str, int] = {}
+    if path.is_dir():
+        for folder, folders, files in os.walk(path):
+            for place in (Path(folder, name) for name in (*folders, *files)):
+                name, status = place.relative_to(path).as_posix(), os.lstat(place)
+                if stat.S_ISREG(status.st_mode):
+                    sizes[name] = status.st_size
+                elif not stat.S_ISDIR(status.st_mode):
+                    raise InputError(f"{path}: {name} is a link or a device, folders and regular files allowed")
+        read = lambda name: (path / name).read_bytes()  # noqa: E731
+    elif zipfile.is_zipfile(path):
+        file = zipfile.ZipFile(path)
+        sizes, read = {one.filename: one.file_size for one in file.infolist()}, file.read
+    else:
+        raise InputError(f"{path}: no folder of chunks found, a .zspy allowed")
+    if large := [name for name, size in sizes.items() if size > 2 * _MOST]:
+        raise InputError(f"{path}: {large[0]}: {sizes[large[0]]} bytes found, at most 2 GiB allowed")
+    return sizes, read
+
+
+def _check_chunks(path: Path, data: Chunked, names: Collection[str]) -> None:
+    """Raise InputError for chunks that are too large or missing."""
+    if data.chunk_bytes > _MOST:
         raise InputError(f"{path}: chunks of {' x '.join(map(str, data.chunks))} found, at most 1 GiB allowed")
-    count = math.prod(data.cdata_shape)
-    wanted = np.ndindex(*data.cdata_shape) if count <= chunks else ()
-    missing = [index for index in wanted if not chunk_exists(data, index)]
-    if count > chunks or missing:
+    count = math.prod(data.grid)
+    wanted = np.ndindex(*data.grid) if count <= len(names) else ()
+    missing = [index for index in wanted if data.file(index) not in names]
+    if count > len(names) or missing:
         found = f"the first of scan row {missing[0][0] * data.chunks[0]}; " if missing else ""
         raise InputError(
-            f"{path}: {max(len(missing), count - chunks)} of {count} chunks missing, {found}all allowed, as missing "
-            "ones read as zeros; copy the file again"
+            f"{path}: {max(len(missing), count - len(names))} of {count} chunks missing, {found}all allowed, as "
+            "missing ones read as zeros; copy the file again"
         )
-    if data.compressor is not None:
-        data._compressor = _exact(data.compressor, size)
-    return data
 
 
-def _check_folder(path: Path) -> None:
-    """Raise InputError for anything in a folder but folders and regular files."""
-    for folder, folders, files in os.walk(path):
-        for name in (*folders, *files):
-            mode = os.lstat(os.path.join(folder, name)).st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                inside = os.path.relpath(os.path.join(folder, name), path)
-                raise InputError(f"{path}: {inside} is a link or a device, folders and regular files allowed")
+def _metadata(path: Path, read: Callable[[str], bytes], names: list[str], root: str) -> dict[str, Any]:
+    """Attributes of the groups below one as tables in tables, with the short lists of numbers of our own."""
+    metadata: dict[str, Any] = {}
+    for name in (name for name in names if name.startswith(root)):
+        *way, last = name.removeprefix(root).split("/")
+        if last == ".zattrs":
+            table = metadata
+            for key in way:
+                table = table.setdefault(key, {})
+            table.update(json.loads(read(name)))
+        elif last == ".zarray" and len(way) == 2 and way[0] == "VeriSTEM":
+            values = _array(path, read, name.removesuffix("/.zarray"))
+            if max(math.prod(values.shape), math.prod(values.chunks)) <= _LONGEST:
+                key = way[1].removeprefix("_list_").removeprefix("_tuple_")
+                metadata.setdefault("VeriSTEM", {})[key] = values[...].tolist()
+    return metadata
 
 
-def _check_arrays(path: Path, store) -> int:
-    """Raise InputError for arrays that promise too much or need another program's code; returns the number of files."""
-    count = 0
-    for key in store:
-        count += 1
-        if not key.endswith(".zarray"):
-            continue
-        try:
-            one = json.loads(store[key])
-            filters = [each["id"] for each in one["filters"] or ()]
-            compressor = one["compressor"]["id"] if one["compressor"] else None
-            shape = [int(n) for n in one["shape"]]
-        except (ValueError, KeyError, TypeError, RecursionError, UnicodeDecodeError):
-            raise InputError(f"{path}: {key}: no description of an array found; copy the file again") from None
-        for codec, allowed in ((compressor, _CODECS), *((each, _OF_TEXTS) for each in filters)):
-            if codec not in (None, *allowed):
-                raise InputError(f"{path}: {key}: codec {str(codec)[:40]!r} found, {', '.join(allowed)} allowed")
-        if not key.endswith("/data/.zarray") and math.prod(shape) * 8 > _MOST:
-            raise InputError(f"{path}: {key}: shape {shape} found, at most 1 GiB beside the data allowed")
-    return count
+def _array(path: Path, read: Callable[[str], bytes], name: str) -> Chunked:
+    """An array by its description, if it is of numbers and needs no other program's code."""
+    from numcodecs import get_codec
 
-
-def _exact(inner, size: int) -> Any:
-    """A codec whose chunks have so many bytes: zarr leaves what a smaller one does not fill as it was in memory."""
-    from numcodecs.abc import Codec
-    from numcodecs.compat import ensure_contiguous_ndarray, ndarray_copy
-
-    class Exact(Codec):
-        codec_id = "veristem-exact"
-
-        def encode(self, buf):
-            raise TypeError("a codec for reading alone")
-
-        def decode(self, buf, out=None):
-            found = ensure_contiguous_ndarray(inner.decode(buf))
-            if found.nbytes != size:
-                raise ValueError(f"{found.nbytes} bytes in a chunk of {size} found")
-            return found if out is None else ndarray_copy(found, out)
-
-    return Exact()
+    where = f"{path}: {name}/.zarray"
+    try:
+        one = json.loads(read(f"{name}/.zarray"))
+        filters, packed = [each["id"] for each in one["filters"] or ()], one["compressor"]
+        codec = packed["id"] if packed else None
+        if not filters and codec in (None, *_CODECS):
+            shape, chunks = (tuple(int(n) for n in one[key]) for key in ("shape", "chunks"))
+            dtype, order, separator = np.dtype(one["dtype"]), one["order"], one.get("dimension_separator", ".")
+            as_said = len(shape) == len(chunks) and min(shape) >= 0 and min(chunks) > 0 and dtype.kind in "biuf"
+            if as_said and order in ("C", "F") and separator in (".", "/"):
+                unpack = get_codec(packed).decode if packed else bytes
+                return Chunked(read, name, shape, chunks, dtype, order, separator, unpack)
+            raise ValueError
+    except Exception:  # JSON, NumPy and codecs raise anything on what they were not made for
+        raise InputError(f"{where}: no description of an array of numbers found; copy the file again") from None
+    if filters:
+        raise InputError(f"{where}: codec {str(filters[0])[:40]!r} found as a filter, none allowed; save it again")
+    raise InputError(f"{where}: codec {str(codec)[:40]!r} found, {', '.join(_CODECS)} allowed")

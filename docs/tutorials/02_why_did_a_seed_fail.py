@@ -29,7 +29,7 @@ print(table[columns].to_string(index=False, float_format="{:.2f}".format))
 # Look at it
 # ----------
 #
-# The specimen that fares worst, made again from its seed: its images, and where its lines are.
+# The specimen that fares worst, made again from its seed: the two images that the method gets.
 
 seed = int(table.set_index("seed")["f_score_visible"].idxmin())
 print("the worst is seed", seed)

@@ -61,13 +61,13 @@ write_mib(folder / "scan.mib", patterns.reshape(-1, 48, 48))
 # The mean of all patterns: the bright-field disc, and across it the Kikuchi line, where the Bragg condition holds.
 # Along that line the excitation error stays the same, so two discs on it show lines with the same contrast.
 
-_, ax = plt.subplots(figsize=(3.6, 3.2), layout="constrained")
+_, ax = plt.subplots(figsize=(4.4, 3.4), layout="constrained")
 extent_mrad = 4.2 * 24
 shown = ax.imshow(
     patterns.mean(axis=(0, 1)), cmap="gray", extent=(-extent_mrad, extent_mrad, extent_mrad, -extent_mrad)
 )
 ax.set(xlabel="angle along x (mrad)", ylabel="angle along y (mrad)", title="mean of all patterns")
-plt.colorbar(shown, label="electrons per pixel")
+plt.colorbar(shown, shrink=0.8, label="counted electrons per detector pixel")
 
 # %%
 # Views
@@ -101,6 +101,9 @@ figure_views
 # %%
 # Lines
 # -----
+#
+# Below, the lines that are there are grey, seen along the beam and from the side; colours tell how far what was found
+# lies from them.
 
 found = vs.reconstruct(images, "stereo-learned", out=folder / "lines.vtp", say=print)
 scores = vs.score(made.truth, found)

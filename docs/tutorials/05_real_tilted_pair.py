@@ -66,7 +66,7 @@ images = vs.load(folder / "pair.h5")
 _, axes = plt.subplots(1, 2, figsize=(7, 3.4), layout="constrained")
 for ax, view, tilt in zip(axes, images.views, np.degrees(images.tilts_rad)):
     show_view(ax, images, view, cmap="gray")
-    ax.set_title(f"stage at {tilt:+.0f}°")
+    ax.set_title(f"stage at {tilt:+.0f}°".replace("-", "−"))
 
 # %%
 # Lines
@@ -81,7 +81,8 @@ print(len(found.curves_nm), "curves")
 # %%
 # Of a real pair there is no truth. ``veristem report`` of the folder then tells how far the lines lie from the
 # contours of both images. Here the truth is known. A common shift in depth is what such images cannot tell, so the
-# error in depth is given with its mean and without.
+# error in depth is given with its mean and without. Below, the lines that are there are grey, seen along the beam and
+# from the side; colours tell how far what was found lies from them.
 
 scores = vs.score(made.truth, found)
 for key in ("f_score_visible", "depth_bias_nm", "depth_rmse_nm", "depth_spread_nm"):

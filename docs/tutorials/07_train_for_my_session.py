@@ -12,7 +12,7 @@ a minute or two, to see all that comes of it; a training to be used takes an hou
 # ---------------------
 #
 # ``veristem recipe cantor-stereo -o my-session.toml`` writes one to edit: material, thickness, g, detector, dwell time.
-# Of this one foils are thin and imaged by two beams, which is fast.
+# The one below has thin foils, imaged by two beams, which is fast.
 #
 # To train needs PyTorch, ``pip install "veristem[learn]"``. To use weights needs none.
 
@@ -96,9 +96,9 @@ figure_compared = compared(made.truth, found, width="page")
 figure_compared
 
 # %%
-# So small a training has seen ten foils and the weights that ship 85, none as thin as these. Neither is what thirty
-# minutes about your own recipe give. A second network corrects the curves by looking at both images along them; it
-# learns from the same foils:
+# So small a training has seen ten foils; the weights that ship have seen 85, none as thin as these. Neither is what
+# thirty minutes about your own recipe give. A second network corrects the curves by looking at both images along them;
+# it learns from the same foils:
 #
 # .. code-block:: sh
 #

@@ -25,7 +25,8 @@ _, axes = plt.subplots(1, 2, figsize=(7, 3.4), layout="constrained")
 for ax, view in zip(axes, (0, 2)):
     show_view(ax, images, images.views[view], cmap="gray")
     angle = np.degrees(images.directions_rad[view])
-    ax.set_title(f"quadrant {'ABCD'[view]}, rays at ({angle[0]:+.2f}, {angle[1]:+.2f})°")
+    direction = f"{angle[0]:+z.2f}°, {angle[1]:+z.2f}°".replace("-", "−")
+    ax.set_title(f"quadrant {'ABCD'[view]}: θ = ({direction})", fontsize=10)
 
 # %%
 # Places in 3D
@@ -81,12 +82,11 @@ ax.axhline(1, color="0.6", lw=0.8)
 ax.set(xlabel="r (nm)", ylabel="g(r)", ylim=(0, None))
 ax.legend()
 
-contact = 4.5 + 2 * 0.6  # diameter of the gold and two ligand shells, as the recipe has them
-inside = np.nansum(g_found[edges_nm[1:] <= contact])
-print(
-    f"below contact, {contact:.1f} nm, g(r) of what was found sums to {inside:.2f}; of the truth to "
-    f"{np.nansum(g_truth[edges_nm[1:] <= contact]):.2f}"
-)
+from scipy.spatial import cKDTree
+
+contact_nm = 4.5 + 2 * 0.6  # diameter of the gold and two ligand shells, as the recipe has them
+for name, places in (("found", found.points_nm), ("truth", made.truth.particles.centers_nm)):
+    print(f"{name}: {len(cKDTree(places).query_pairs(contact_nm))} pairs closer than contact, {contact_nm:.1f} nm")
 
 # %%
 # With so few particles the band is wide: where it holds 1, nothing can be said. ``coordination_number``,
