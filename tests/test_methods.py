@@ -40,7 +40,7 @@ def nan(acquisition):
 
 number = 3
 """
-POINTS = ("points-hough", "points-learned", "points-matched", "points-threshold")
+POINTS = ("points-hough", "points-learned", "points-matched", "points-threshold", "points-tomo")
 EXPECTED = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 2.0]])
 
 

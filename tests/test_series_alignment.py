@@ -145,11 +145,14 @@ def test_a_series_that_tells_nothing_is_said_to():
     """By every method of tomography, before it works; a bad parameter is one line all the same."""
     a = few([-20, -10, 0, 10, 20], np.random.default_rng(1).poisson(500, (5, 40, 40)))
     for method in TOLD:
+        of_points = method.startswith("points")
+        images = replace(a, kind="particles") if of_points else a
         said: list[str] = []
-        vs.reconstruct(a, method, say=said.append)
-        assert "too few lines can be followed" in said[-1]
-        with pytest.raises(InputError, match="scale_nm: -1 found"):
-            vs.reconstruct(a, f"{method} scale_nm=-1")
+        vs.reconstruct(images, method, say=said.append)
+        assert f"too few {'particles' if of_points else 'lines'} can be followed" in said[-1]
+        bad = "diameter_nm" if of_points else "scale_nm"
+        with pytest.raises(InputError, match=f"{bad}: -1 found"):
+            vs.reconstruct(images, f"{method} {bad}=-1")
     views = a.views.copy()
     views[1] = 1
     assert "(1, 2)" in next(line for line in told(replace(a, views=views)) if "of 5 views" in line)

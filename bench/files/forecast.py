@@ -28,6 +28,7 @@ _PER_PIXEL_S = {
     "points-matched": 2.5e-6,
     "points-learned": 2e-6,
     "points-hough": 1e-6,
+    "points-tomo": 2e-5,
     "points-threshold": 5e-7,
     "constant": 0.0,
 }

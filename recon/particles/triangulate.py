@@ -83,7 +83,9 @@ def fewest_allowed(acquisition: Acquisition, fewest_views: int) -> int:
     """
     widest_pair(acquisition.directions_rad)
     if acquisition.tilts_rad is not None:
-        raise InputError("tilts_rad: views of a tilted film found, views taken at once allowed for particles")
+        raise InputError(
+            "tilts_rad: views of a tilted film found, views taken at once allowed; `points-tomo` takes series"
+        )
     if fewest_views < 2:
         raise InputError(f"fewest_views: {fewest_views} found, 2 or more allowed")
     return min(fewest_views, len(acquisition.directions_rad))
