@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from drawn_foils import drawn_foil
+from veristem.bench.training import draws
 from veristem.bench.training import run as training
 from veristem.bench.training.agreement import together
 from veristem.bench.training.foils import write
 from veristem.bench.training.run import train_stage
+from veristem.bench.training.volume import foils
 from veristem.bench.training.volume.batches import SIZE, TARGETS, batch, piece
 from veristem.bench.training.volume.checks import checked
 from veristem.bench.training.volume.stage import VOLUME
@@ -19,6 +21,16 @@ from veristem.recon.stereo.thesis import LEVEL_PX, LEVELS, RANGE_PX
 from veristem.recon.trained import trained
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch, the extra learn")
+
+
+def test_foils_are_those_of_contours_made_cheaper():
+    """The same specimens and seeds, apart from those of studies: two beams, and one of the radii."""
+    for number in range(6):
+        (recipe, (radius,)), (own, radii) = foils.drawn(number, 5), draws.drawn(number, 5)
+        assert radius in radii
+        assert recipe.specimen.beams == 2
+        assert recipe.recipe.seed == own.recipe.seed >= draws.FIRST_SEED
+        assert recipe.specimen.network == own.specimen.network
 
 
 def known_of(target):

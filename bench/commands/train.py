@@ -94,9 +94,10 @@ def volume(
     """Train the matching network of stereo-thesis; needs PyTorch: pip install "veristem[learn]".
 
     It tells the disparity of every pixel of a pair, from what the network of contours of the package sees in both
-    views. It learns from the foils that contours are learned from: with --examples those of such a training. Stopped,
-    the same command goes on where it was. Writes volume.onnx, which `veristem reconstruct --method` takes as
-    "stereo-thesis weights=DIR/volume.onnx", volume.safetensors, card.md and page.html with the learning curve.
+    views. Foils are drawn as those of contours are, and imaged with two beams; with --examples those of a training of
+    contours are taken. Stopped, the same command goes on where it was. Writes volume.onnx, which `veristem reconstruct
+    --method` takes as "stereo-thesis weights=DIR/volume.onnx", volume.safetensors, card.md and page.html with the
+    learning curve.
 
     Example: veristem train volume my-session.toml -o volume-weights --minutes 30 --examples weights
     """

@@ -184,7 +184,8 @@ class _Snap:
             return disparity_px, np.zeros(len(disparity_px), bool)
         moved = places_px + disparity_px[:, None] * [1.0, 0.0]
         near = np.isfinite(self.anywhere.query(moved, distance_upper_bound=self.reach)[0])
-        distance, index = self.along.query(moved * [1.0, _ROWS], distance_upper_bound=self.reach)
+        found = self.along.query(moved * [1.0, _ROWS], distance_upper_bound=self.reach)
+        distance, index = (np.asarray(part) for part in found)
         met = np.isfinite(distance)
         snapped = disparity_px.copy()
         snapped[met] = self.points[index[met], 0] - places_px[met, 0]

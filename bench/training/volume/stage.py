@@ -1,4 +1,4 @@
-"""What the training of disparities after the thesis has of its own; its foils are those that contours are learned from.
+"""What the training of disparities after the thesis has of its own.
 
 Terms of the loss are switched off by ``replace(VOLUME, loss=partial(volume_loss, warp=0))``.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from veristem.bench.training.contours import CONTOURS
-from veristem.bench.training.volume import batches, checks
+from veristem.bench.training.volume import batches, checks, foils
 from veristem.recon.stereo.thesis import RANGE_PX, VERSION
 from veristem.recon.trained import WEIGHTS
 
@@ -35,13 +35,17 @@ VOLUME = replace(
     name="volume",
     version=VERSION,
     examples=1,
-    steps=100,
+    steps=120,
+    seconds=30,
+    drawn=foils.drawn,
+    make=foils.make,
     batch=batches.batch,
     checked=checks.checked,
     network=_network,
     loss=_loss,
     image=(2, None, None),
     size=4,
+    mixture=f"{CONTOURS.mixture}, two beams, one pair of discs a foil",
     measure=f"Disparity on the pixels of true lines, within {checks.TOLERANCE_PX:g} pixel, at each foil's own dose",
     found="of the pixels of lines have the right disparity",
     claimed="of the disparities that are told are right (within a pixel)",
