@@ -170,7 +170,7 @@ def test_a_pair_is_reconstructed_without_torch():
         "from veristem.datasets.acquisition import Acquisition\n"
         "views = np.random.default_rng(0).poisson(50, (2, 96, 96)).astype(float)\n"
         "given = Acquisition(views, np.array([[0.05, 0.0], [-0.05, 0.0]]), 2.0, 50.0, 100.0)\n"
-        "print(type(run_method('stereo-thesis contours=ridge', given)).__name__)"
+        "print(type(run_method('stereo-thesis', given)).__name__)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "CurveSet"

@@ -18,7 +18,7 @@ from veristem.datasets.recipe import load_recipe, load_study
 from veristem.recon.methods import run_method
 
 HERE = Path(__file__).parent
-SEEDS, DWELL_US = (9000, 9001), 590
+SEEDS, DWELL_US = (9000,), 590
 METHODS = (
     "stereo-classical",
     "stereo-learned bands=false",
