@@ -4,7 +4,7 @@ After Altingövde et al., Ultramicroscopy 234 (2022) 113460, and PSMNet (Chang &
 contour network, which is trained beforehand and shared by both views, are laid side by side for every disparity; 3D
 convolutions, two hourglasses among them, make costs of this volume. Sizes are small: 0.15 million weights beside the
 0.16 million of the contour network, and 4.0 G multiply-adds a pair of 256 x 256 pixels, 1.0 G of them of the latter
-(PSMNet's at 512 x 512: 630 G).
+(the thesis's at 512 x 512: 630 G).
 """
 
 from __future__ import annotations
