@@ -48,6 +48,7 @@ _LAST_WORDS_S = 1.0  # to wait for them once it has ended
 METHODS = {
     "stereo-classical": "veristem.recon.stereo.classical:reconstruct",
     "stereo-learned": "veristem.recon.stereo.learned:reconstruct",
+    "stereo-thesis": "veristem.recon.stereo.thesis:reconstruct",
     "lines-multiview": "veristem.recon.stereo.multiview:reconstruct",
     "tomo-wbp": "veristem.recon.tomography.wbp:reconstruct",
     "tomo-sirt": "veristem.recon.tomography.sirt:reconstruct",

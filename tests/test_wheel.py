@@ -49,7 +49,9 @@ def test_wheel_holds_no_evidence(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     evidence = {"tests", "docs", "published", "validation", "gallery"}
     assert [n for n in names if evidence & set(Path(n).parts)] == []
-    assert [n for n in names if any(word in n for word in ("degradations", "thesis", "power", "planted", ".csv"))] == []
+    words = ("degradations", "thesis", "power", "planted", ".csv")
+    method = "veristem/recon/stereo/thesis.py"  # its network, not what the thesis found
+    assert [n for n in names if n != method and any(word in n for word in words)] == []
 
 
 def test_wheel_works_elsewhere(wheel, tmp_path):

@@ -29,6 +29,10 @@ Minutes = Annotated[
 Device = Annotated[str, typer.Option(help="auto (a GPU when there is one), cpu, cuda")]
 Seed = Annotated[int, typer.Option(min=0, max=10_000, help="of examples, weights and batches")]
 Workers = Annotated[int, typer.Option(min=1, help="processes that make examples")]
+Foils = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="folder of a training of contours with the same recipes and seed, whose foils are taken"),
+]
 
 
 @train.command()
@@ -62,10 +66,7 @@ def bands(
     device: Device = "auto",
     seed: Seed = 0,
     workers: Workers = 2,
-    examples: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="folder of a training of contours with the same recipes and seed, whose foils are taken"),
-    ] = None,
+    examples: Foils = None,
 ) -> None:
     """Train the network that corrects matched curves; needs PyTorch: pip install "veristem[learn]".
 
@@ -77,6 +78,30 @@ def bands(
     Example: veristem train bands my-session.toml -o band-weights --minutes 30 --examples weights
     """
     _train("bands", out, recipe, sets, minutes, device, seed, workers, examples)
+
+
+@train.command()
+def volume(
+    out: Out,
+    recipe: Recipes = None,
+    sets: Sets = None,
+    minutes: Minutes = 20.0,
+    device: Device = "auto",
+    seed: Seed = 0,
+    workers: Workers = 2,
+    examples: Foils = None,
+) -> None:
+    """Train the matching network of stereo-thesis; needs PyTorch: pip install "veristem[learn]".
+
+    It tells the disparity of every pixel of a pair, from what the network of contours of the package sees in both
+    views. Foils are drawn as those of contours are, and imaged with two beams; with --examples those of a training of
+    contours are taken. Stopped, the same command goes on where it was. Writes volume.onnx, which `veristem reconstruct
+    --method` takes as "stereo-thesis weights=DIR/volume.onnx", volume.safetensors, card.md and page.html with the
+    learning curve.
+
+    Example: veristem train volume my-session.toml -o volume-weights --minutes 30 --examples weights
+    """
+    _train("volume", out, recipe, sets, minutes, device, seed, workers, examples)
 
 
 @train.command()

@@ -360,7 +360,7 @@ def train(
 
     Parameters
     ----------
-    stage : "contours", "bands" or "particles"
+    stage : "contours", "bands", "volume" or "particles"
         What is to be learned.
     out : path
         Folder for examples, weights, card and page; made when it does not exist.

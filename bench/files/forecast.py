@@ -21,6 +21,7 @@ _REFERENCE_S = 0.027  # of the computation in `_pace`, on a core of the machine 
 _PER_PIXEL_S = {
     "stereo-classical": 5e-6,
     "stereo-learned": 2.5e-6,
+    "stereo-thesis": 3e-6,
     "lines-multiview": 3e-6,
     "tomo-wbp": 6e-6,
     "tomo-sirt": 1e-5,

@@ -21,11 +21,12 @@ from veristem.bench.training.examples import make_all, path_of
 from veristem.bench.training.particles.stage import PARTICLES
 from veristem.bench.training.stage import Stage
 from veristem.bench.training.trained import Trained
+from veristem.bench.training.volume.stage import VOLUME
 from veristem.datasets.errors import InputError
 from veristem.datasets.formats.atomic import atomic_path
 from veristem.datasets.recipe import Recipe
 
-STAGES = {stage.name: stage for stage in (CONTOURS, BANDS, PARTICLES)}
+STAGES = {stage.name: stage for stage in (CONTOURS, BANDS, VOLUME, PARTICLES)}
 _HELD = 6  # every so many examples one is not trained on
 _CHECKS = 40  # how often what is learned is checked on those
 _PATIENCE = 15  # checks without a better one after which training ends

@@ -32,12 +32,16 @@ class ContourNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, 5, Y, X) `OUTPUTS` of normalised images (N, 1, Y, X)."""
+        return self.head(self.features(image)[0])
+
+    def features(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """What lines are told from: (N, 16, Y/2, X/2) and (N, 32, Y/4, X/4)."""
         half = self.stem(image)
         quarter = self.middle(half)
         deep = interpolate(self.to_quarter(self.bottom(quarter)), scale_factor=2.0, mode="nearest")
         quarter = self.on_quarter(quarter + deep)
         half = self.on_half(half + interpolate(self.to_half(quarter), scale_factor=2.0, mode="nearest"))
-        return self.head(half)
+        return half, quarter
 
 
 def _layer(before: int, after: int, stride: int = 1, dilation: int = 1) -> nn.Module:

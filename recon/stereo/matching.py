@@ -70,15 +70,17 @@ def match_contours(
         candidates = [c if sine[k] > _PARALLEL else c[:0] for k, c in enumerate(candidates)]
         found = along.filled(points, _chosen(candidates, _viterbi(candidates, step_nm)))
         matched = np.flatnonzero(found[:, 0] >= 0)
-        if not len(matched):
-            continue
-        for run in np.split(matched, np.flatnonzero(np.diff(matched) * step_nm > 5 * scale_nm) + 1):
-            long = (len(run) - 1) * step_nm
-            if len(run) < 3 or long < min(3.5 * scale_nm, _WHOLE * (len(points) - 1) * step_nm):
-                continue
+        for run in runs(matched, len(points), step_nm, scale_nm):
             places.append(np.stack([points[run], points[run] + found[run, 1:2] * epipolar]))
             sigmas.append(found[run, 2])
     return Matches(views, tuple(places), tuple(sigmas))
+
+
+def runs(matched: np.ndarray, count: int, step_nm: float, scale_nm: float) -> list[np.ndarray]:
+    """The pieces of a contour of ``count`` vertices that are kept, of the vertices ``matched`` of it (M,)."""
+    parts = np.split(matched, np.flatnonzero(np.diff(matched) * step_nm > 5 * scale_nm) + 1)
+    least = min(3.5 * scale_nm, _WHOLE * (count - 1) * step_nm)
+    return [run for run in parts if len(run) >= 3 and (len(run) - 1) * step_nm >= least]
 
 
 def _normal(epipolar: np.ndarray) -> np.ndarray:

@@ -67,9 +67,7 @@ class Ready:
         """Contours of two views matched, smoothed, and corrected by bands if asked for."""
         pixel, directions, scale = self.acquisition.pixel_nm, self.alignment.directions_rad, self.scale_nm
         epipolar, parallax = epipolar_axes(directions, pair)
-        slack = 0.5 * pixel
-        low, high = self.depths_nm
-        limits = low * parallax - slack, high * parallax + slack
+        limits = self.disparities_nm(parallax)
         matches = refine(match_contours(contours, pair, epipolar, limits, pixel, scale), epipolar, scale)
         if not bands:
             return matches
@@ -77,6 +75,12 @@ class Ready:
         pictures = Bands([self.acquisition.views[view] for view in pair], pixel, scale, to_image)
         matches = pictures.corrected(matches, epipolar, band_weights)
         return sought(contours, matches, pictures, epipolar, limits, band_weights)
+
+    def disparities_nm(self, parallax: float) -> tuple[float, float]:
+        """The disparities that lines may have [nm], of the disparity per depth."""
+        slack = 0.5 * self.acquisition.pixel_nm
+        low, high = self.depths_nm
+        return low * parallax - slack, high * parallax + slack
 
     def about(self, middle_nm: float) -> Ready:
         """The same, with lines about another depth below the entrance face [nm]."""

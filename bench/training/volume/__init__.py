@@ -1,0 +1,1 @@
+"""Training of the network of disparities after the thesis."""
