@@ -11,6 +11,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -177,7 +178,7 @@ def full_width(at: np.ndarray, profile: np.ndarray) -> float:
 
 
 @styled
-def draw(counted: pd.DataFrame, tilted: pd.DataFrame, wedges: pd.DataFrame):
+def draw(counted: Any, tilted: Any, wedges: Any):
     """F and depth error against the number of views, F at other tilts, and elongation against the range."""
     figure = open_figure((7.2, 5.2))
     axes = figure.subplots(2, 2).ravel()
@@ -217,7 +218,7 @@ def draw(counted: pd.DataFrame, tilted: pd.DataFrame, wedges: pd.DataFrame):
     return figure
 
 
-def table(frame: pd.DataFrame, by: list[str]) -> str:
+def table(frame: Any, by: list[str]) -> str:
     """Markdown: means over the specimens."""
     mean = frame.groupby(by, sort=False).mean(numeric_only=True).drop(columns="seed").reset_index()
     names = [str(name) for name in mean.columns]
