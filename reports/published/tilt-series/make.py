@@ -198,19 +198,20 @@ def draw(counted: Any, tilted: Any, wedges: Any):
         ax.set_xticks(list(STEPS), [str(views) for views in STEPS])
         ax.minorticks_off()
         ax.set(xlabel="views within ±44°", ylabel=words)
-    axes[0].set_ylim(0, 1)
+    axes[0].set_ylim(0, 1.03)
     axes[1].set_ylim(0, None)
-    for (method, of), marker, colour in zip(tilted.groupby("method", sort=False), "os^v", COLOURS):
+    for (name, of), marker in zip(tilted.groupby("method", sort=False), "os^v"):
         mean = of.groupby("tilt_deg")["f_score"].mean()
-        axes[2].plot(mean.index, mean, marker + "-", markersize=4, color=colour, label=method)
-    axes[2].set(xlabel="tilt of the image (°)", ylabel="F(10 nm) in the image", ylim=(0, 1))
+        colour = colours[name.split(",")[0]]
+        axes[2].plot(mean.index, mean, marker + "-", markersize=4, color=colour, label=name)
+    axes[2].set(xlabel="tilt of the image (°)", ylabel="F(10 nm) in the image", ylim=(0, 1.03))
     axes[2].legend(loc="lower center")
     for (method, of), marker, colour in zip(wedges.groupby("method", sort=False), "os", COLOURS):
         ratio = of.assign(ratio=of["along_nm"] / of["across_nm"]).groupby("range_deg")["ratio"].mean()
         axes[3].plot(ratio.index, ratio, marker + "-", markersize=4, color=colour, label=method)
     expected = wedges.groupby("range_deg")["expected"].mean()
     axes[3].plot(expected.index, expected, "k--", linewidth=1, label="Radermacher")
-    axes[3].set(xlabel="tilts to both sides (°)", ylabel="tube's width along over across", ylim=(0, None))
+    axes[3].set(xlabel="tilts to both sides (°)", ylabel="tube, length over width", ylim=(0, None))
     axes[3].legend()
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     for ax, letter in zip(axes, "abcd"):
