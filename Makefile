@@ -84,7 +84,7 @@ planner-model: $(READY)
 
 # A name on PATH may be a shim of a version that is not installed, so each is run. pip is the last thing venv puts in.
 $(READY): pyproject.toml setup.py constraints.txt
-	@[ -x $(BIN)/pip ] || for python in python3.14 python3.13 python3.12 python3.11 python3; do \
+	@[ -x $(BIN)/pip ] || for python in python3.13 python3.12 python3.11 python3.14 python3; do \
 	  if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then \
 	    echo "$$python -m venv .venv"; exec $$python -m venv .venv; fi; done; \
 	[ -x $(BIN)/pip ] || { echo "make: no Python 3.11, 3.12, 3.13 or 3.14 with venv found; install one and its venv" >&2; exit 2; }
