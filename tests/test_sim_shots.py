@@ -206,7 +206,7 @@ def test_a_tilted_film_is_refused_by_methods_that_know_no_tilt(method):
     [
         ({"stage.tilts_deg": []}, "no tilt"),
         ({"stage.tilts_deg": [0.0, 0.0]}, "twice"),
-        ({"stage.tilts_deg": [70.0]}, "70"),
+        ({"stage.tilts_deg": [75.0]}, "75"),
         ({"stage.tilts_deg": {"start": 10, "stop": -10, "step": 2}}, "stop"),
         ({"stage.tilts_deg": {"start": -10, "stop": 10, "step": 0}}, "step"),
         ({"scan.dwell_us": -1.0}, "dwell_us"),
