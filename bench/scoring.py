@@ -256,11 +256,8 @@ def score_reprojected(
     if axis_rad is None and isinstance(truth, LineTruth):
         axis_rad = Recipe.from_table(truth.recipe, "truth").tilt_axis_rad
     if axis_rad is None:
-        epipolar = (
-            None
-            if directions_rad is None
-            else epipolar_direction(as_array("directions_rad", directions_rad, (None, 2)))
-        )
+        given = np.zeros((0, 2)) if directions_rad is None else as_array("directions_rad", directions_rad, (None, 2))
+        epipolar = epipolar_direction(given)
         if epipolar is None:
             raise InputError("`reproject`: no tilt axis known; give the acquisition, or a truth.h5")
         axis_rad = float(np.arctan2(epipolar[1], epipolar[0])) + np.pi / 2

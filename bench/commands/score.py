@@ -71,7 +71,8 @@ def score(
 
     if of is not None:
         if junctions or reproject:
-            raise InputError(f"--of and --{'junctions' if junctions else 'reproject'}: both found, one allowed")
+            other = "junctions" if junctions else "reproject"
+            raise InputError(f"--of and --{other}: both found, one allowed; pixels have neither")
         scores, table, tilted = vs.score(truth, reconstruction, of=of, view=view), {}, []
     else:
         there, found = sides(truth, reconstruction, burgers_magnitude_nm)

@@ -47,7 +47,7 @@ def card(
         "",
         f"{stage.measure}: precision {best.precision:.2f}, recall {best.recall:.2f}.",
         f"The same {them} chose the step whose weights are kept, so that these numbers are a little too good.",
-        f"Standard deviations are multiplied by {factors}, which makes errors of found {stage.name} fit them.",
+        f"Standard deviations are multiplied by {factors}, so that they fit the errors.",
         *_boundaries(trained),
         "",
         f"| | {them} | precision | recall |",

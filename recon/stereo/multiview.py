@@ -16,9 +16,9 @@ from veristem.datasets.geometry import project, widest_pair
 from veristem.datasets.intermediate import Alignment, Contours
 from veristem.datasets.reconstruction import CurveSet
 from veristem.recon.frames import crystal_from_specimen
+from veristem.recon.stereo.all_views import AllViews
 from veristem.recon.stereo.pairs import Ready, in_the_middle, middle_nm, ready
 from veristem.recon.stereo.seeking import alone
-from veristem.recon.stereo.showing import Showing
 from veristem.recon.stereo.triangulate import triangulate
 
 _NARROW = 0.4  # of the widest parallax: pairs below it are not matched
@@ -60,14 +60,14 @@ def reconstruct(
         depths, _ = triangulate(views.wider().matched(found, pairs[0]), directions, focus)
         views = views.about(middle_nm(depths, deep, depth_margin_nm))
     curves, sigmas = [], []
-    showing = Showing(found, directions, focus, views.scale_nm)
+    all_views = AllViews(found, directions, focus, views.scale_nm)
     for pair in pairs:
         some = _unexplained(found, pair, curves, views) if curves else found
         matches = views.matched(some, pair, bands, band_weights)
         for curve, sigma in zip(*triangulate(matches, directions, focus)):
             others = [view for view in range(len(directions)) if view not in pair]
-            for piece, error in showing.pieces(curve, sigma, others, _SHOWN):
-                moved, told = showing.moved(piece, error)
+            for piece, error in all_views.pieces(curve, sigma, others, _SHOWN):
+                moved, told = all_views.moved(piece, error)
                 curves.append(moved)
                 sigmas.append(told)
     if deep is not None and views.free:

@@ -156,6 +156,12 @@ def spots(volume: Volume, maps: Maps, radius_nm: float, focus_nm: float) -> Poin
         Of a particle [nm].
     focus_nm : float
         Depth of the focus plane [nm].
+
+    Returns
+    -------
+    PointSet
+        Centres by the parabola through a spot's neighbours along each axis; covariances of what counts let them err,
+        and at least `_LEAST` of a radius.
     """
     longer = elongation(maps.slopes)
     widths = _WIDTH * radius_nm / volume.voxel_nm * np.array([longer, 1.0, 1.0])

@@ -20,8 +20,8 @@ from veristem.recon import registration
 from veristem.recon.contours import find_contours
 from veristem.recon.contours.ridge import default_scale_nm, line_disturbance
 from veristem.recon.frames import crystal_from_specimen
+from veristem.recon.stereo.all_views import AllViews
 from veristem.recon.stereo.pairs import FREE, middle_nm, on_focus_plane
-from veristem.recon.stereo.showing import Showing
 from veristem.recon.tomography.alignment import FEWEST, Progress, Series, align_series
 from veristem.recon.tomography.lines import lines_in
 from veristem.recon.tomography.maps import Maps
@@ -116,11 +116,11 @@ def reconstruct(
 def _fitted(curves: CurveSet, contours: Contours, alignment: Alignment, focus_nm: float, scale_nm: float) -> CurveSet:
     """Pieces of curves that the contours of the views show, moved to where they do."""
     on_plane = on_focus_plane(contours, alignment.to_image)
-    showing = Showing(on_plane, alignment.directions_rad, focus_nm, scale_nm)
+    all_views = AllViews(on_plane, alignment.directions_rad, focus_nm, scale_nm)
     moved = [
-        showing.moved(piece, sigma)
+        all_views.moved(piece, sigma)
         for curve in zip(curves.curves_nm, curves.sigma_nm)
-        for piece, sigma in showing.pieces(*curve, range(len(alignment.directions_rad)), _FOUND)
+        for piece, sigma in all_views.pieces(*curve, range(len(alignment.directions_rad)), _FOUND)
     ]
     return CurveSet(tuple(curve for curve, _ in moved), tuple(sigma for _, sigma in moved))
 

@@ -3,7 +3,7 @@
     python reports/published/test-foils/hashes.py --threads 1 > one.txt
     python reports/published/test-foils/hashes.py --threads 2 | diff one.txt -
 
-Ten minutes of one core each. Another processor may round differently, and one count in some millions with it.
+About a quarter of an hour of one core each. Another processor may round differently.
 """
 
 from __future__ import annotations

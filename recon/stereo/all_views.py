@@ -24,7 +24,7 @@ _SHORTEST = 3.5  # curve that is kept, in scales
 _LOOSE_NM = 1000.0  # standard deviation of a depth of which nothing is known
 
 
-class Showing:
+class AllViews:
     """Contours of all views on the focus plane.
 
     Parameters
