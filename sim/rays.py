@@ -122,8 +122,9 @@ def _binned(
     across = theta @ [-g[1], g[0]] / np.hypot(*g)
     strips = max(1, int(np.ceil(np.ptp(across) * thickness_nm / shear_nm[1] - 0.05)))
     strip = np.minimum((across - across.min()) * (strips / max(np.ptp(across), 1e-12)), strips - 1).astype(int)
-    # two beams change at a Bragg line, where samples that strips take in turn would not end alike
-    turns = min(strips, _TURNS) if beams > 2 else 1
+    # Every region must sample s finely by its own strips, a quadrant by the few it covers. Two beams change at a Bragg
+    # line, where samples that strips take in turn would not end alike.
+    turns = min(_TURNS, *(_covered(strip[of]) for of in member)) if beams > 2 else 1
     s = excitation(theta, sign, light)
     s_step = turns * min(1 / (per_fringe * thickness_nm), across_rad * np.hypot(*g) / _LEAST)
     # along g the shear goes with s: a bundle is a run of whole steps of s, which a wide cone then sums evenly
@@ -157,6 +158,12 @@ def _binned(
         )
         parts.append(Bundle(theta_mean[i], int(signs[i]), s_mean[start:stop], weight[..., start:stop], rays_of))
     return parts
+
+
+def _covered(strip: np.ndarray) -> int:
+    """How many strips hold half as many of a region's rays (N,) as the one that holds most, or more."""
+    rays = np.bincount(strip, minlength=1)
+    return max(1, int(np.count_nonzero(2 * rays >= rays.max(initial=1))))
 
 
 def excitation(theta, sign, light: Illumination) -> np.ndarray:

@@ -19,7 +19,7 @@ from veristem.sim.foil import Foil
 from veristem.sim.images import region_image
 from veristem.sim.networks.foil import continued
 from veristem.sim.ray_strain import margin_pixels, ray_beta, sub_pixel_nodes
-from veristem.sim.rays import Illumination, bundles
+from veristem.sim.rays import Illumination, bundles, excitation
 
 MATERIAL = load_material("CoCrFeMnNi")
 WAVELENGTH = electron_wavelength_nm(200.0)
@@ -286,3 +286,19 @@ def test_every_region_sees_from_its_own_mean_direction(beams, rings):
         weight = np.array([b.weight[v, direct].sum() for b in found])
         mean = weight @ np.array([b.theta_rad for b in found]) / weight.sum()
         np.testing.assert_allclose(mean, segment.mean_direction_rad(28e-3), atol=2e-4)
+
+
+@pytest.mark.parametrize("rings", [(14e-3, 28e-3), (21e-3, 28e-3)])
+def test_every_region_samples_excitation_errors_finely(rings):
+    """Whatever few strips it covers: fringes average out in each segment (0.9 is left if strips miss whole fringes)."""
+    inner, outer = rings
+    segments = [Region((0.0, 0.0), outer, inner, np.pi / 4 + n * np.pi / 2, np.pi / 2) for n in range(4)]
+    light = Illumination(28e-3, G[:2], WAVELENGTH, 0.01, 200.0, 5)
+    found = bundles(segments, light)
+    s = np.concatenate([b.s for b in found])
+    for v, segment in enumerate(segments):
+        weight = np.concatenate([b.weight[v, 2] for b in found])
+        exact = excitation(segment.directions(28e-3, 800), 1, light)
+        for depth in (0.5, 0.8, 1.0):
+            fringe = np.exp(2j * np.pi * depth * light.thickness_nm * s) @ weight / weight.sum()
+            assert abs(fringe - np.exp(2j * np.pi * depth * light.thickness_nm * exact).mean()) < 0.15
