@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from veristem.bench.metrics.lines import Lines
 from veristem.bench.pages.residuals import CAP_PX, reprojection_residuals
-from veristem.datasets import Acquisition, CurveSet
+from veristem.datasets import Acquisition, CurveSet, formats
 from veristem.datasets.geometry import project
 
 PIXEL_NM, COUNT, FOCUS_NM = 4.0, 128, 100.0
@@ -156,3 +157,24 @@ def test_a_single_view():
     single = imaged(ACROSS, directions=DIRECTIONS[:1])
     result = residuals(single, inner(ACROSS, x=8.0))
     assert of_views(result, "rms_px") == pytest.approx([2.0], abs=0.1)
+
+
+def test_a_score_without_a_truth(tmp_path, cli, across):
+    """The command takes images in its place, says a line a view, and refuses what needs a truth."""
+    images, good, bad = tmp_path / "images.h5", tmp_path / "good.vtp", tmp_path / "bad.vtp"
+    formats.write(images, across)
+    formats.write(good, CurveSet((inner(ACROSS),)))
+    formats.write(bad, CurveSet((inner(ACROSS, x=24.0),)))
+    for path, rms_px in ((good, 0.0), (bad, 24 / PIXEL_NM)):
+        rows = json.loads(cli("score", images, path, "--json").out)["images"]
+        assert [row["rms_px"] for row in rows] == pytest.approx([rms_px] * 2, abs=0.6)
+    told = cli("score", images, good).out
+    assert told.startswith("view 0: 0.")
+    assert "100% within 3 pixels" in told
+    refused = cli("score", images, good, "--reproject", 8)
+    assert refused.code == 2
+    assert "a truth needed for --of" in refused.err
+    formats.write(images, replace(across, kind="particles"))
+    refused = cli("score", images, good)
+    assert refused.code == 2
+    assert "images of particles found" in refused.err

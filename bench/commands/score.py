@@ -13,7 +13,11 @@ from veristem.datasets.errors import InputError
 
 def score(
     truth: Annotated[
-        Path, typer.Argument(help="truth.h5, a network or curves as .vtp, .data or .ca, or particles as .csv or .xyz")
+        Path,
+        typer.Argument(
+            help="truth.h5, a network or curves as .vtp, .data or .ca, or particles as .csv or .xyz; or, without a"
+            " truth, the images"
+        ),
     ],
     reconstruction: Annotated[Path, typer.Argument(help="curves, .vtp, or points, .csv")],
     acquisition: Annotated[Path | None, typer.Option(help="for the epipolar direction, if the truth is no .h5")] = None,
@@ -59,23 +63,36 @@ def score(
     That of lines where parallax alone tells of depth comes with every truth.h5; with --full-limits also the one where
     contrast does.
 
+    With images instead of a truth: how far the lines lie in each view from those that a ridge filter finds there. A
+    series tells most about lines that were reconstructed from a few of its views.
+
     Example: veristem score run/truth.h5 run/mine.vtp --tolerance-nm 20 --full-limits
     """
     import veristem as vs
+    from veristem.bench.commands.score_images import score_in_images
     from veristem.bench.commands.score_text import score_lines
     from veristem.bench.files.scores import sides
     from veristem.bench.metrics.extents import mismatch
     from veristem.bench.scoring import TOLERANCE_NM, junction_table, score_reprojected
     from veristem.datasets import Acquisition, CurveSet, DislocationNetwork, LineTruth, formats
+    from veristem.datasets.kinds import TRUTHS
     from veristem.reports.words import label, number
 
+    given = formats.read(truth, *TRUTHS, Acquisition, burgers_magnitude_nm=burgers_magnitude_nm)
+    if isinstance(given, Acquisition):
+        if of is not None or junctions or reproject or full_limits or metric:
+            raise InputError(
+                f"{truth}: images found, a truth needed for --of, --junctions, --reproject, --full-limits, --metric"
+            )
+        score_in_images(truth, given, reconstruction, as_json)
+        return
     if of is not None:
         if junctions or reproject:
             other = "junctions" if junctions else "reproject"
             raise InputError(f"--of and --{other}: both found, one allowed; pixels have neither")
-        scores, table, tilted = vs.score(truth, reconstruction, of=of, view=view), {}, []
+        scores, table, tilted = vs.score(given, reconstruction, of=of, view=view), {}, []
     else:
-        there, found = sides(truth, reconstruction, burgers_magnitude_nm)
+        there, found = sides(given, reconstruction)
         if junctions and not isinstance(there, LineTruth | DislocationNetwork):
             raise InputError(f"--junctions: {truth} found, a network or a truth.h5 of lines allowed")
         if reproject and not isinstance(found, CurveSet):

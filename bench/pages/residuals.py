@@ -12,7 +12,8 @@ from veristem.bench.metrics.lines import Lines
 from veristem.datasets import Acquisition, CurveSet
 from veristem.datasets.geometry import project
 from veristem.datasets.intermediate import Alignment
-from veristem.recon.registration import align
+from veristem.recon import registration
+from veristem.recon.tomography import series
 
 NEAR_PX = 3.0  # within this distance a contour and a projected curve explain each other
 _DEPTHS_NM = 200.0  # where the thickness is not known
@@ -69,7 +70,7 @@ def reprojection_residuals(acquisition: Acquisition, curves: CurveSet) -> Residu
     vertices = np.concatenate([np.zeros((0, 3)), *curves.curves_nm])
     worst, per_view = np.full(len(vertices), np.nan), []
     contours = [_lines(curves, pixel) for curves in ridge_contours(acquisition.views, pixel).curves_nm]
-    alignment, free = align(acquisition)
+    alignment, free = _aligned(acquisition)
     focus = _focus_nm(acquisition, alignment, vertices, contours) if free and len(vertices) else acquisition.focus_nm
     for view, seen in enumerate(contours):
         at = _project(alignment, vertices, view, focus)
@@ -90,6 +91,13 @@ def reprojection_residuals(acquisition: Acquisition, curves: CurveSet) -> Residu
             }
         )
     return Residuals(tuple(np.split(worst, starts)) if len(curves.curves_nm) else (), per_view)
+
+
+def _aligned(acquisition: Acquisition) -> tuple[Alignment, bool]:
+    """How views lie as methods find it, and whether depths have no zero: a series by all views together."""
+    if series.of_series(acquisition):
+        return series.align(acquisition).alignment, True
+    return registration.align(acquisition)
 
 
 def _project(alignment: Alignment, points_nm: np.ndarray, view: int, focus_nm: float) -> np.ndarray:

@@ -23,6 +23,7 @@ def reconstruct(
     contours: Contours | str | None = None,
     volume: bool = False,
     iterations: int = ITERATIONS,
+    discrepancy: bool = False,
     depth_margin_nm: float = 20.0,
     depth_range_nm: float = 500.0,
     scale_nm: float | None = None,
@@ -35,7 +36,10 @@ def reconstruct(
     acquisition, alignment, contours, volume, depth_margin_nm, depth_range_nm, scale_nm, voxel_nm
         As of `series.reconstruct`.
     iterations : int
-        Of `sirt`.
+        Of `sirt`; with ``discrepancy`` the most of them.
+    discrepancy : bool
+        End each slice as soon as it differs from its views by no more than their noise, which is told by how the maps
+        scatter beside lines (Morozov's principle).
 
     Raises
     ------
@@ -46,7 +50,9 @@ def reconstruct(
         raise InputError(f"iterations: {iterations} found, 1 to {MOST_ITERATIONS} allowed")
     return series.reconstruct(
         acquisition,
-        lambda projector, maps: sirt(projector, maps.grey, maps.inside, iterations),
+        lambda projector, maps: sirt(
+            projector, maps.grey, maps.inside, iterations, noise_of(maps.grey, maps.inside) if discrepancy else 0.0
+        ),
         alignment=alignment,
         contours=contours,
         volume=volume,
@@ -57,7 +63,14 @@ def reconstruct(
     )
 
 
-def sirt(projector: Projector, maps: np.ndarray, inside: np.ndarray, iterations: int = ITERATIONS) -> np.ndarray:
+def noise_of(maps: np.ndarray, inside: np.ndarray) -> float:
+    """Standard deviation of maps beside lines, which fill little of them."""
+    return 1.4826 * float(np.median(np.abs(maps[inside]))) if inside.any() else 0.0
+
+
+def sirt(
+    projector: Projector, maps: np.ndarray, inside: np.ndarray, iterations: int = ITERATIONS, noise: float = 0.0
+) -> np.ndarray:
     """Slices (R, Z, C) whose projections come near the maps of the views.
 
     x <- max(0, x + C Aᵀ R (b - A x)), R and C the inverse sums of the rows and the columns of A, rays that no view
@@ -73,17 +86,23 @@ def sirt(projector: Projector, maps: np.ndarray, inside: np.ndarray, iterations:
         Which of them are known.
     iterations : int
         From nothing.
+    noise : float
+        Standard deviation of the maps: a slice is left as it is once its projections are that near (rms); 0 never is.
     """
     sums = np.asarray(projector.forth.sum(axis=1))
     per_ray = (1 / np.maximum(sums, 1e-6 * sums.max(initial=1e-6))).astype(np.float32)
 
     def solve(given: np.ndarray, known: np.ndarray) -> np.ndarray:
-        weight = known * per_ray
         seen = projector.back @ known
         per_voxel = np.where(seen > 0, 1 / np.maximum(seen, 1e-6), 0).astype(np.float32)
         found = np.zeros_like(per_voxel)
+        enough = noise**2 * known.sum(axis=0)
         for _ in range(iterations):
-            found += per_voxel * (projector.back @ (weight * (given - projector.forth @ found)))
+            off = known * (given - projector.forth @ found)
+            going = (off**2).sum(axis=0) > enough
+            if not going.any():
+                break
+            found += going * per_voxel * (projector.back @ (per_ray * off))
             np.maximum(found, 0, out=found)
         return found
 

@@ -1,0 +1,116 @@
+"""An objective aperture moved within the cone: which angle, and what stereo makes of it (question T9).
+
+    veristem study moved-aperture -o results
+    python reports/published/moved-aperture/make.py results
+
+The first makes the foils; the second measures the angle on a line of known depths and writes the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+sys.path.append(str(Path(__file__).parents[3] / "tests"))
+
+from validation.depth_scale import angle_deg, foil_with, shift_nm
+from veristem.bench.study.store import read_table
+from veristem.datasets.geometry import pair_angle_rad
+from veristem.datasets.recipe import load_recipe
+from veristem.sim.views import expected_views
+
+HERE = Path(__file__).parent
+CONE_MRAD = 12.0
+RADII_MRAD = (1.5, 3.5, 5.0)  # each touches the rim of the cone from within
+_BURGERS = ((1, 0, 1), (0, 1, 1))  # twice those of the lines that rise
+_FACE_NM, _BANDS = 15.0, 24
+_SCORES = ("f_score", "recall", "depth_rmse_nm", "depth_sigma_over_limit")
+
+
+def effective(radius_mrad: float, twice_b) -> tuple[float, float, float, float]:
+    """Angle between the discs [deg] that scales the depths of a line from face to face, and that of mean directions.
+
+    Also the median correlation of its profiles in both, and rms of depth that the straight line leaves over [nm].
+    """
+    width, length, pixel = 96.0, 256.0, 2.0
+    shape = [round(length / pixel), round(width / pixel)]
+    detector = {
+        "kind": "virtual",
+        "pair_angle_deg": float(np.degrees(2e-3 * (CONE_MRAD - radius_mrad))),
+        "radius_mrad": radius_mrad,
+    }
+    recipe = load_recipe("cantor-stereo").with_values(
+        {
+            "microscope.convergence_mrad": CONE_MRAD,
+            "microscope.aberrations": "none",
+            "microscope.detector": detector,
+            "specimen.field_nm": [width, length],
+            "scan.shape": shape,
+            "scan.pixel_nm": pixel,
+            "scan.registered": True,
+        }
+    )
+    foil = foil_with(recipe, 0, _FACE_NM, np.array(twice_b) / 2)
+    z = _FACE_NM + (foil.thickness_nm - 2 * _FACE_NM) * (np.arange(shape[0]) + 0.5) / shape[0]
+    bands = np.array_split(np.arange(shape[0]), _BANDS)[2:-2]  # the ends near the faces left out
+    regions = recipe.microscope.detector.regions(recipe.kikuchi_azimuth_rad)
+    seen = expected_views(foil, recipe, regions, np.random.default_rng(0), lambda tilts, _: tilts)
+    left, right = (view.share for view in seen)
+    matched = [shift_nm(left[band].mean(axis=0), right[band].mean(axis=0), pixel) for band in bands]
+    angle, spread = angle_deg(np.array([z[band].mean() for band in bands]), np.array(matched)[:, 0])
+    mean = np.degrees(pair_angle_rad(*(region.mean_direction_rad(1e-3 * CONE_MRAD) for region in regions)))
+    return angle, float(mean), float(np.median(np.array(matched)[:, 1])), spread
+
+
+def angles() -> list[str]:
+    """Rows of the table of angles."""
+    rows = []
+    for radius in RADII_MRAD:
+        found = np.array([effective(radius, b) for b in _BURGERS])
+        each = ", ".join(f"{angle:.2f}" for angle in found[:, 0])
+        rim = np.degrees(2e-3 * CONE_MRAD)
+        rows.append(
+            f"| {radius:g} | {rim:.2f} | {found[0, 1]:.2f} | {found[:, 0].mean():.2f} ({each}) "
+            f"| {found[:, 2].min():.3f} | {found[:, 3].mean():.0f} |"
+        )
+    return rows
+
+
+def scores(table: pd.DataFrame) -> list[str]:
+    """Rows of the table of scores: means over the foils, with half of their 95 % interval."""
+    from scipy.stats import t
+
+    def told(values: Any) -> str:
+        values = np.asarray(values.dropna(), float)
+        if not len(values):
+            return "–"
+        if len(values) < 2:
+            return f"{values.mean():.2f}"
+        half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+        return f"{values.mean():.2f} ± {half:.2f}"
+
+    keys = ["method", "microscope.detector.radius_mrad", "microscope.detector.kind", "scan.drift_nm_per_s"]
+    rows = []
+    for (method, radius, kind, drift), of in table.groupby(keys, sort=True):
+        how = "one scan" if kind == "virtual" else "two scans"
+        cells = " | ".join(told(of[name]) for name in _SCORES)
+        rows.append(f"| {method} | {radius:g} | {how} | {drift:g} | {cells} |")
+    return rows
+
+
+def main() -> None:
+    """Print both tables, and keep the rows of the study."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path, help="folder of the study")
+    table: Any = read_table(parser.parse_args().results)
+    table.to_parquet(HERE / "results.parquet")
+    print("\n".join(angles()), "\n", *scores(table), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
