@@ -51,6 +51,10 @@ def plan_page(
     sentence: str,
     microscope: str,
     method: str,
+    things: str,
+    f_name: str,
+    of_each: str,
+    small: str,
     rows: Sequence[Mapping[str, Any]],
     refused: Sequence[tuple[str, str]],
     fronts: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
@@ -62,7 +66,7 @@ def plan_page(
 
     Parameters
     ----------
-    title, number, sentence, microscope, method, basis, command : str
+    title, number, sentence, microscope, method, things, f_name, of_each, small, basis, command : str
         In words.
     rows : sequence of mappings
         Set-ups, the best first, as `bench.pages.plan` makes them.
@@ -87,7 +91,8 @@ def plan_page(
     marks = {text: chr(ord("a") + n) for n, text in enumerate(texts)}
     data = json.dumps(session, separators=(",", ":")).replace("<", "\\u003c")
     return environment.get_template("plan.html.jinja").render(
-        title=title, number=number, sentence=sentence, microscope=microscope, method=method, rows=rows, refused=refused,
+        title=title, number=number, sentence=sentence, microscope=microscope, method=method,
+        things=things, f_name=f_name, of_each=of_each, small=small, rows=rows, refused=refused,
         marks=marks,
         basis=basis, command=command, session=session, data=data,
         fronts=f"data:image/svg+xml;base64,{base64.b64encode(picture.getvalue()).decode()}",

@@ -70,7 +70,7 @@ def test_every_set_up_of_every_microscope_can_be_imaged(name):
     instrument = load_instrument(name)
     setups = setups_of(instrument, instrument.energies_keV[0])
     for setup in setups:
-        small = signals.small_foil(FOIL, setup)
+        small = signals.small(FOIL, setup)
         assert small.microscope.convergence_mrad == setup.convergence_mrad in instrument.convergence_mrad
         for region in small.microscope.detector.regions(small.kikuchi_azimuth_rad):
             assert np.hypot(*region.center_rad) < 1e-3 * setup.convergence_mrad
@@ -294,7 +294,6 @@ def test_the_number_names_what_was_asked(told):
 @pytest.mark.parametrize(
     ("recipe", "how", "says"),
     [
-        ("particles", {}, "particles found"),
         ("cantor-stereo", {"values": {"microscope.energy_keV": 80.0}}, "80 found"),
         ("cantor-stereo", {"setups": ["tilts"]}, "this microscope has not"),
         ("cantor-stereo", {"setups": ["mirrors"]}, "allowed are discs"),

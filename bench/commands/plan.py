@@ -12,7 +12,9 @@ from veristem.bench.commands.progress import progress
 
 
 def plan(
-    recipe: Annotated[str, typer.Argument(help="recipe of the foil and the scan, a file or a name")] = "cantor-stereo",
+    recipe: Annotated[
+        str, typer.Argument(help="recipe of the foil or film and the scan, a file or a name")
+    ] = "cantor-stereo",
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
@@ -30,33 +32,43 @@ def plan(
     depth_nm: Annotated[Optional[float], typer.Option(help="wish: largest scatter of depths, nm")] = None,  # noqa: UP045
     completeness: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(help="wish: least share of the line that is found; 0.5 with --depth-nm alone"),
+        typer.Option(help="wish: least share that is found; 0.5 with --depth-nm or --peak-nm alone"),
+    ] = None,
+    peak_nm: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="wish for particles: most that the mean distance of neighbours comes out too long, nm"),
     ] = None,
     setup: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(help="discs, segments, aperture or tilts; repeatable; all that the microscope has if not given"),
     ] = None,
-    method: Annotated[str, typer.Option(help="that will reconstruct")] = "stereo-learned",
+    method: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="that will reconstruct; the learned one if not given"),
+    ] = None,
     verify: Annotated[
         int, typer.Option(help="run the method on so many of the best, by halves, and order them anew")
     ] = 0,
 ) -> None:
-    """Say which conditions to choose for a foil, and what to expect of them.
+    """Say which conditions to choose for a foil or a film of particles, and what to expect of them.
 
-    With a wish (--depth-nm, --completeness) it looks for the least dose that meets it; without one for the least error
-    in depth that the session allows. What the recipe says of material, reflection, thickness, density, pixels and scan
-    counts; the set-up is what is chosen.
+    With a wish (--depth-nm, --completeness, --peak-nm) it looks for the least dose that meets it; without one for the
+    least error in depth that the session allows. What the recipe says of the specimen, pixels and scan counts; the
+    set-up is what is chosen.
 
     Examples: veristem plan cantor-stereo --set specimen.material=Al --dose-per-nm2 20000 -o plan.html
 
     veristem plan --microscope osiris --depth-nm 8 --completeness 0.7 -o plan
+
+    veristem plan particles --peak-nm 0.1 -o film.html
     """
     import veristem as vs
     from veristem.bench.pages.plan import save_plan, sheet
 
     made = vs.plan(
         recipe, microscope, values=values_of(sets), dose_per_nm2=dose_per_nm2, time_s=time_s, data_GB=data_gb,
-        drift_nm_per_s=drift_nm_per_s, depth_nm=depth_nm, completeness=completeness, setups=setup or (), method=method,
+        drift_nm_per_s=drift_nm_per_s, depth_nm=depth_nm, completeness=completeness, peak_nm=peak_nm,
+        setups=setup or (), method=method,
         verify=verify, progress=lambda groups, total: progress(groups, total, "groups of set-ups"), tell=say,
     )  # fmt: skip
     if out is None:

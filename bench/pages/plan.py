@@ -10,10 +10,12 @@ import numpy as np
 
 from veristem.bench.pages.folder import toml_text
 from veristem.bench.plan.answer import Option, Plan, expected
+from veristem.bench.plan.films import spheres_of
 from veristem.bench.plan.grid import between
 from veristem.bench.plan.model import TARGETS, shipped
 from veristem.bench.plan.question import shortest_us
 from veristem.bench.plan.setups import KINDS
+from veristem.bench.plan.signals import small
 from veristem.datasets.errors import InputError
 from veristem.datasets.specimens import Dislocations
 from veristem.reports.plan import plan_page
@@ -58,41 +60,37 @@ def sentence(plan: Plan) -> str:
         " in each of two scans" * (best.setup.scans > 1)
     )
     reach = (
-        f"{plan.method} is expected to find {_share(best.recall)} of the line, with depths that scatter by "
-        f"{_length(best.depth_nm)}; the counted electrons allow {best.limit_nm:.2g} nm over 20 nm of line."
+        f"{plan.method} is expected to find {_share(best.recall)} of the {things(plan)}, with depths that scatter by "
+        f"{_length(best.depth_nm)}; the counted electrons allow {best.limit_nm:.2g} nm {_each(plan)}."
     )
     return f"{start} {best.setup.text}, {how}: {reach}"
 
 
 def sheet(plan: Plan, command: str = "") -> str:
     """A settings sheet in Markdown."""
-    table_ = plan.recipe.specimen
-    assert isinstance(table_, Dislocations)
     scan, best = plan.recipe.scan, plan.options[0]
     twice = ", twice" if best.setup.scans > 1 else ""
     rows = [
         ("Plan", plan.number),
         ("Microscope", f"{plan.instrument.title}, {plan.recipe.microscope.energy_keV:g} kV"),
-        ("Specimen", foil_text(plan)),
+        ("Specimen", specimen_text(plan)),
         ("Set-up", best.setup.text),
         ("Beam current", f"{best.shot.current_nA:.3g} nA"),
         ("Dwell", f"{best.shot.dwell_us:.3g} µs"),
         ("Scan", f"{scan.shape[1]} x {scan.shape[0]} pixels of {scan.pixel_nm:g} nm{twice}"),
-        ("Rotation", f"g at {table_.g_azimuth_deg:g}° in the image, from the fast scan (x) towards the slow one (y); "
-                     "parallax at right angles to it"),
-        ("Off Bragg", f"{table_.tilt_off_bragg_deg:g}° to positive excitation error"),
+        *_orientation(plan),
         ("Dose", f"{best.shot.dose_per_nm2 * best.setup.scans:.3g} electrons/nm²"),
         ("Time, data", f"{best.shot.time_s:.3g} s, {best.shot.data_GB:.3g} GB"),
-        ("Share of line found", _share(best.recall)),
+        (f"Share of {things(plan)} found", _share(best.recall)),
         ("Scatter in depth", _length(best.depth_nm)),
-        ("F at 20 nm", _share(best.f_score)),
+        (f_name(plan), _share(best.f_score)),
     ]  # fmt: skip
     lines = [f"# Plan {plan.number}", "", sentence(plan), "", "| | |", "| --- | --- |"]
     lines += [f"| {name} | {value} |" for name, value in rows]
     lines += ["", *(f"- **Mind:** {text}" for text in best.warnings)]
     lines += [
         "",
-        "| set-up | dose e/nm² | time s | found | depth nm | F at 20 nm | |",
+        f"| set-up | dose e/nm² | time s | found | depth nm | {f_name(plan)} | |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for n, option in enumerate(plan.options):
@@ -110,31 +108,66 @@ def sheet(plan: Plan, command: str = "") -> str:
 
 def basis(plan: Plan) -> str:
     """What the numbers rest on, in words."""
-    of, made = shipped()["methods"][plan.method], shipped()["made"]
+    of = shipped()["methods"][plan.method]
+    is_film = plan.recipe.specimen.kind == "particles"
+    specimens = "films" if is_film else "foils"
     text = (
-        "Limits and contrast are of small even foils of one crystal, imaged for each set-up without errors of the "
-        f"scan; the model of {plan.method} is fitted to {of['runs']} runs on {of['foils']} foils of {of['kinds']} "
-        f"kinds ({made}). Brackets come from leaving each kind out of the fit"
+        f"Limits and contrast are of small even {'films of these particles' if is_film else 'foils of one crystal'}, "
+        f"imaged for each set-up without errors of the scan; the model of {plan.method} is fitted to {of['runs']} runs "
+        f"on {of['foils']} {specimens} of {of['kinds']} kinds ({of['made']}). Brackets come from leaving "
+        "each kind out of the fit"
     )
     if proof := of.get("proof"):  # a model just fitted has none yet
         text += (
-            f"; of {proof['foils']} foils of {proof['kinds']} kinds that it never saw they held "
+            f"; of {proof['foils']} {specimens} of {proof['kinds']} kinds that it never saw they held "
             f"{100 * proof['depth']:.0f} % of the depths and {100 * proof['recall']:.0f} % of the shares"
         )
-    if any(option.setup.kind != "discs" for option in plan.options):
-        text += ". Set-ups other than discs are judged by the same model, which was fitted to discs alone"
+    fitted = "segments" if is_film else "discs"
+    if any(option.setup.kind != fitted for option in plan.options):
+        text += f". Set-ups other than {fitted} are judged by the same model, which was fitted to {fitted} alone"
     return f"{text}."
 
 
-def foil_text(plan: Plan) -> str:
-    """The foil in words."""
+def things(plan: Plan) -> str:
+    """What is looked for."""
+    return "line" if plan.recipe.specimen.kind == "dislocations" else "particles"
+
+
+def f_name(plan: Plan) -> str:
+    """What the column of F is called."""
+    return "F at 20 nm" if plan.recipe.specimen.kind == "dislocations" else "F"
+
+
+def _each(plan: Plan) -> str:
+    return "over 20 nm of line" if plan.recipe.specimen.kind == "dislocations" else "for a particle"
+
+
+def specimen_text(plan: Plan) -> str:
+    """The foil or film in words."""
     table_ = plan.recipe.specimen
-    assert isinstance(table_, Dislocations)
+    if not isinstance(table_, Dislocations):
+        spheres = spheres_of(plan.recipe)[1]
+        return (
+            f"{spheres.concentration_mg_per_ml:g} mg/ml of gold particles of {spheres.diameter_nm:g} nm in "
+            f"{table_.thickness_nm:g} nm of ice"
+        )
     g = "".join(map(str, table_.g)) if min(table_.g) >= 0 else " ".join(map(str, table_.g))
     return (
         f"{table_.material}, g = {g}, {table_.thickness_nm:g} nm, "
         f"{_power(getattr(table_.network, 'density_per_m2', 0.0))} m⁻² of lines"
     )
+
+
+def _orientation(plan: Plan) -> list[tuple[str, str]]:
+    """How a crystal has to lie; nothing of a film."""
+    table_ = plan.recipe.specimen
+    if not isinstance(table_, Dislocations):
+        return []
+    turn = f"g at {table_.g_azimuth_deg:g}° in the image, from the fast scan (x) towards the slow one (y); "
+    return [
+        ("Rotation", turn + "parallax at right angles to it"),
+        ("Off Bragg", f"{table_.tilt_off_bragg_deg:g}° to positive excitation error"),
+    ]
 
 
 def table(plan: Plan) -> dict[str, Any]:
@@ -160,7 +193,7 @@ def at(plan: Plan, angle_deg: float, radius_mrad: float, dose_per_nm2: float) ->
     """
     known = {o.setup.place: o.signal for o in plan.options if o.setup.place}
     place = between(known, angle_deg, radius_mrad)
-    found = expected(plan.method, place, dose_per_nm2, plan.lines)  # type: ignore[reportArgumentType]
+    found = expected(plan.method, place, dose_per_nm2, plan.crowding)  # type: ignore[reportArgumentType]
     return {
         "angle_deg": angle_deg,
         "radius_mrad": radius_mrad,
@@ -185,10 +218,11 @@ def page(plan: Plan, command: str = "") -> str:
     discs = [(o, place) for o in plan.options if (place := o.setup.place)]
     model = shipped()["methods"][plan.method]
     session: dict[str, Any] = {
-        "lines": plan.lines,
+        "crowding": plan.crowding,
         "pixel_nm": plan.recipe.scan.pixel_nm,
         "pixels": int(np.prod(plan.recipe.scan.shape)),
         "cones": list(plan.instrument.convergence_mrad),
+        "crystal": isinstance(plan.recipe.specimen, Dislocations),
         "kikuchi_rad": plan.recipe.kikuchi_azimuth_rad,
         "thickness_nm": plan.recipe.specimen.thickness_nm,
         "current_nA": list(plan.instrument.current_nA),
@@ -200,23 +234,39 @@ def page(plan: Plan, command: str = "") -> str:
             for o, place in discs
         ],
         "start": None,
+        "small_nm": small(plan.recipe, plan.options[0].setup).specimen.field_nm[0],
     }
     if discs:
         best, place = discs[0]
         session["start"] = {"angle": place[0], "radius": place[1], "dose": best.shot.dose_per_nm2}
     fronts = {KINDS[kind]: front for kind, front in plan.fronts.items()}
     return plan_page(
-        title=f"Plan for {foil_text(plan)}",
+        title=f"Plan for {specimen_text(plan)}",
         number=plan.number,
         sentence=sentence(plan),
         microscope=plan.instrument.title,
         method=plan.method,
+        things=things(plan),
+        f_name=f_name(plan),
+        of_each=_each(plan).removeprefix("over ").removeprefix("for "),
+        small=_small_text(plan),
         rows=[_row(option) | {"best": n == 0, "chosen": n < plan.chosen} for n, option in enumerate(plan.options)],
         refused=[(setup.text, why) for setup, why in plan.refused],
         fronts=fronts,
         basis=basis(plan),
         command=command,
         session=session,
+    )
+
+
+def _small_text(plan: Plan) -> str:
+    """What Figure 2 of the page shows."""
+    small_ = small(plan.recipe, plan.options[0].setup).specimen
+    size = f"{small_.field_nm[0]:.0f} × {small_.field_nm[1]:.0f} nm"
+    if not isinstance(small_, Dislocations):
+        return f"A small film of these particles ({size})"
+    return (
+        f"A small foil of this crystal ({size}, {_power(getattr(small_.network, 'density_per_m2', 0.0))} m⁻² of lines)"
     )
 
 

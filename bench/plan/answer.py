@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-from veristem.bench.plan.model import check_method, features, lines_of, predict, shipped
+from veristem.bench.plan.model import check_method, crowding_of, features, methods, predict, shipped
 from veristem.bench.plan.question import Exposure, Session, Wish, exposure, largest_dose
 from veristem.bench.plan.setups import KINDS, Setup, setups_of
 from veristem.bench.plan.signals import Signal, signals_of
@@ -31,11 +31,11 @@ class Option:
     Parameters
     ----------
     setup, signal, shot : Setup, Signal, Exposure
-        What is chosen, what lines show in it, how it is exposed.
+        What is chosen, what shows in it, how it is exposed.
     depth_nm, recall, f_score : (3,) float
-        Expected scatter of depths [nm], share of the line found and F at 20 nm, each with its brackets.
+        Expected scatter of depths [nm], share found and F (of lines at 20 nm), each with its brackets.
     limit_nm : float
-        Smallest scatter in depth that the counted electrons allow for 20 nm of line.
+        Smallest scatter in depth that the counted electrons allow for 20 nm of line, or for a particle.
     warnings : tuple of str
         In words.
     """
@@ -85,9 +85,9 @@ class Plan:
     fronts: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
 
     @property
-    def lines(self) -> float:
-        """Visible line per area of the image, times 10 nm."""
-        return lines_of(self.recipe)
+    def crowding(self) -> float:
+        """Share of the image that is covered, as `model.crowding_of`."""
+        return crowding_of(self.recipe)
 
 
 def plan(
@@ -96,7 +96,7 @@ def plan(
     *,
     session: Session,
     wish: Wish,
-    method: str = "stereo-learned",
+    method: str | None = None,
     kinds: Sequence[str] = tuple(KINDS),
     say: Callable[[str], object] = lambda _: None,
     progress: Callable[[Iterable, int], Iterable] = lambda groups, _: groups,
@@ -106,13 +106,13 @@ def plan(
     Parameters
     ----------
     recipe : Recipe
-        Of the foil (material, g, thickness, density) and the scan (pixels).
+        Of the foil (material, g, thickness, density) or film (particles, concentration, thickness), and the scan.
     instrument : Instrument
         What can be chosen.
     session, wish : Session, Wish
         Limits and aim.
-    method : str
-        That will reconstruct; one that the model knows.
+    method : str, optional
+        That will reconstruct; one that the model knows. The learned one if not given.
     kinds : sequence of str
         Of `setups.KINDS`.
     say : callable
@@ -123,12 +123,12 @@ def plan(
     Raises
     ------
     InputError
-        For what the microscope has not, a recipe of particles, a method that the model does not know, or limits that
-        exclude every set-up.
+        For what the microscope has not, a method that the model does not know, or limits that exclude every set-up.
     """
-    lines = lines_of(recipe)
+    crowding = crowding_of(recipe)
     setups = setups_of(instrument, recipe.microscope.energy_keV, kinds)
-    check_method(method)  # before foils are imaged
+    method = methods(recipe.specimen.kind)[0] if method is None else method
+    check_method(method, recipe.specimen.kind)  # before specimens are imaged
     refused, allowed = [], []
     for setup in setups:
         try:
@@ -140,8 +140,8 @@ def plan(
     signals = signals_of(recipe, [setup for setup, _ in allowed], say, progress=progress)
     options = []
     for (setup, most), signal in zip(allowed, signals):
-        dose = _least_dose(method, signal, lines, wish, most) if wish.asked else most
-        options.append(_option(recipe, instrument, setup, signal, method, lines, dose, session))
+        dose = _least_dose(method, signal, crowding, wish, most) if wish.asked else most
+        options.append(_option(recipe, instrument, setup, signal, method, crowding, dose, session))
     met = np.array([bool(wish.met(o.depth_nm[0], o.recall[0])) for o in options])
     order, chosen = ranked(
         np.array([o.depth_nm[0] for o in options]),
@@ -150,10 +150,11 @@ def plan(
         method,
         np.array([o.shot.dose_per_nm2 * o.setup.scans for o in options]),
     )
+    fitted = shipped()["methods"][method]["made"]
     asked = json.dumps([recipe.model_dump(mode="json"), instrument.model_dump(mode="json"), asdict(session),
-                        asdict(wish), method, list(kinds), shipped()["made"]], sort_keys=True)  # fmt: skip
+                        asdict(wish), method, list(kinds), fitted], sort_keys=True)  # fmt: skip
     number = f"VS-{version('veristem')}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}"
-    fronts = _fronts(method, lines, [setup for setup, _ in allowed], signals)
+    fronts = _fronts(method, crowding, [setup for setup, _ in allowed], signals)
     return Plan(number, recipe, instrument, method, session, wish, [options[i] for i in order], chosen,
                 bool(met[order[0]]) or not wish.asked, refused, fronts)  # fmt: skip
 
@@ -188,36 +189,36 @@ def ranked(depth_nm, recall, wish: Wish, method: str, dose=None) -> tuple[np.nda
     return order, int(max(1, min(close.sum(), np.floor(SHARE * len(order)))))
 
 
-def expected(method: str, signal: Signal, dose_per_nm2, lines: float) -> dict[str, np.ndarray]:
+def expected(method: str, signal: Signal, dose_per_nm2, crowding: float) -> dict[str, np.ndarray]:
     """Predictions (..., 3) by target for doses a scan."""
-    x = features(signal, dose_per_nm2, lines)
+    x = features(signal, dose_per_nm2, crowding)
     return {target: predict(method, target, x) for target in ("depth_nm", "recall", "f_score")}
 
 
-def _least_dose(method: str, signal: Signal, lines: float, wish: Wish, most: float) -> float:
+def _least_dose(method: str, signal: Signal, crowding: float, wish: Wish, most: float) -> float:
     """Smallest dose a scan that meets a wish; the largest allowed where none does."""
     doses = _DOSES[most >= _DOSES]
     if not len(doses):
         return most
-    found = expected(method, signal, doses, lines)
+    found = expected(method, signal, doses, crowding)
     good = wish.met(found["depth_nm"][:, 0], found["recall"][:, 0])
     return float(doses[np.argmax(good)]) if good.any() else most
 
 
-def _option(recipe, instrument, setup, signal, method, lines, dose, session) -> Option:
+def _option(recipe, instrument, setup, signal, method, crowding, dose, session) -> Option:
     shot = exposure(recipe, instrument, setup, dose)
-    found = expected(method, signal, shot.dose_per_nm2, lines)
+    found = expected(method, signal, shot.dose_per_nm2, crowding)
     limit = signal.limit_nm / np.sqrt(shot.dose_per_nm2)
     told = tuple(warnings_of(recipe, instrument, setup, signal, shot, session))
     return Option(setup, signal, shot, found["depth_nm"], found["recall"], found["f_score"], float(limit), told)
 
 
-def _fronts(method: str, lines: float, setups: Sequence[Setup], signals: Sequence[Signal]) -> dict:
+def _fronts(method: str, crowding: float, setups: Sequence[Setup], signals: Sequence[Signal]) -> dict:
     """Best depth error against the dose of all scans, for each kind of set-up, among those that find enough."""
     fronts = {}
     for kind in dict.fromkeys(setup.kind for setup in setups):
         of = [(setup, signal) for setup, signal in zip(setups, signals) if setup.kind == kind]
-        found = [expected(method, signal, _DOSES / setup.scans, lines) for setup, signal in of]
+        found = [expected(method, signal, _DOSES / setup.scans, crowding) for setup, signal in of]
         depth = np.array([f["depth_nm"][:, 0] for f in found])
         recall = np.array([f["recall"][:, 0] for f in found])
         depth = np.where(recall >= recall.max(axis=0) - LEAST_RECALL, depth, np.inf)

@@ -1,8 +1,9 @@
 """How well a method does, from what the images show: fitted to a study, and shipped with how far it was off.
 
-With CNR the contrast-to-noise ratio of 20 nm of line, phi the angle of the pair and q the lines in projection (length
-per area times 10 nm), depths scatter by ln sigma = c0 - c1 ln(CNR / 20) - c2 ln(phi / 8 deg) + c3 ln(q / 0.03), and
-the shares of line found and F follow logit = c0 + c1 ln(CNR / 20) - c2 ln(q / 0.03) + c3 ln(phi / 8 deg), with no
+With CNR the contrast-to-noise ratio of 20 nm of line or of a particle, phi the angle of the pair and q the share of the
+image that is covered (length of line per area times 10 nm, or the area of the particles), depths scatter by
+ln sigma = c0 - c1 ln(CNR / 20) - c2 ln(phi / 8 deg) + c3 ln(q / 0.03), and the shares found and F follow
+logit = c0 + c1 ln(CNR / 20) - c2 ln(q / 0.03) + c3 ln(phi / 8 deg), with no
 coefficient below 0 but c0. That is the limit, which falls as CNR and angle rise, times an efficiency that follows the
 same three: methods gain less from electrons than the limit does.
 """
@@ -16,10 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from veristem.bench.plan.films import covered
 from veristem.bench.plan.signals import Signal
 from veristem.datasets.errors import InputError
+from veristem.datasets.kinds import KINDS
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.specimens import Dislocations, Generated
+from veristem.recon.methods import methods_of
 
 WIDTH_NM = 10.0  # of a line in projection, to count how densely they lie
 _LOGISTIC = ("recall", "f_score")
@@ -28,8 +32,8 @@ _START, _LEAST, _MOST = (1.0, 0.3, 0.3, 0.1), (-9.0, 0.0, 0.0, 0.0), (9.0, 5.0, 
 _ENDS = 0.005  # a share is not nearer to 0 or 1 than that
 
 
-def features(signal: Signal, dose_per_nm2, lines: float) -> np.ndarray:
-    """(..., 3): angle [deg], contrast-to-noise ratio and lines in projection.
+def features(signal: Signal, dose_per_nm2, crowding: float) -> np.ndarray:
+    """(..., 3): angle [deg], contrast-to-noise ratio and share of the image that is covered.
 
     Parameters
     ----------
@@ -37,25 +41,25 @@ def features(signal: Signal, dose_per_nm2, lines: float) -> np.ndarray:
         Of the set-up.
     dose_per_nm2 : float or array
         Incident electrons a scan [1/nm²].
-    lines : float
-        Length of visible line per area of the image, times 10 nm.
+    crowding : float
+        Share of the image that is covered.
     """
     root = np.sqrt(np.asarray(dose_per_nm2, float))
-    columns = (signal.angle_deg, signal.cnr * root, lines)
+    columns = (signal.angle_deg, signal.cnr * root, crowding)
     return np.stack(np.broadcast_arrays(*columns), axis=-1)
 
 
-def lines_of(recipe: Recipe) -> float:
-    """Length of visible line per area of the image of a foil, times 10 nm.
+def crowding_of(recipe: Recipe) -> float:
+    """How much of the image is covered: length of visible line per area times 10 nm, or the area of all particles.
 
     Raises
     ------
     InputError
-        Where no density is told: of particles, or a network from a file.
+        Where no density is told: a network or particles from a file.
     """
     table = recipe.specimen
     if not isinstance(table, Dislocations):
-        raise InputError("plan: a recipe of particles found, one of dislocations allowed")
+        return covered(recipe)
     if not isinstance(network := table.network, Generated):
         raise InputError("specimen.network.file: a file found, a density allowed (specimen.network.density_per_m2)")
     return max(network.visible_fraction * network.density_per_m2 * 1e-18 * table.thickness_nm * WIDTH_NM, 1e-6)
@@ -107,15 +111,17 @@ def shipped() -> dict[str, Any]:
     return json.loads(place.read_text(encoding="utf-8"))
 
 
-def methods() -> list[str]:
-    """Methods that the model knows."""
-    return sorted(shipped()["methods"])
+def methods(kind: str | None = None) -> list[str]:
+    """Methods that the model knows, of a kind of specimen; the one taken when none is named first."""
+    known = sorted(shipped()["methods"], key=lambda name: (not name.endswith("-learned"), name))
+    return [name for name in known if kind is None or name in methods_of(kind)]
 
 
-def check_method(method: str) -> None:
-    """Refuse, with InputError, a method that was not in the study."""
-    if method not in methods():
-        raise InputError(f"`method`: {method!r} found, the planner knows {', '.join(methods())}")
+def check_method(method: str, kind: str | None = None) -> None:
+    """Refuse, with InputError, a method that was not in the study, or is of another kind of specimen."""
+    if method not in methods(kind):
+        of = "" if kind is None else f" for {KINDS[kind].things}"
+        raise InputError(f"`method`: {method!r} found, the planner knows {', '.join(methods(kind))}{of}")
 
 
 def predict(method: str, target: str, x: np.ndarray) -> np.ndarray:

@@ -72,8 +72,8 @@ def _run(plan: Plan, option: Option, seeds: int, folder: Path, workers: int) -> 
     }
     recipe = plan.recipe.with_values(values | {"scan.registered": True})
     study = Study.from_table(
-        {"name": "plan", "recipe": "plan", "methods": [plan.method], "seeds": seeds, "first_seed": _FIRST,
-         "tolerance_nm": 20.0},
+        {"name": "plan", "recipe": "plan", "methods": [plan.method], "seeds": seeds, "first_seed": _FIRST}
+        | ({"tolerance_nm": 20.0} if plan.recipe.specimen.kind == "dislocations" else {}),
         "plan",
     )  # fmt: skip
     table: pd.DataFrame = run_study(study, recipe, folder, lambda items, _: items, workers=workers)

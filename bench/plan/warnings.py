@@ -9,6 +9,7 @@ from veristem.bench.plan.setups import Setup
 from veristem.bench.plan.signals import Signal
 from veristem.datasets.instruments import Instrument
 from veristem.datasets.recipe import Recipe
+from veristem.datasets.specimens import Dislocations
 
 _UNSEEN = 0.15  # of the length along the parallax, from which on it is said
 _FULL = 0.5  # of a counter's range, from which on counts are lost in bright pixels
@@ -96,4 +97,6 @@ def _off_row(recipe: Recipe):
     from veristem.sim.off_row import off_row_notes
 
     table = recipe.specimen
-    yield from off_row_notes(load_material(table.material, table.crystal), orientation(recipe), recipe)  # type: ignore
+    if not isinstance(table, Dislocations):
+        return
+    yield from off_row_notes(load_material(table.material, table.crystal), orientation(recipe), recipe)

@@ -28,8 +28,8 @@ function between(angle, radius) {
 }
 
 function expected(place, angle, dose) {
-  const root = Math.sqrt(dose), m = plan.model, lines = plan.lines / 0.03;
-  const cnr = Math.log(place.cnr * root / 20), wide = Math.log(angle / 8), dense = Math.log(lines);
+  const root = Math.sqrt(dose), m = plan.model, covered = plan.crowding / 0.03;
+  const cnr = Math.log(place.cnr * root / 20), wide = Math.log(angle / 8), dense = Math.log(covered);
   const d = m.depth_nm.parameters, deep = d[0] - d[1] * cnr - d[2] * wide + d[3] * dense;
   const logistic = ({ parameters: c }) => c[0] + c[1] * cnr - c[2] * dense + c[3] * wide;
   const three = (middle, spread, back) => [0, -1, 1].map(s => back(middle + s * spread)), sigmoid = x => 1 / (1 + Math.exp(-x));
@@ -60,7 +60,7 @@ function optics(angle, radius, cone) {
     `<text x="236" y="39">${plan.thickness_nm} nm</text>` +
     `<path d="M${160 - reach} 1 L${160 + reach} 69" stroke="#0072B2" fill="none"/><path d="M${160 + reach} 1 L${160 - reach} 69" stroke="#D55E00" fill="none"/>` +
     `<g transform="translate(${x} ${y}) scale(${shrink}) translate(${-x} ${-y})"><circle cx="${x}" cy="${y}" r="${cone * scale}" fill="none" stroke="var(--ink)"/>` +
-    `<path d="M${x - 150 * Math.cos(turn)} ${y - 150 * Math.sin(turn)} L${x + 150 * Math.cos(turn)} ${y + 150 * Math.sin(turn)}" stroke="#009E73" stroke-dasharray="5 3"/>` +
+    (plan.crystal ? `<path d="M${x - 150 * Math.cos(turn)} ${y - 150 * Math.sin(turn)} L${x + 150 * Math.cos(turn)} ${y + 150 * Math.sin(turn)}" stroke="#009E73" stroke-dasharray="5 3"/>` : "") +
     disc(at(1), "#0072B2") + disc(at(-1), "#D55E00") + `</g><text x="8" y="296">cone of ${cone} mrad</text>`;
 }
 
@@ -72,7 +72,7 @@ function image(disc, share, dose) {
     const { width, height } = picture;
     Object.assign(id("image"), { width, height });
     context.drawImage(picture, 0, 0);
-    const pixels = context.getImageData(0, 0, width, height), counts = dose * share * plan.pixel_nm ** 2;
+    const pixels = context.getImageData(0, 0, width, height), counts = dose * share * (plan.small_nm / width) ** 2;
     let state = 12345;
     const uniform = () => (state = (1103515245 * state + 12345) % 2147483648, (state + 1) / 2147483649);
     for (let i = 0; i < pixels.data.length; i += 4) {
@@ -82,7 +82,7 @@ function image(disc, share, dose) {
       pixels.data[i] = pixels.data[i + 1] = pixels.data[i + 2] = 255 * (0.5 + (seen - (disc.dark + disc.bright) / 2) / wide);
     }
     context.putImageData(pixels, 0, 0);
-    context.fillStyle = "#fff"; context.fillRect(4, height - 6, 25, 2);
+    context.fillStyle = "#fff"; context.fillRect(4, height - 6, 50 * width / plan.small_nm, Math.max(2, height / 60));
   };
   picture.src = "data:image/png;base64," + disc.image;
 }

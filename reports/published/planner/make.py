@@ -21,8 +21,8 @@ from veristem.datasets.recipe import Recipe, load_recipe, load_study
 HERE = Path(__file__).parent
 PLAN = HERE.parents[2] / "bench/plan"
 METHODS = ("stereo-classical", "stereo-learned")
+OF_FILMS = ("points-matched", "points-learned")
 MATERIALS = ("CoCrFeMnNi", "gamma-TiAl", "Cu")
-_ANGLE, _RADIUS, _DWELL = "microscope.detector.pair_angle_deg", "microscope.detector.radius_mrad", "scan.dwell_us"
 
 
 def main(what: str, folder: str) -> None:
@@ -31,35 +31,37 @@ def main(what: str, folder: str) -> None:
 
 
 def rows_of(study_name: str, folder: Path) -> pd.DataFrame:
-    """Rows of a study with what the planner knows of each: the crystal's signal, dose and lines in projection."""
+    """Rows of a study with what the planner knows of each: what its specimen shows, dose and how crowded it is."""
     study, table = load_study(study_name), pd.read_parquet(folder / "results.parquet")
     base = load_recipe(study.recipe)
     told = pd.DataFrame([json.loads(text) for text in table["conditions"]], index=table.index)
-    table = table.assign(kind=told["recipe.name"], angle=told[_ANGLE], radius=told[_RADIUS], dwell=told[_DWELL])
+    axes = [axis for axis in study.axes if axis.startswith("microscope.detector.")]
+    places = told[axes].apply(lambda row: ", ".join(f"{value:g}" for value in row), axis=1)
+    table = table.assign(kind=told["recipe.name"], place=places, dwell=told["scan.dwell_us"])
     columns = np.full((len(table), 3), np.nan)
     for kind, values in study.specimens.items():
         common = {path: axis[0] for path, axis in study.axes.items() if isinstance(axis, list) and len(axis) == 1}
         recipe = base.with_values({path: v for path, v in values.items() if path != "seeds"} | common)
-        lines = model.lines_of(recipe)
-        places = sorted({(a, r) for a, r in zip(*(table[table.kind == kind][c] for c in ("angle", "radius")))})
-        found = remembered(recipe, [disc(recipe, *place) for place in places])
-        for place, signal in zip(places, found):
-            own = ((table.kind == kind) & (table.angle == place[0]) & (table.radius == place[1])).to_numpy()
-            dose = recipe.microscope.current_nA * table.dwell[own] * 1e-6 * ELECTRONS_PER_NC / recipe.scan.pixel_nm**2
-            columns[own] = model.features(signal, dose.to_numpy(), lines)
+        crowding, own = model.crowding_of(recipe), (table.kind == kind).to_numpy()
+        chosen = told[own].groupby(table[own].place)[axes].first()
+        found = remembered(recipe, [setup_of(recipe.with_values(row.to_dict())) for _, row in chosen.iterrows()])
+        for place, signal in zip(chosen.index, found):
+            here = own & (table.place == place).to_numpy()
+            dose = recipe.microscope.current_nA * table.dwell[here] * 1e-6 * ELECTRONS_PER_NC / recipe.scan.pixel_nm**2
+            columns[here] = model.features(signal, dose.to_numpy(), crowding)
     return table.assign(x=list(columns))
 
 
-def disc(recipe: Recipe, angle: float, radius: float) -> Setup:
-    """The set-up of a condition of the study."""
+def setup_of(recipe: Recipe) -> Setup:
+    """The set-up of a condition of a study."""
     scope = recipe.microscope
     values = {
         "microscope.energy_keV": scope.energy_keV,
         "microscope.aberrations": scope.aberrations.preset,
         "microscope.convergence_mrad": scope.convergence_mrad,
-        "microscope.detector": {"kind": "virtual", "pair_angle_deg": angle, "radius_mrad": radius},
+        "microscope.detector": scope.detector.model_dump(mode="json"),
     }
-    return Setup("discs", f"{angle:g}°, {radius:g} mrad", values)
+    return Setup({"virtual": "discs", "segmented": "segments"}[scope.detector.kind], "", values)
 
 
 def remembered(recipe: Recipe, setups: list[Setup]) -> list[signals.Signal]:
@@ -78,10 +80,11 @@ def remembered(recipe: Recipe, setups: list[Setup]) -> list[signals.Signal]:
 def pooled(table: pd.DataFrame, method: str) -> pd.DataFrame:
     """One row a kind and condition: shares as means over foils, depths as root mean squares."""
     own = table[(table.method == method) & table.failure.isna()]
-    by = own.groupby(["kind", "angle", "radius", "dwell"], sort=True)
+    by = own.groupby(["kind", "place", "dwell"], sort=True)
+    of = "_visible" if "recall_visible" in own else ""
     return pd.DataFrame({
-        "recall": by.recall_visible.mean(),
-        "f_score": by.f_score_visible.mean(),
+        "recall": by["recall" + of].mean(),
+        "f_score": by["f_score" + of].mean(),
         "depth_nm": by.depth_spread_nm.apply(lambda v: float(np.sqrt((v**2).mean()))),
         "foils": by.seed.nunique(),
         "x": by.x.first(),
@@ -89,9 +92,11 @@ def pooled(table: pd.DataFrame, method: str) -> pd.DataFrame:
 
 
 def fit(folder: Path) -> None:
-    """Write model.json: parameters, and spreads by leaving each kind out."""
-    table, fitted = rows_of("conditions", folder), {}
-    for method in METHODS:
+    """Write into model.json parameters, and spreads by leaving each kind out."""
+    study = json.loads((folder / "study.json").read_text("utf-8"))["study"]["name"]
+    table, fitted = rows_of(study, folder), shipped_model()["methods"]
+    made = f"study {study}, VeriSTEM {version('veristem')}"
+    for method in METHODS if study == "conditions" else OF_FILMS:
         means, of = pooled(table, method), {}
         x = np.array(list(means["x"]), float)
         for target in model.TARGETS:
@@ -110,13 +115,19 @@ def fit(folder: Path) -> None:
             print(method, target, of[target])
         runs = table[table.method == method]
         fitted[method] = of | {
+            "made": made,
             "runs": len(runs),
             "foils": len(runs.groupby(["kind", "seed"])),
             "kinds": runs.kind.nunique(),
         }
-    made = f"study conditions, VeriSTEM {version('veristem')}"
-    text = json.dumps({"made": made, "methods": fitted}, indent=1) + "\n"
+    text = json.dumps({"methods": fitted}, indent=1) + "\n"
     (PLAN / "model.json").write_text(text, "utf-8")
+
+
+def shipped_model() -> dict[str, Any]:
+    """The model as it is in the checkout."""
+    path = PLAN / "model.json"
+    return json.loads(path.read_text("utf-8")) if path.exists() else {"methods": {}}
 
 
 def ship(folder: Path) -> None:
