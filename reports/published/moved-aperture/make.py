@@ -9,6 +9,7 @@ The first makes the foils; the second measures the angle on a line of known dept
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ CONE_MRAD = 12.0
 RADII_MRAD = (1.5, 3.5, 5.0)  # each touches the rim of the cone from within
 _BURGERS = ((1, 0, 1), (0, 1, 1))  # twice those of the lines that rise
 _FACE_NM, _BANDS = 15.0, 24
-_SCORES = ("f_score", "recall", "depth_rmse_nm", "depth_sigma_over_limit")
+_SCORES = ("f_score", "recall", "depth_rmse_nm")
 
 
 def effective(radius_mrad: float, twice_b) -> tuple[float, float, float, float]:
@@ -94,9 +95,10 @@ def scores(table: pd.DataFrame) -> list[str]:
         half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
         return f"{values.mean():.2f} ± {half:.2f}"
 
-    keys = ["method", "microscope.detector.radius_mrad", "microscope.detector.kind", "scan.drift_nm_per_s"]
+    detectors = [json.loads(text)["microscope.detector"] for text in table["conditions"]]
+    table = table.assign(radius=[d["radius_mrad"] for d in detectors], kind=[d["kind"] for d in detectors])
     rows = []
-    for (method, radius, kind, drift), of in table.groupby(keys, sort=True):
+    for (method, radius, kind, drift), of in table.groupby(["method", "radius", "kind", "scan.drift_nm_per_s"]):
         how = "one scan" if kind == "virtual" else "two scans"
         cells = " | ".join(told(of[name]) for name in _SCORES)
         rows.append(f"| {method} | {radius:g} | {how} | {drift:g} | {cells} |")
