@@ -116,6 +116,23 @@ def test_sirt_comes_nearer_with_every_round(projector):
     assert np.corrcoef(sirt(projector, maps, inside, 100).ravel(), truth.ravel())[0, 1] > 0.95
 
 
+def test_sirt_ends_at_the_noise(projector):
+    """Morozov: the first round whose projections are as near as the noise, slice by slice; then truth is not left."""
+    truth, sigma = two_blobs(), 0.05
+    inside = np.ones((7, 3, 24), bool)
+    maps = summed(truth) + np.random.default_rng(2).normal(0, sigma, inside.shape)
+    ended = sirt(projector, maps, inside, 400, sigma)
+    for row in range(3):
+        one = slice(row, row + 1)
+        assert np.sqrt(np.mean((summed(ended[one]) - maps[:, one]) ** 2)) <= sigma * (1 + 1e-4)
+        np.testing.assert_array_equal(ended[one], sirt(projector, maps[:, one], inside[:, one], 400, sigma))
+    far = [np.sqrt(np.mean((x - truth) ** 2)) for x in (ended, sirt(projector, maps, inside, 4))]
+    assert far[0] < 0.6 * far[1]
+    nothing = np.zeros_like(maps)
+    nothing[:, :, ::2] = sigma
+    assert not sirt(projector, nothing, inside, 400, sigma).any()  # noise alone is explained by nothing
+
+
 def test_wbp_is_the_sum_it_says(projector):
     """Each view is sharpened by a kernel and spread along its rays: against loops over voxels."""
     maps = summed(two_blobs(1))

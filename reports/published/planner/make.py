@@ -36,16 +36,17 @@ def rows_of(study_name: str, folder: Path) -> pd.DataFrame:
     base = load_recipe(study.recipe)
     told = pd.DataFrame([json.loads(text) for text in table["conditions"]], index=table.index)
     axes = [axis for axis in study.axes if axis.startswith("microscope.detector.")]
-    places = told[axes].apply(lambda row: ", ".join(f"{value:g}" for value in row), axis=1)
+    places = [", ".join(f"{value:g}" for value in row) for row in told[axes].itertuples(index=False)]
     table = table.assign(kind=told["recipe.name"], place=places, dwell=told["scan.dwell_us"])
     columns = np.full((len(table), 3), np.nan)
     for kind, values in study.specimens.items():
         common = {path: axis[0] for path, axis in study.axes.items() if isinstance(axis, list) and len(axis) == 1}
         recipe = base.with_values({path: v for path, v in values.items() if path != "seeds"} | common)
         crowding, own = model.crowding_of(recipe), (table.kind == kind).to_numpy()
-        chosen = told[own].groupby(table[own].place)[axes].first()
-        found = remembered(recipe, [setup_of(recipe.with_values(row.to_dict())) for _, row in chosen.iterrows()])
-        for place, signal in zip(chosen.index, found):
+        chosen: Any = told[own].assign(place=table[own].place).drop_duplicates("place")
+        changed = chosen[axes].to_dict("records")
+        found = remembered(recipe, [setup_of(recipe.with_values(values)) for values in changed])
+        for place, signal in zip(chosen.place, found):
             here = own & (table.place == place).to_numpy()
             dose = recipe.microscope.current_nA * table.dwell[here] * 1e-6 * ELECTRONS_PER_NC / recipe.scan.pixel_nm**2
             columns[here] = model.features(signal, dose.to_numpy(), crowding)
@@ -131,29 +132,31 @@ def shipped_model() -> dict[str, Any]:
 
 
 def ship(folder: Path) -> None:
-    """Write signals.json: what common materials show in the set-ups of the microscopes that ship."""
+    """Write signals.json: what common materials and particles show in the set-ups of the microscopes that ship."""
     path = PLAN / "signals.json"
     table = json.loads(path.read_text("utf-8"))["signals"] if path.exists() else {}
     for name in instrument_names():
         instrument = load_instrument(name)
-        for material in MATERIALS:
-            recipe = load_recipe("cantor-stereo").with_values({"specimen.material": material})
+        foils = [load_recipe("cantor-stereo").with_values({"specimen.material": material}) for material in MATERIALS]
+        for recipe in [*foils, load_recipe("particles")]:
             setups = setups_of(instrument, recipe.microscope.energy_keV)
             new = [setup for setup in setups if signals.key_of(recipe, setup) not in table]
             found = signals.signals_of(recipe, new, print) if new else []
             table |= signals.as_table({signals.key_of(recipe, setup): one for setup, one in zip(new, found)})
             text = json.dumps({"made": f"VeriSTEM {version('veristem')}", "signals": table}, separators=(",", ":"))
             path.write_text(text + "\n", "utf-8")
-            print(name, material, len(new))
+            print(name, recipe.recipe.name, getattr(recipe.specimen, "material", ""), len(new))
 
 
 def proof(folder: Path) -> None:
-    """Print and write what the model said of foils that it never saw, beside what was measured."""
-    table, told = rows_of("planner-proof", folder), {}
-    for method in METHODS:
+    """Print and write what the model said of specimens that it never saw, beside what was measured."""
+    study = json.loads((folder / "study.json").read_text("utf-8"))["study"]["name"]
+    table, told, is_films = rows_of(study, folder), {}, study == "test-films"
+    for method in OF_FILMS if is_films else METHODS:
         own = table[(table.method == method) & table.failure.isna()]
         of: dict[str, Any] = {"foils": len(own.groupby(["kind", "seed"])), "kinds": int(own.kind.nunique())}
-        seen = {"depth_nm": own.depth_spread_nm, "recall": own.recall_visible, "f_score": own.f_score_visible}
+        shares = {name: own[name + ("" if is_films else "_visible")] for name in ("recall", "f_score")}
+        seen = {"depth_nm": own.depth_spread_nm} | shares
         for name, rows in (("foil by foil", own.assign(**seen)), ("kind by kind", pooled(table, method))):
             x = np.array(list(rows["x"]), float)
             depth, recall, f = (model.predict(method, target, x) for target in ("depth_nm", "recall", "f_score"))
@@ -169,10 +172,12 @@ def proof(folder: Path) -> None:
                 "recall within its interval": share((rows.recall >= recall[:, 1]) & (rows.recall <= recall[:, 2])),
                 "F within 0.08": share(np.abs(rows.f_score - f[:, 0]) <= 0.08),
             }
-            of[name] |= choices(rows, method, ["kind", "seed"] if "seed" in rows else ["kind"])
+            if not is_films:
+                of[name] |= choices(rows, method, ["kind", "seed"] if "seed" in rows else ["kind"])
         told[method] = of
-    (HERE / "proof.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
-    shipped = json.loads((PLAN / "model.json").read_text("utf-8"))
+    path, shipped = HERE / "proof.json", shipped_model()
+    known = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    path.write_text(json.dumps(known | told, indent=1) + "\n", "utf-8")
     for method, of in told.items():  # what the planner says of its own brackets
         held = {target: of["foil by foil"][f"{target} within its interval"] for target in ("depth", "recall")}
         shipped["methods"][method]["proof"] = {"foils": of["foils"], "kinds": of["kinds"]} | held
