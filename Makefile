@@ -75,9 +75,10 @@ $(REPORTS): .reports/%.done: $(shell find $(ROOMS) -name published -prune -o \( 
 	awk '/^```/ { fence++; next } fence == 1' reports/published/$*/README.md | sed 's| results| .reports/$*|' | PATH="$(BIN):$$PATH" sh -ex
 	@touch $@
 
-# The planner's model from the study of record, and the signals that ship; an hour on two cores, resumable
+# The planner's model from the studies of record, and the signals that ship; an hour on two cores, resumable
 planner-model: $(READY)
 	$(BIN)/python reports/published/planner/make.py fit reports/published/conditions
+	$(BIN)/python reports/published/planner/make.py fit reports/published/conditions-films
 	$(BIN)/python reports/published/planner/make.py ship .
 
 .venv: $(READY)

@@ -87,7 +87,8 @@ def test_a_plan_of_a_film_speaks_of_particles(told, tmp_path):
     assert "10 mg/ml of gold particles of 4.5 nm in 178 nm of ice" in sheet
     for text in (sheet, page, pages.basis(plan)):
         assert not re.search(r"\b20 nm|\bfoil|Kikuchi|\bg =", text)
-    assert "small film of these particles" in page
+    frames = vs.plan("particles", dose_per_nm2=1e6)  # they cannot be shorter
+    assert "small film of these particles" in pages.page(frames)
     assert all("Bragg" not in note for option in plan.options for note in option.warnings)
     assert pages.recipe_of(plan, plan.options[0]).startswith(f"# {plan.number}")
     wish = vs.plan("particles", peak_nm=0.2, completeness=0.9)

@@ -21,6 +21,7 @@ from veristem.datasets.recipe import Recipe, load_recipe, load_study
 HERE = Path(__file__).parent
 PLAN = HERE.parents[2] / "bench/plan"
 METHODS = ("stereo-classical", "stereo-learned")
+_ENOUGH = 0.1  # found, for depths to tell anything
 OF_FILMS = ("points-matched", "points-learned")
 MATERIALS = ("CoCrFeMnNi", "gamma-TiAl", "Cu")
 
@@ -82,14 +83,15 @@ def pooled(table: pd.DataFrame, method: str) -> pd.DataFrame:
     """One row a kind and condition: shares as means over foils, depths as root mean squares."""
     own = table[(table.method == method) & table.failure.isna()]
     by = own.groupby(["kind", "place", "dwell"], sort=True)
-    of = "_visible" if "recall_visible" in own else ""
-    return pd.DataFrame({
+    of = "_visible" if own.recall_visible.notna().any() else ""
+    found = pd.DataFrame({
         "recall": by["recall" + of].mean(),
         "f_score": by["f_score" + of].mean(),
         "depth_nm": by.depth_spread_nm.apply(lambda v: float(np.sqrt((v**2).mean()))),
         "foils": by.seed.nunique(),
         "x": by.x.first(),
     }).reset_index()  # fmt: skip
+    return found.assign(depth_nm=found.depth_nm.where(found.recall >= _ENOUGH))
 
 
 def fit(folder: Path) -> None:
