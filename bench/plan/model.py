@@ -5,7 +5,8 @@ image that is covered (length of line per area times 10 nm, or the area of the p
 ln sigma = c0 - c1 ln(CNR / 20) - c2 ln(phi / 8 deg) + c3 ln(q / 0.03), and the shares found and F follow
 logit = c0 + c1 ln(CNR / 20) - c2 ln(q / 0.03) + c3 ln(phi / 8 deg), with no
 coefficient below 0 but c0. That is the limit, which falls as CNR and angle rise, times an efficiency that follows the
-same three: methods gain less from electrons than the limit does.
+same three: methods gain less from electrons than the limit does. Particles, which methods find about as well as the
+limit says, have ln sigma = ln(limit) + c0 + c1 ln(q / 0.03).
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ WIDTH_NM = 10.0  # of a line in projection, to count how densely they lie
 _LOGISTIC = ("recall", "f_score")
 TARGETS = (*_LOGISTIC, "depth_nm")
 _START, _LEAST, _MOST = (1.0, 0.3, 0.3, 0.1), (-9.0, 0.0, 0.0, 0.0), (9.0, 5.0, 5.0, 5.0)
+_BY_LIMIT = (0.1, 0.1)
 _ENDS = 0.005  # a share is not nearer to 0 or 1 than that
 
 
 def features(signal: Signal, dose_per_nm2, crowding: float) -> np.ndarray:
-    """(..., 3): angle [deg], contrast-to-noise ratio and share of the image that is covered.
+    """(..., 4): angle [deg], contrast-to-noise ratio, share of the image that is covered, and limit in depth [nm].
 
     Parameters
     ----------
@@ -45,7 +47,7 @@ def features(signal: Signal, dose_per_nm2, crowding: float) -> np.ndarray:
         Share of the image that is covered.
     """
     root = np.sqrt(np.asarray(dose_per_nm2, float))
-    columns = (signal.angle_deg, signal.cnr * root, crowding)
+    columns = (signal.angle_deg, signal.cnr * root, crowding, signal.limit_nm / root)
     return np.stack(np.broadcast_arrays(*columns), axis=-1)
 
 
@@ -81,24 +83,27 @@ def unlink(target: str, values) -> np.ndarray:
 
 
 def curve(target: str, parameters, x: np.ndarray) -> np.ndarray:
-    """The model on the scale of `link`, of features (..., 3)."""
-    angle, cnr, lines = np.moveaxis(np.asarray(x, float), -1, 0)
+    """The model on the scale of `link`, of features (..., 4); with two parameters that of depths by their limit."""
+    angle, cnr, crowding, limit = np.moveaxis(np.asarray(x, float), -1, 0)
+    if len(parameters) == len(_BY_LIMIT):
+        return np.log(limit) + parameters[0] + parameters[1] * np.log(crowding / 0.03)
     c0, c1, c2, c3 = parameters
     if target in _LOGISTIC:
-        return c0 + c1 * np.log(cnr / 20) - c2 * np.log(lines / 0.03) + c3 * np.log(angle / 8)
-    return c0 - c1 * np.log(cnr / 20) - c2 * np.log(angle / 8) + c3 * np.log(lines / 0.03)
+        return c0 + c1 * np.log(cnr / 20) - c2 * np.log(crowding / 0.03) + c3 * np.log(angle / 8)
+    return c0 - c1 * np.log(cnr / 20) - c2 * np.log(angle / 8) + c3 * np.log(crowding / 0.03)
 
 
-def fit(target: str, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Parameters of one target: features (N, 3), measured values (N,) and weights (N,); robust least squares."""
+def fit(target: str, x: np.ndarray, y: np.ndarray, weight: np.ndarray, by_limit: bool = False) -> np.ndarray:
+    """Parameters of one target: features (N, 4), measured values (N,) and weights (N,); robust least squares."""
     from scipy.optimize import least_squares
 
+    start = np.array(_BY_LIMIT if by_limit else _START)
     known = np.isfinite(y) & np.isfinite(x).all(axis=-1)
     aim, root = link(target, y[known]), np.sqrt(weight[known])
     found = least_squares(
         lambda p: root * (curve(target, p, x[known]) - aim),
-        _START,
-        bounds=(_LEAST, _MOST),
+        start,
+        bounds=(_LEAST[: len(start)], _MOST[: len(start)]),
         loss="soft_l1",
     )
     return found.x
@@ -125,7 +130,7 @@ def check_method(method: str, kind: str | None = None) -> None:
 
 
 def predict(method: str, target: str, x: np.ndarray) -> np.ndarray:
-    """(..., 3): expected value and its brackets, of features (..., 3): a share, or a depth [nm].
+    """(..., 3): expected value and its brackets, of features (..., 4): a share, or a depth [nm].
 
     Raises
     ------

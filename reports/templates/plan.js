@@ -30,7 +30,8 @@ function between(angle, radius) {
 function expected(place, angle, dose) {
   const root = Math.sqrt(dose), m = plan.model, covered = plan.crowding / 0.03;
   const cnr = Math.log(place.cnr * root / 20), wide = Math.log(angle / 8), dense = Math.log(covered);
-  const d = m.depth_nm.parameters, deep = d[0] - d[1] * cnr - d[2] * wide + d[3] * dense;
+  const d = m.depth_nm.parameters, byLimit = Math.log(place.limit / root) + d[0] + d[1] * dense;
+  const deep = d.length === 2 ? byLimit : d[0] - d[1] * cnr - d[2] * wide + d[3] * dense;
   const logistic = ({ parameters: c }) => c[0] + c[1] * cnr - c[2] * dense + c[3] * wide;
   const three = (middle, spread, back) => [0, -1, 1].map(s => back(middle + s * spread)), sigmoid = x => 1 / (1 + Math.exp(-x));
   return {

@@ -39,7 +39,7 @@ def rows_of(study_name: str, folder: Path) -> pd.DataFrame:
     axes = [axis for axis in study.axes if axis.startswith("microscope.detector.")]
     places = [", ".join(f"{value:g}" for value in row) for row in told[axes].itertuples(index=False)]
     table = table.assign(kind=told["recipe.name"], place=places, dwell=told["scan.dwell_us"])
-    columns = np.full((len(table), 3), np.nan)
+    columns = np.full((len(table), 4), np.nan)
     for kind, values in study.specimens.items():
         common = {path: axis[0] for path, axis in study.axes.items() if isinstance(axis, list) and len(axis) == 1}
         recipe = base.with_values({path: v for path, v in values.items() if path != "seeds"} | common)
@@ -104,14 +104,15 @@ def fit(folder: Path) -> None:
         x = np.array(list(means["x"]), float)
         for target in model.TARGETS:
             y, weight = means[target].to_numpy(), np.ones(len(means))
-            left_out = np.full(len(means), np.nan)
+            left_out, by_limit = np.full(len(means), np.nan), target == "depth_nm" and method in OF_FILMS
             for kind in means.kind.unique():
                 out = (means.kind == kind).to_numpy()
-                left_out[out] = model.curve(target, model.fit(target, x[~out], y[~out], weight[~out]), x[out])
+                of_others = model.fit(target, x[~out], y[~out], weight[~out], by_limit)
+                left_out[out] = model.curve(target, of_others, x[out])
             off = model.link(target, y) - left_out
             own = means.assign(off=off).groupby("kind").off
             of[target] = {
-                "parameters": [round(float(p), 5) for p in model.fit(target, x, y, weight)],
+                "parameters": [round(float(p), 5) for p in model.fit(target, x, y, weight, by_limit)],
                 "spread": round(float(1.96 * np.sqrt(np.nanmean(off**2))), 5),
                 "apart": round(float(np.sqrt(2 * np.nanmean((off - own.transform("mean")) ** 2))), 5),
             }
