@@ -1,4 +1,4 @@
-"""A plan tried before it is trusted: the method itself, on the same foils, half of the set-ups each time."""
+"""A plan tried before it is trusted: the method itself, on the same specimens, half of the set-ups each time."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _FIRST = 8100  # no study has these seeds
 def verified(plan: Plan, count: int, tell: Callable[[str], object] = lambda _: None, workers: int = 2) -> Plan:
     """The plan with its best set-ups in the order of what the method reaches in them, each with what was measured.
 
-    Successive halving: all of them on two foils, the better half on four, and so on; all see the same foils.
+    Successive halving: all of them on two specimens, the better half on four, and so on; all see the same.
 
     Parameters
     ----------
     plan : Plan
-        Its recipe's foils are imaged.
+        Its recipe's specimens are imaged.
     count : int
         Set-ups tried, the best by prediction first.
     tell : callable
@@ -42,7 +42,7 @@ def verified(plan: Plan, count: int, tell: Callable[[str], object] = lambda _: N
     measured: dict[int, tuple[float, float, int]] = {}
     with tempfile.TemporaryDirectory() as folder:
         while True:
-            tell(f"trying {len(alive)} set-ups on {seeds} foils")
+            tell(f"trying {len(alive)} set-ups on {seeds} specimens")
             for number in alive:
                 measured[number] = _run(plan, tried[number], seeds, Path(folder) / str(number), workers)
             depth, recall = (np.array([measured[n][i] for n in alive]) for i in (0, 1))
@@ -53,15 +53,17 @@ def verified(plan: Plan, count: int, tell: Callable[[str], object] = lambda _: N
                 break
             out = [alive[i] for i in order[kept:]] + out
             alive, seeds = [alive[i] for i in order[:kept]], 2 * seeds
-    found = [replace(tried[n], warnings=(*tried[n].warnings, _words(measured[n]))) for n in out]
+    found = [replace(tried[n], warnings=(*tried[n].warnings, _words(plan, measured[n]))) for n in out]
     return replace(plan, options=[*found, *rest], chosen=1)
 
 
-def _words(measured: tuple[float, float, int]) -> str:
+def _words(plan: Plan, measured: tuple[float, float, int]) -> str:
     depth, recall, seeds = measured
+    is_film = plan.recipe.specimen.kind == "particles"
+    tried = f"tried on {seeds} {'films' if is_film else 'foils'}"
     if not np.isfinite(depth):
-        return f"tried on {seeds} foils: nothing found"
-    return f"tried on {seeds} foils: {recall:.2f} of the line found, depths scatter by {depth:.2g} nm"
+        return f"{tried}: nothing found"
+    return f"{tried}: {recall:.2f} of the {'particles' if is_film else 'line'} found, depths scatter by {depth:.2g} nm"
 
 
 def _run(plan: Plan, option: Option, seeds: int, folder: Path, workers: int) -> tuple[float, float, int]:
@@ -79,7 +81,7 @@ def _run(plan: Plan, option: Option, seeds: int, folder: Path, workers: int) -> 
     table: pd.DataFrame = run_study(study, recipe, folder, lambda items, _: items, workers=workers)
     good = table[table["failure"].isna()] if "failure" in table else table
     if good.empty:
-        raise InputError(f"verify: {plan.method} failed on every foil in {option.setup.text}")
+        raise InputError(f"verify: {plan.method} failed on every specimen in {option.setup.text}")
     depth, recall = (np.asarray(good[name], float) for name in ("depth_spread_nm", "recall"))
     scatter = float(np.sqrt(np.nanmean(depth**2))) if np.isfinite(depth).any() else np.inf
     return scatter, float(recall.mean()), len(good)
