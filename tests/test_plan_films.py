@@ -107,6 +107,7 @@ def test_a_plan_of_a_film_speaks_of_particles(told, tmp_path):
         ("particles", {"method": "stereo-learned"}, "for particles"),
         ("cantor-stereo", {"method": "points-learned"}, "for lines"),
         ("particles", {"values": {"specimen.dispersion": {"file": "mine.csv"}}}, "a file found"),
+        ("particles", {"microscope": "osiris"}, "from one scan; no set-up is left"),
     ],
 )
 def test_bad_questions_are_one_line(recipe, how, says):

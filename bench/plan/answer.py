@@ -131,6 +131,9 @@ def plan(
     check_method(method, recipe.specimen.kind)  # before specimens are imaged
     refused, allowed = [], []
     for setup in setups:
+        if recipe.specimen.kind == "particles" and setup.scans > 1:
+            refused.append((setup, f"`setup`: {setup.text} found, {method} takes views of particles from one scan"))
+            continue
         try:
             allowed.append((setup, largest_dose(recipe, instrument, setup, session)))
         except InputError as error:
