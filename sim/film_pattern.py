@@ -96,7 +96,7 @@ class FilmRays:
         assert isinstance(microscope.detector, Detector)
         cone, energy = 1e-3 * microscope.convergence_mrad, microscope.energy_keV
         self.film, self.detector, self.pixel_nm = film, microscope.detector, pixel_nm
-        self.grid = grid_of(microscope.detector, cone, step_rad)
+        self.grid = grid_of(microscope.detector, cone, step_rad)  # type: ignore[reportArgumentType]  # frozen, so hashable
         of_gold = gained(self.grid, GOLD, energy, cone, depth)
         of_ice = gained(self.grid, ICE, energy, cone, 0.0)
         # what a direction shows: its own ray, less what the rays from which it gains lose
