@@ -51,7 +51,7 @@ def angles(m: Measured) -> tuple[list[list[str]], dict[float, float]]:
 @styled
 def figure(m: Measured):
     """First peaks against the assumed angle, and what is found against the radius of the discs."""
-    drawing = open_figure((6.7, 2.9))
+    drawing = open_figure((7.6, 2.9))
     left, right = drawing.subplots(1, 2)
     _, ours = angles(m)
     left.plot(list(ours), list(ours.values()), "o-", ms=4, lw=1, color=METHODS[0], label="ours, 95 %")
@@ -74,7 +74,7 @@ def figure(m: Measured):
             right.plot(radii, share, f"o{line}", ms=3, lw=1, color=METHODS[n], label=f"{electrons} e, {name}")
     right.set(xlabel="radius of the discs (pixels)", ylabel="share of the particles found", ylim=(0, 1.02))
     right.set_title("b  T22", loc="left")
-    right.legend(fontsize=6)
+    right.legend(fontsize=6, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return drawing
 
 
