@@ -107,7 +107,8 @@ class Film:
         """
         deepest = max(self.focus_nm, float(self.particles.box_nm[2]) - self.focus_nm)
         depth = sphere_depth(self.particles.radii_nm, microscope.energy_keV)
-        rays = FilmRays(self, microscope, pixel_nm, _STEP * pixel_nm / deepest, depth)
+        of = self.particles, self.focus_nm, self.rescattering
+        rays = FilmRays(*of, microscope, pixel_nm, _STEP * pixel_nm / deepest, depth)
         gold, ice = _absorption(rays.kept, microscope)
         return rays, gold - ice, ice
 

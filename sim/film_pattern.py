@@ -19,8 +19,8 @@ from veristem.sim.contrast.mass_thickness import Rays, shade_image
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+    from veristem.datasets.dispersion import ParticleDispersion
     from veristem.datasets.microscope import Microscope
-    from veristem.sim.film import Film
 
 _SIDE = 4  # directions along a pixel, as of the patterns of a foil
 
@@ -80,8 +80,12 @@ class FilmRays:
 
     Parameters
     ----------
-    film : Film
+    particles : ParticleDispersion
         What is imaged, without a tilt.
+    focus_nm : float
+        Depth of the focus plane [nm].
+    rescattering : bool
+        As of `Film`.
     microscope : Microscope
         Its detector is a pixelated one; its aberrations are left out.
     pixel_nm : float
@@ -92,17 +96,27 @@ class FilmRays:
         Optical depth of a particle, as of `scattering.sphere_depth`.
     """
 
-    def __init__(self, film: Film, microscope: Microscope, pixel_nm: float, step_rad: float, depth: float):
+    def __init__(
+        self,
+        particles: ParticleDispersion,
+        focus_nm: float,
+        rescattering: bool,
+        microscope: Microscope,
+        pixel_nm: float,
+        step_rad: float,
+        depth: float,
+    ):
         assert isinstance(microscope.detector, Detector)
         cone, energy = 1e-3 * microscope.convergence_mrad, microscope.energy_keV
-        self.film, self.detector, self.pixel_nm = film, microscope.detector, pixel_nm
+        self.particles, self.focus_nm = particles, focus_nm
+        self.detector, self.pixel_nm = microscope.detector, pixel_nm
         self.grid = grid_of(microscope.detector, cone, step_rad)  # type: ignore[reportArgumentType]  # frozen, so hashable
         of_gold = gained(self.grid, GOLD, energy, cone, depth)
         of_ice = gained(self.grid, ICE, energy, cone, 0.0)
         # what a direction shows: its own ray, less what the rays from which it gains lose
-        self.shown = np.eye(len(of_gold)) - (of_gold if film.rescattering else 0.0)
+        self.shown = np.eye(len(of_gold)) - (of_gold if rescattering else 0.0)
         self.kept = {
-            GOLD: 0.0 if film.rescattering else float(self.grid.weight @ of_gold.sum(axis=1)),
+            GOLD: 0.0 if rescattering else float(self.grid.weight @ of_gold.sum(axis=1)),
             ICE: float(self.grid.weight @ of_ice.sum(axis=1)),
         }
 
@@ -112,25 +126,31 @@ class FilmRays:
         inside = np.array([region.contains(directions).ravel() for region in regions], float)
         return inside @ self.grid.matrix
 
-    def intensities(self, per_nm: float, film_per_nm: float, columns: int, rows: slice) -> np.ndarray:
+    def intensities(self, per_nm: float, through: np.ndarray, rows: slice) -> np.ndarray:
         """(K, rows, columns) float32: what each direction shows of some rows of the scan, over what the beam has there.
 
         Parameters
         ----------
-        per_nm, film_per_nm : float
-            Excess of absorption in particles, and absorption in the film [1/nm].
-        columns : int
-            Of the scan.
+        per_nm : float
+            Excess of absorption in particles [1/nm].
+        through : (columns,) float
+            What the film alone lets through.
         rows : slice
             Those wanted.
         """
-        film, particles = self.film, self.film.particles
-        size = (rows.stop - rows.start, columns)
+        size = (rows.stop - rows.start, len(through))
         shade = np.empty((len(self.grid.weight), *size))
         for ray, theta in enumerate(self.grid.theta_rad):
             one = Rays(theta[None], np.ones(1), 1.0, per_nm)
-            at = (particles.centers_nm, particles.radii_nm, one, film.focus_nm, self.pixel_nm, size, rows.start)
+            at = (
+                self.particles.centers_nm,
+                self.particles.radii_nm,
+                one,
+                self.focus_nm,
+                self.pixel_nm,
+                size,
+                rows.start,
+            )
             shade[ray] = shade_image(*at)
-        through = np.exp(-film_per_nm * film.exit_nm((np.arange(columns) + 0.5) * self.pixel_nm))
         shown = (self.shown @ shade.reshape(len(shade), -1)).reshape(shade.shape)
         return (through * (1 + shown)).astype(np.float32)

@@ -66,8 +66,8 @@ class Patterns:
         self.foil = self.film = None
         self._diffuse = np.zeros((0, *self.shape))
         if isinstance(specimen, Film):
-            self.film, *found = specimen.pattern(microscope, scan.pixel_nm)
-            self._per_nm = found[0], found[1]
+            self.film, self._per_nm, ice = specimen.pattern(microscope, scan.pixel_nm)
+            self._through = np.exp(-ice * specimen.exit_nm((np.arange(self.shape[1]) + 0.5) * scan.pixel_nm))
             self._keep(self.film.grid.matrix)
             return
         if specimen is None:
@@ -101,7 +101,7 @@ class Patterns:
     def slab(self, rows: slice) -> Slab:
         """The intensities of all rays in some rows of the scan; those of a row are the same in any slab."""
         if self.film is not None:
-            return Slab(rows.start, self.film.intensities(*self._per_nm, self.shape[1], rows))
+            return Slab(rows.start, self.film.intensities(self._per_nm, self._through, rows))
         size = (rows.stop - rows.start, self.shape[1])
         count = int(self.pattern.first[-1])
         rays = np.zeros((self._matrix_columns, *size), np.float32)
