@@ -17,6 +17,8 @@ _SMOOTH = 2.0  # pixels, so that no direction is favoured by the raster
 _CLEAR = 0.4  # of the gradients that must agree on a direction
 _ODD = 3.0  # times brighter or darker than its neighbours, a pixel is broken
 _BRIGHTEST = 0.002  # share of the pixels that any disc exceeds
+_MANY = 1e30  # patterns of a mean: chance has no part
+_COUNTED = 15.0  # half of what a pixel of the disc must have counted, to be told from chance
 
 
 class Disc(NamedTuple):
@@ -40,11 +42,11 @@ class Lines(NamedTuple):
     sigma_rad: float
 
 
-def broken_pixels(pattern: np.ndarray) -> np.ndarray:
+def broken_pixels(pattern: np.ndarray, frames: float = _MANY) -> np.ndarray:
     """(rows, columns) bool: hot pixels as bright as the disc and dead ones within it, alone or two side by side.
 
     A hot pixel is three times as bright as all but one of its neighbours, which no pixel of a disc is; a dead one three
-    times as dark.
+    times as dark. None is where a pattern is the mean of so few ``frames`` of counts that chance makes such pixels.
     """
     from scipy.ndimage import rank_filter
 
@@ -53,7 +55,8 @@ def broken_pixels(pattern: np.ndarray) -> np.ndarray:
     around[1, 1] = False
     high, low = (rank_filter(image, rank, footprint=around, mode="mirror") for rank in (-2, 1))
     bright = 0.5 * np.sort(image, axis=None)[-max(4, int(_BRIGHTEST * image.size)) :][0]
-    return ((image > _ODD * high) & (image > bright)) | ((_ODD * image < low) & (low > bright))
+    odd = ((image > _ODD * high) & (image > bright)) | ((_ODD * image < low) & (low > bright))
+    return odd & (bright * frames > _COUNTED)
 
 
 def mended(pattern: np.ndarray, broken: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from veristem.datasets.acquisition import Acquisition
+from veristem.datasets.detectors.virtual import cut_off, disc_places
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import Region, pair_angle_rad, widest_pair
 from veristem.datasets.scan4d import Scan4D
@@ -87,7 +88,7 @@ def calibrate(
     center_px : (float, float), optional
         Pixel x, y that the axis meets, instead of the middle of the rim.
     azimuth_rad : float, optional
-        Direction of the views instead of that of the Kikuchi lines [rad].
+        Direction of the views instead of that of the Kikuchi lines [rad]; 0, along x, for particles, which have none.
 
     Raises
     ------
@@ -113,8 +114,13 @@ def calibrate(
             bare = mean_pattern(vacuum, shifts_px=_moves(descan, vacuum.scan_shape))
     moves = _moves(descan, scan.scan_shape) if descan.any() else None
     peaks = Peaks()
-    pattern = mean_pattern(scan, max(1, scan.scan_shape[0] // _ROWS), moves, peaks)
-    broken = broken_pixels(pattern) if min(scan.shape) > 2 and moves is None else np.zeros(scan.shape, bool)
+    every = max(1, scan.scan_shape[0] // _ROWS)
+    pattern = mean_pattern(scan, every, moves, peaks)
+    broken = np.zeros(scan.shape, bool)
+    if min(scan.shape) > 2 and moves is None:
+        counts = np.dtype(scan.data.dtype).kind in "ui"
+        frames = len(range(0, scan.scan_shape[0], every)) * scan.scan_shape[1]
+        broken = broken_pixels(pattern, frames) if counts else broken_pixels(pattern)
     pattern = mended(pattern, broken)
     notes = ()
     if broken.any():
@@ -134,6 +140,8 @@ def calibrate(
         rad_per_px = convergence / disc.radius_px
     elif convergence is None:
         convergence = rad_per_px * disc.radius_px
+    if azimuth_rad is None and scan.nominal.get("kind") == "particles":
+        azimuth_rad = 0.0
     lines = Lines(azimuth_rad, 0.0) if azimuth_rad is not None else kikuchi_lines(pattern, disc, scan.path)
     return Calibration(disc, rad_per_px, convergence, pattern, *lines, descan, broken, notes)
 
@@ -203,7 +211,7 @@ def view_masks(
     Raises
     ------
     InputError
-        For a disc that holds no pixel, lies wholly outside the rim, or reaches beyond the detector.
+        For a disc that holds no pixel, lies wholly outside the rim, or reaches beyond the detector within the rim.
     """
     directions = calibration.directions_rad()
     low, high = directions[0, 0], directions[-1, -1]
@@ -212,7 +220,7 @@ def view_masks(
         at = f"{where}: a disc of {1e3 * radius_rad:.3g} mrad at {1e3 * np.hypot(*center):.3g} mrad found"
         mask = np.hypot(*np.moveaxis(directions - center, -1, 0)) < radius_rad
         half = calibration.rad_per_px / 2
-        if (center - radius_rad < low - half).any() or (center + radius_rad > high + half).any():
+        if cut_off(center, radius_rad, calibration.convergence_rad, low - half, high + half):
             raise InputError(f"{at}, which reaches beyond the detector; choose a smaller angle or radius")
         if not mask.any():
             raise InputError(f"{at}, which holds no pixel of {1e3 * calibration.rad_per_px:.3g} mrad; raise the radius")
@@ -251,6 +259,7 @@ def virtual_acquisition(
     pair_angle_rad: float | None = None,
     radius_rad: float | None = None,
     views: int = 2,
+    ring: bool = False,
     offset_rad: float = 0.0,
     rotation_rad: float = 0.0,
     pixel_nm: float | None = None,
@@ -258,7 +267,7 @@ def virtual_acquisition(
     thickness_nm: float | None = None,
     progress: Callable[[Iterable, int], Iterable] = lambda rows, _: rows,
 ) -> Acquisition:
-    """Views along the Kikuchi line, symmetric about the axis, from one pass over a scan.
+    """Views along the Kikuchi line, symmetric about the axis, or around it, from one pass over a scan.
 
     Parameters
     ----------
@@ -272,6 +281,8 @@ def virtual_acquisition(
         Of each disc [rad]; what the file says, or a fifth of the convergence semi-angle.
     views : int
         Discs at equal distances, the one with the largest angle first.
+    ring : bool
+        Whether the discs stand on a ring about the axis, the pair's angle wide, and not in a row.
     offset_rad : float
         How far the row of discs is moved across the Kikuchi line, a quarter turn from x towards y [rad].
     rotation_rad : float
@@ -290,13 +301,12 @@ def virtual_acquisition(
         raise InputError(f"{scan.path}: scan step not found; give `pixel_nm`")
     usual = usual_discs_rad(scan, calibration)
     width, radius = (float(u if given is None else given) for given, u in zip((pair_angle_rad, radius_rad), usual))
-    azimuth = calibration.azimuth_rad
+    azimuth, kind = calibration.azimuth_rad, said.get("kind", "dislocations")
     if "g_azimuth_deg" in said:  # of the two ends of the line, the first view is the one the recipe has first
         expected = np.radians(float(said["g_azimuth_deg"]) - 90) - rotation_rad
         azimuth += np.pi * (np.cos(azimuth - expected) < 0)
-    along, across = np.array([np.cos(azimuth), np.sin(azimuth)]), np.array([-np.sin(azimuth), np.cos(azimuth)])
-    places = np.linspace(0.5, -0.5, views) * width if views > 1 else np.zeros(1)
-    centers = places[:, None] * along + offset_rad * across
+    across = np.array([-np.sin(azimuth), np.cos(azimuth)])
+    centers = disc_places(width, float(azimuth), views, ring) + offset_rad * across
     masks = view_masks(calibration, centers, radius, scan.path)
     images = virtual_images(scan, masks, calibration.shifts_px(scan.scan_shape), progress, broken=calibration.broken)
     if calibration.broken is not None:
@@ -321,7 +331,8 @@ def virtual_acquisition(
         material=said.get("material"),
         zone_axis=said.get("zone_axis"),
         g=said.get("g"),
-        g_azimuth_rad=azimuth + rotation_rad + np.pi / 2,
+        g_azimuth_rad=None if kind == "particles" else azimuth + rotation_rad + np.pi / 2,
+        kind=kind,
         tilt_off_bragg_rad=np.radians(float(said.get("tilt_off_bragg_deg", 0.0))),
     )
 

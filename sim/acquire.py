@@ -15,11 +15,10 @@ from veristem.datasets.microscope import Response
 from veristem.datasets.recipe import Recipe
 from veristem.datasets.truth import LineTruth, Truth
 from veristem.sim.noise import detect, electrons_per_pixel
-from veristem.sim.scan4d import check_pixelated, counter
+from veristem.sim.scan4d import brightest_mean, check_pixelated, counter
 from veristem.sim.specimen import Specimen
 from veristem.sim.views import Progress, expected_views, shared_parts
 
-_BRIGHTEST = 1.5 / np.pi  # times the share of the cone in a pixel: where an excess line crosses the disc
 _LOST = 1e-6  # of the electrons on the brightest pixel, that a counter may miss in sums of pixels
 
 
@@ -62,7 +61,7 @@ def acquire(
     dose = electrons_per_pixel(microscope.current_nA, scan.dwell_us)
     response = microscope.response
     if isinstance(microscope.detector, Pixelated):
-        response = _of_sums(recipe, dose)
+        response = _of_sums(recipe)
     # regions that overlap count the same electrons: these are drawn once, for the parts that have none in common
     parts, member = shared_parts(recipe, regions)
     own = len(regions)
@@ -111,15 +110,15 @@ def acquire(
     return truth, acquisition
 
 
-def _of_sums(recipe: Recipe, dose: float) -> Response:
+def _of_sums(recipe: Recipe) -> Response:
     """Response for sums over whole pixels of a pattern, without the 4D data they would be summed from.
 
     Expectation and covariance are those of sums over the pixels of a 4D scan.
     """
     from scipy.stats import poisson
 
-    detector, response = check_pixelated(recipe), recipe.microscope.response
-    brightest = dose * response.dqe * _BRIGHTEST * (detector.pixel_mrad / recipe.microscope.convergence_mrad) ** 2
+    check_pixelated(recipe)
+    response, brightest = recipe.microscope.response, brightest_mean(recipe)
     limit, _ = counter(recipe, brightest)
     beyond = np.arange(limit, limit + 20 + int(20 * np.sqrt(brightest) + 2 * brightest))
     if poisson.sf(beyond, brightest).sum() > _LOST * brightest:

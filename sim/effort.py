@@ -41,6 +41,7 @@ COSTS = {
     "moved_pixels": 5e-8,  # of an image of rays that an aberration moves
     "pattern_pixels": 4e-5,  # of a detector, to know its rays
     "counted_pixels": 5e-8,  # of the patterns of a scan
+    "film_pixels": 6e-9,  # of the patterns of a film, most of which get no electron
     "shaded_pixels": 1.5e-8,  # of a particle along a ray
     "film_rays": 1e-5,
 }
@@ -159,15 +160,23 @@ def _film_work(recipe: Recipe) -> dict[str, float]:
     if not isinstance(table.dispersion, Centres):
         density = number_density_per_nm3(table.dispersion.concentration_mg_per_ml, diameter**3 / 8)
     one = ParticleDispersion(box[None] / 2, np.array([diameter / 2]), box)
-    regions = microscope.detector.regions(recipe.kikuchi_azimuth_rad)
-    rays = 0
+    detector = microscope.detector
+    regions = detector.regions(recipe.kikuchi_azimuth_rad)
+    rays, counted = 0, {}
+    if isinstance(detector, Pixelated):
+        counted["pattern_pixels"] = 0.5 * float(np.prod(detector.shape))  # a ray has many
+        counted["film_pixels"] = float(
+            np.prod(detector.shape) * (np.prod(recipe.scan.shape) + np.prod(detector.vacuum_shape))
+        )
+        regions = [regions[0], *regions]  # patterns are drawn of the same rays as one region
     for group in around_one_centre(regions):
         found, _ = film_of(table, one).rays([regions[n] for n in group], microscope, pixel)
         rays += sum(len(part.share) for part in found)
     rays *= len(recipe.stage.angles_deg)
     area = np.prod([n + 2 * _rim(recipe) for n in recipe.scan.shape]) * pixel**2
     across = (diameter / pixel + 1) ** 2  # pixels that a particle touches
-    return {"film_rays": float(rays), "shaded_pixels": float(rays * density * area * table.thickness_nm * across)}
+    shaded = float(rays * density * area * table.thickness_nm * across)
+    return counted | {"film_rays": float(rays), "shaded_pixels": shaded}
 
 
 def _rim(recipe: Recipe) -> int:

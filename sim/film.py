@@ -18,6 +18,7 @@ from veristem.datasets.specimens import Centres, Particles
 from veristem.datasets.truth import ParticleTruth
 from veristem.sim.contrast.mass_thickness import Rays, shade_image
 from veristem.sim.dispersions import load_generator
+from veristem.sim.film_pattern import FilmRays
 from veristem.sim.labels import overlaps
 from veristem.sim.optics import Image, finest_rad
 
@@ -75,6 +76,8 @@ class Film:
         energy, cone = microscope.energy_keV, 1e-3 * microscope.convergence_mrad
         aberrations = microscope.aberrations
         deepest = max(self.focus_nm, float(self.particles.box_nm[2]) - self.focus_nm) / np.cos(tilt.angle_rad)
+        if regions[0].pixel_rad:
+            return self._pixel_rays(regions, microscope, pixel_nm)
         step = min(_STEP * pixel_nm / deepest, finest_rad(aberrations, regions, cone, _STEP * pixel_nm))
         theta, shares, delta = rays_of(regions, cone, step, aberrations.displacement_nm)
         coarse = 2 * _STEP * pixel_nm / deepest if self.rescattering else cone / 30  # they blur, or are only summed
@@ -83,10 +86,7 @@ class Film:
             GOLD: 0.0 if self.rescattering else gained[GOLD].sum() / shares.sum(),
             ICE: gained[ICE].sum() / shares.sum(),
         }
-        lost = 1 - microscope.loss_collected_fraction
-        gold, ice = (
-            float((1 - kept[m]) * elastic_per_nm(m, energy) + lost * inelastic_per_nm(m, energy)) for m in (GOLD, ICE)
-        )
+        gold, ice = _absorption(kept, microscope)
         found = []
         for share, gain, moved in zip(shares, gained[GOLD], moved_nm or np.zeros((len(regions), 2))):
             own = share > 0
@@ -99,6 +99,24 @@ class Film:
                 at = np.arctan(np.cos(tilt.angle_rad) * run @ tilt.to_image(self.particles.box_nm[:2])[:, :2].T)
             found.append(Rays(at, weight, bare, gold - ice, off - np.asarray(moved)))
         return found, ice
+
+    def pattern(self, microscope: Microscope, pixel_nm: float) -> tuple[FilmRays, float, float]:
+        """The rays of the patterns of a pixelated detector, excess of absorption in particles, and the film's [1/nm].
+
+        What ice brings back is its mean over the cone, the same for all pixels; nothing is sent beyond the cone.
+        """
+        deepest = max(self.focus_nm, float(self.particles.box_nm[2]) - self.focus_nm)
+        depth = sphere_depth(self.particles.radii_nm, microscope.energy_keV)
+        of = self.particles, self.focus_nm, self.rescattering
+        rays = FilmRays(*of, microscope, pixel_nm, _STEP * pixel_nm / deepest, depth)
+        gold, ice = _absorption(rays.kept, microscope)
+        return rays, gold - ice, ice
+
+    def _pixel_rays(self, regions: Sequence[Region], microscope: Microscope, pixel_nm: float):
+        """`rays` of regions of whole pixels: those of their patterns."""
+        pattern, per_nm, ice = self.pattern(microscope, pixel_nm)
+        theta = pattern.grid.theta_rad
+        return [Rays(theta, share @ pattern.shown, share.sum(), per_nm) for share in pattern.shares(regions)], ice
 
     def region_image(self, region: Region, microscope: Microscope, pixel_nm: float, shape) -> np.ndarray:
         """Share of the cone's electrons that a detector region receives from each pixel, (rows, columns) float64."""
@@ -221,6 +239,15 @@ def make_film(recipe: Recipe, rng: np.random.Generator) -> Film:
         centers, radii = load_generator(table.dispersion.generator)(table.dispersion, larger, slope, rng)
         particles = ParticleDispersion(centers - [rim, rim, 0.0], radii, box)
     return film_of(table, particles, tuple(notes))
+
+
+def _absorption(kept: dict, microscope: Microscope) -> tuple[float, float]:
+    """What gold and ice take [1/nm], less the shares that are kept of what they scatter elastically."""
+    energy, lost = microscope.energy_keV, 1 - microscope.loss_collected_fraction
+    gold, ice = (
+        float((1 - kept[m]) * elastic_per_nm(m, energy) + lost * inelastic_per_nm(m, energy)) for m in (GOLD, ICE)
+    )
+    return gold, ice
 
 
 def film_of(table: Particles, particles: ParticleDispersion, notes: tuple[str, ...] = ()) -> Film:

@@ -28,6 +28,7 @@ from veristem.sim.specimen import Specimen
 
 _SLAB_BYTES = 4e8  # of the intensities of some rows of the scan, which are in memory at once
 _THREADS = 2
+_BRIGHTEST = 1.5 / np.pi  # times the share of the cone in a pixel: where an excess line crosses the disc
 _VACUUM = "vacuum.zspy"
 
 
@@ -46,32 +47,36 @@ class Patterns:
     recipe : Recipe
         Its detector is a pixelated one.
     specimen : Specimen or None
-        The foil; none for the scan of the vacuum.
+        The foil or film; none for the scan of the vacuum.
 
     Raises
     ------
     InputError
-        For what patterns are not made of: particles, aberrations, tilts, errors of the scan, a source with a size.
+        For what patterns are not made of: aberrations, tilts, errors of the scan, a source with a size.
     """
 
     def __init__(self, recipe: Recipe, specimen: Specimen | None):
         from scipy.sparse import csr_array, hstack
 
-        microscope, scan, table = recipe.microscope, recipe.scan, recipe.specimen
+        microscope, scan = recipe.microscope, recipe.scan
         self.detector = check_pixelated(recipe)
-        assert isinstance(table, Dislocations)
-        assert not isinstance(specimen, Film)
         self.shape = scan.shape if specimen is not None else self.detector.vacuum_shape
         self.dose = electrons_per_pixel(microscope.current_nA, scan.dwell_us) * microscope.response.dqe
         alpha, energy = 1e-3 * microscope.convergence_mrad, microscope.energy_keV
-        self.foil = None
+        self.foil = self.film = None
+        self._diffuse = np.zeros((0, *self.shape))
+        if isinstance(specimen, Film):
+            self.film, self._per_nm, ice = specimen.pattern(microscope, scan.pixel_nm)
+            self._through = np.exp(-ice * specimen.exit_nm((np.arange(self.shape[1]) + 0.5) * scan.pixel_nm))
+            self._keep(self.film.grid.matrix)
+            return
         if specimen is None:
             # without a crystal only the direct beam is left
             light = Illumination(alpha, np.array([1e-3, 0.0]), electron_wavelength_nm(energy), 0.0, 1.0)
         else:
             light = specimen.illumination(microscope)
         self.pattern: Pattern = pattern_of(self.detector, light)
-        matrix, self._diffuse = self.pattern.matrix, np.zeros((0, *self.shape))
+        matrix = self.pattern.matrix
         if specimen is not None:
             self.foil = FoilRays(
                 specimen, microscope, scan.pixel_nm, scan.shape, light.beams, self.pattern.steepest_rad
@@ -81,19 +86,22 @@ class Patterns:
                 patterns, weights = lost.patterns(self.foil.phonon_kernel(), self.detector)
                 self._diffuse = lost.images(weights, self.shape, 0)
                 matrix = csr_array(hstack([matrix, csr_array(patterns.reshape(len(patterns), -1).T)]))
+        self._keep(matrix)
+
+    def _keep(self, matrix) -> None:
+        """What the sums over rays need of their shares in the pixels."""
         self._matrix = matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
+        self._matrix_columns: int = matrix.shape[1]
 
     @property
     def slab_rows(self) -> int:
         """Rows of the scan whose intensities are held at once."""
         return int(max(1, min(_SLAB_BYTES / (4 * self._matrix_columns * self.shape[1]), self.shape[0])))
 
-    @property
-    def _matrix_columns(self) -> int:
-        return self.pattern.columns + len(self._diffuse)
-
     def slab(self, rows: slice) -> Slab:
         """The intensities of all rays in some rows of the scan; those of a row are the same in any slab."""
+        if self.film is not None:
+            return Slab(rows.start, self.film.intensities(self._per_nm, self._through, rows))
         size = (rows.stop - rows.start, self.shape[1])
         count = int(self.pattern.first[-1])
         rays = np.zeros((self._matrix_columns, *size), np.float32)
@@ -153,7 +161,6 @@ def check_pixelated(recipe: Recipe) -> Detector:
     if not isinstance(detector, Detector):
         raise InputError(f"microscope.detector.kind: {detector.kind} found, pixelated allowed for a 4D scan")
     refused = {
-        "specimen.kind = particles": recipe.specimen.kind == "particles",
         "microscope.aberrations": bool(
             microscope.aberrations.coefficients_nm() or microscope.aberrations.energy_spread_eV
         ),
@@ -165,10 +172,26 @@ def check_pixelated(recipe: Recipe) -> Detector:
     }
     if found := [name for name, on in refused.items() if on]:
         raise InputError(
-            f"microscope.detector.kind: pixelated found with {found[0]}, a flat foil of dislocations without "
+            f"microscope.detector.kind: pixelated found with {found[0]}, a flat foil or film without "
             "aberrations and a counting detector allowed; use kind = virtual"
         )
+    detector.check_reach(recipe.kikuchi_azimuth_rad, 1e-3 * microscope.convergence_mrad)
     return detector
+
+
+def brightest_mean(recipe: Recipe) -> float:
+    """Most electrons that a pixel may count in the mean."""
+    microscope, detector = recipe.microscope, recipe.microscope.detector
+    assert isinstance(detector, Detector)
+    dose = electrons_per_pixel(microscope.current_nA, recipe.scan.dwell_us) * microscope.response.dqe
+    return dose * _BRIGHTEST * (detector.pixel_mrad / microscope.convergence_mrad) ** 2
+
+
+def scan_bytes(recipe: Recipe) -> float:
+    """Most that the 4D scan of a recipe takes on disk, where its counts lie compressed."""
+    detector, (_, dtype) = recipe.microscope.detector, counter(recipe, brightest_mean(recipe))
+    assert isinstance(detector, Detector)
+    return float(np.prod(recipe.scan.shape)) * float(np.prod(detector.shape)) * dtype.itemsize
 
 
 def counter(recipe: Recipe, brightest: float) -> tuple[int, np.dtype]:
@@ -301,7 +324,6 @@ def _calibration(recipe: Recipe, shape: tuple[int, int]) -> tuple[list[dict], di
     """Nominal axes and metadata of a scan of the field: nothing of what is in it."""
     microscope, table, detector = recipe.microscope, recipe.specimen, recipe.microscope.detector
     assert isinstance(detector, Detector)
-    assert isinstance(table, Dislocations)
     axes = []
     for name, count, width in zip("yx", shape, table.field_nm[::-1]):
         step = width / count
@@ -314,15 +336,19 @@ def _calibration(recipe: Recipe, shape: tuple[int, int]) -> tuple[list[dict], di
     nominal = {
         "electrons_per_frame": electrons_per_pixel(microscope.current_nA, recipe.scan.dwell_us),
         "dqe": microscope.response.dqe,
-        "material": table.material,
-        "zone_axis": table.beam_axis.tolist(),
-        "g": list(table.g),
-        "g_azimuth_deg": table.g_azimuth_deg,
-        "tilt_off_bragg_deg": table.tilt_off_bragg_deg,
+        "kind": table.kind,
         "thickness_nm": table.thickness_nm,
         "pair_angle_deg": detector.pair_angle_deg,
         "radius_mrad": detector.radius_mrad,
     }
+    if isinstance(table, Dislocations):
+        nominal |= {
+            "material": table.material,
+            "zone_axis": table.beam_axis.tolist(),
+            "g": list(table.g),
+            "g_azimuth_deg": table.g_azimuth_deg,
+            "tilt_off_bragg_deg": table.tilt_off_bragg_deg,
+        }
     metadata = {
         "General": {"title": ""},
         "Signal": {"signal_type": "electron_diffraction"},

@@ -235,6 +235,23 @@ def small_4d(**values):
     )
 
 
+# the film of the named 4D scan, as small, before the same detector
+SMALL_FILM_4D = {key: value for key, value in SMALL_4D.items() if key.split(".")[0] != "specimen"} | {
+    "specimen.field_nm": [32, 32],
+    "specimen.dispersion.concentration_mg_per_ml": 60.0,
+    "scan.pixel_nm": 2.0,
+}
+
+
+def small_film_4d(**values):
+    """The named 4D scan of a film, small."""
+    from veristem.datasets.recipe import load_recipe
+
+    return load_recipe("film-4d").with_values(
+        SMALL_FILM_4D | {key.replace("__", "."): value for key, value in values.items()}
+    )
+
+
 def write_4d(recipe, folder, **options) -> np.ndarray:
     """Counts of a scan that was written and read again."""
     from veristem.datasets.formats.scans import read_scan
@@ -252,6 +269,12 @@ def write_4d(recipe, folder, **options) -> np.ndarray:
 def recipe_4d():
     """The named 4D scan, small: recipe_4d(scan__dwell_us=20.0)."""
     return small_4d
+
+
+@pytest.fixture(scope="session")
+def film_4d():
+    """The named 4D scan of a film, small: film_4d(scan__dwell_us=20.0)."""
+    return small_film_4d
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,9 @@ def test_a_simulation_is_told():
     stored = film.with_values({"specimen.dispersion": {"file": "not-there.csv"}})
     assert "or, with much in the file, longer" in simulation_text(stored)
     scan = simulation_text(load_recipe("tial-4d"))
-    assert re.search("4D scan of 256 x 256 pixels, 256 x 256 each; about .* (min|h), besides", scan)
+    assert re.search(
+        "4D scan of 256 x 256 pixels, 256 x 256 each, at most 8.6 GB of disk; about .* (min|h), besides", scan
+    )
     assert "; about" in text_of({"specimen.regions": {"kind": "lamellae"}})
 
 

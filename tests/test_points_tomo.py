@@ -117,3 +117,50 @@ def test_what_it_refuses():
     ):
         with pytest.raises(InputError, match=text):
             run_method(method, given, alignment=told(given))
+
+
+def test_one_bad_view_of_a_series_is_named():
+    """A blanked beam, a full counter or a broken pixel in the sixth of them, before anything is laid on anything."""
+    a = film(spheres(count=1))
+    for change, text in (
+        (np.zeros_like, "view 6: 0 in every pixel found, .* it is empty"),
+        (
+            lambda view: np.minimum(view, 3900),
+            "view 6: 9[0-9] % of the pixels at their highest value, 3900, .* saturated",
+        ),
+        (lambda view: np.full_like(view, 63), "view 6: 63 in every pixel found, .* it is saturated"),
+        (lambda view: view - COUNTS, "view 6: -[0-9]+ found, counts of electrons allowed, 0 or more"),
+    ):
+        views = a.views.copy()
+        views[5] = change(views[5])
+        with pytest.raises(InputError, match=text):
+            run_method(METHOD, replace(a, views=views))
+
+
+def test_a_series_without_parallax_is_refused():
+    """Views that all lie in one direction, whatever their number."""
+    a = film(spheres(count=1))
+    still = replace(a, directions_rad=np.zeros_like(a.directions_rad), tilts_rad=np.zeros(len(TILTS)))
+    with pytest.raises(InputError, match="all views share one direction"):
+        run_method(METHOD, still)
+
+
+@pytest.mark.parametrize("method", [METHOD, "points-tomo"])
+def test_bare_ice_has_no_particles(method):
+    """Neither at a high dose nor at half an electron a pixel, though nothing tells how views lie."""
+    a = film(np.zeros((0, 3)))
+    a = replace(a, views=a.views[::5], directions_rad=a.directions_rad[::5], tilts_rad=TILTS[::5])
+    dim = replace(a, views=np.random.default_rng(0).poisson(0.5, a.views.shape).astype(float))
+    for given in (a, dim):
+        assert len(run_method(method, given).points_nm) == 0
+
+
+def test_frames_smaller_than_a_particle_hold_none():
+    """A few pixels, and nothing goes wrong."""
+    tilts = np.radians([-30.0, -10.0, 10.0, 30.0])
+    directions = np.array([Tilt(float(tilt), np.pi / 2).direction_rad for tilt in tilts])
+    about = {"tilts_rad": tilts, "tilt_axis_rad": np.pi / 2, "kind": "particles", "thickness_nm": THICK_NM}
+    rng = np.random.default_rng(0)
+    for shape in ((4, 1, 7), (4, 4, 4), (4, 9, 40)):
+        a = Acquisition(rng.poisson(300.0, shape), directions, PIXEL_NM, THICK_NM / 2, **about)
+        assert len(run_method(METHOD, a).points_nm) == 0

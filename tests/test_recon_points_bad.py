@@ -70,6 +70,15 @@ def test_a_saturated_counter_is_named(method):
         run_method(method, seen(views))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_counts_below_zero_are_named(method):
+    """A dark frame was taken off: the noise that is reckoned with is that of counts."""
+    views = frames()
+    views[1, 5, 5] = -3
+    with pytest.raises(InputError, match="view 2: -3 found, counts of electrons allowed"):
+        run_method(method, seen(views))
+
+
 def test_frames_of_different_size_are_no_acquisition():
     """Before any method: one scan has one size."""
     views = list(frames())

@@ -12,6 +12,7 @@ from veristem.datasets import Acquisition, InputError, ParticleDispersion
 from veristem.datasets.particle_rays import shown
 from veristem.datasets.recipe import load_recipe
 from veristem.recon.particles import hough, threshold
+from veristem.recon.particles.blobs import centroids
 from veristem.recon.particles.triangulate import depth_range_nm
 from veristem.sim.acquire import acquire
 from veristem.sim.film import film_of
@@ -201,3 +202,13 @@ def test_an_empty_view(one, method):
     views[2] = 0
     with pytest.raises(InputError, match="view 3: 0 in every pixel found"):
         method.reconstruct(replace(one[1], views=views))
+
+
+def test_a_blob_one_pixel_wide_has_a_place():
+    """Across it the width of a pixel is what is not known; a covariance of 0 was no matrix to weigh views with."""
+    shade, rows = np.full((9, 9), 4.0), np.array([3, 4, 5])
+    where = np.zeros(3, int), rows, np.full(3, 2)
+    points, covariance, _ = centroids(shade, np.full((9, 9), 25.0), *where, 1)
+    np.testing.assert_allclose(points, [[2.5, 4.5]])
+    noise = 3 * 25.0 / 12.0**2  # of the sum of the shade, relative
+    np.testing.assert_allclose(covariance, [[[noise / 12, 0], [0, noise * 2 / 3]]])

@@ -252,6 +252,7 @@ def instead(path, **values):
         (lambda p: edited(p / META / "VeriSTEM/.zattrs", g_azimuth_deg="north"), "VeriSTEM.g_azimuth_deg: 'north'"),
         (lambda p: edited(p / META / "VeriSTEM/.zattrs", thickness_nm=None), "VeriSTEM.thickness_nm: 'None'"),
         (lambda p: edited(p / META / "VeriSTEM/.zattrs", material=[1]), "VeriSTEM.material"),
+        (lambda p: edited(p / META / "VeriSTEM/.zattrs", kind="grains"), "VeriSTEM.kind: 'grains' found, dislocations"),
         (lambda p: instead(p / META, VeriSTEM="text"), "metadata VeriSTEM: 'text'"),
         (lambda p: instead(p / META, Acquisition_instrument=None), "metadata Acquisition_instrument: 'None'"),
         (lambda p: edited(p / "Experiments/__unnamed__/data/.zarray", chunks=[2, 16, 48, 40]), "bytes in a chunk of"),

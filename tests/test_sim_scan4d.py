@@ -127,14 +127,15 @@ def test_a_counter_holds_what_its_depth_allows(tmp_path, bits, dtype, recipe_4d,
     assert (counts.max() == 2**bits - 1) == (bits <= 6)
 
 
-def test_views_without_the_4d_data_share_electrons_where_discs_overlap(tmp_path, recipe_4d):
+@pytest.mark.parametrize("what", ["foil", "film"])
+def test_views_without_the_4d_data_share_electrons_where_discs_overlap(what, recipe_4d, film_4d):
     """The covariance of overlapping views is what the common pixels receive, both ways; no correlation without."""
-    recipe = recipe_4d(
-        microscope__detector__radius_mrad=16.0,
-        microscope__detector__pair_angle_deg=0.9,
-        specimen__network__density_per_m2=1e14,
-        scan__dwell_us=20.0,
-    )
+    discs = {"microscope__detector__radius_mrad": 16.0, "microscope__detector__pair_angle_deg": 0.9}
+    dose = {"scan__dwell_us": 20.0}
+    if what == "foil":
+        recipe = recipe_4d(specimen__network__density_per_m2=1e14, **discs, **dose)
+    else:
+        recipe = film_4d(microscope__detector__views=2, microscope__detector__ring=False, **discs, **dose)
     detector = recipe.microscope.detector
     regions = detector.regions(recipe.kikuchi_azimuth_rad)
     masks = np.array([region.contains(detector.directions_rad()) for region in regions])

@@ -235,7 +235,8 @@ def test_views_of_the_command_line(cli, folder, tmp_path):
     ("options", "told"),
     [
         (["--radius-mrad", "0.01"], "holds no pixel"),
-        (["--pair-angle-deg", "8"], "beyond the detector"),
+        (["--center-px", "5", "23.5", "--mrad-per-pixel", "1.5", "--azimuth-deg", "0"], "beyond the detector"),
+        (["--pair-angle-deg", "8"], "holds no pixel"),
         (["--pair-angle-deg", "3.2", "--radius-mrad", "1"], "outside the cone"),
         (["--radius-mrad", "-1"], "a positive number allowed"),
         (["--scan-shape", "3", "5"], "256 patterns found, 3 x 5"),

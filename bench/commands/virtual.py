@@ -24,6 +24,7 @@ def virtual(
         typer.Option(help="of each disc; what the file says, or a fifth of the convergence semi-angle"),
     ] = None,
     views: Annotated[int, typer.Option(min=1, max=256, help="discs at equal distances along the Kikuchi line")] = 2,
+    ring: Annotated[bool, typer.Option("--ring", help="discs on a ring about the axis, as wide as the pair")] = False,
     offset_mrad: Annotated[float, typer.Option(help="of the discs from the axis, across the Kikuchi line")] = 0.0,
     azimuth_deg: Annotated[
         Optional[float],  # noqa: UP045
@@ -53,7 +54,8 @@ def virtual(
     """Make views from a 4D scan, simulated or real.
 
     The centre and the angle of a pixel come from the rim of the bright-field disc, in the vacuum scan if there is one,
-    the direction of the views from the Kikuchi line in the patterns. The scan is read once, in parts.
+    the direction of the views from the Kikuchi line in the patterns; particles, which have none, are seen along x. The
+    scan is read once, in parts.
 
     Example: veristem virtual run/scan.zspy --vacuum run/vacuum.zspy --pair-angle-deg 5 --radius-mrad 12 -o run/views.h5
     """

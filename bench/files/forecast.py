@@ -15,6 +15,7 @@ from veristem.datasets.recipe import Recipe
 from veristem.recon.methods import split_method, stages_of
 from veristem.recon.registration import sequential
 from veristem.sim import effort
+from veristem.sim.scan4d import scan_bytes
 
 _REFERENCE_S = 0.027  # of the computation in `_pace`, on a core of the machine that times were measured on
 # of our own methods there, a pixel of each view
@@ -46,7 +47,8 @@ def simulation_text(recipe: Recipe) -> str:
     views = len(detector.regions(recipe.kikuchi_azimuth_rad)) * len(stage.angles_deg)
     images = f"{views} view{'s' * (views != 1)} of {columns} x {rows} pixels"
     if isinstance(detector, Pixelated):
-        images = f"4D scan of {columns} x {rows} pixels, {detector.shape[1]} x {detector.shape[0]} each"
+        images = f"4D scan of {columns} x {rows} pixels, {detector.shape[1]} x {detector.shape[0]} each, at most "
+        images += f"{scan_bytes(recipe) / 1e9:.2g} GB of disk"
     text = f"simulating {recipe.recipe.name}, seed {recipe.recipe.seed}: {what} of {size}, {images}"
     core_s, or_more = effort.core_seconds(recipe)
     more = " or, with much in the file, longer" if or_more else ""

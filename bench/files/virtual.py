@@ -28,6 +28,8 @@ class ViewOptions:
         semi-angle, if not given.
     views : int
         Discs at equal distances along the Kikuchi line.
+    ring : bool
+        Whether they stand on a ring about the axis instead, the first of them in that direction.
     offset_mrad, azimuth_deg, rotation_deg : float
         Of the discs from the axis, across the Kikuchi line; direction of the pair on the detector instead of that line;
         azimuth of the detector's x axis in the image.
@@ -47,6 +49,7 @@ class ViewOptions:
     pair_angle_deg: float | None = None
     radius_mrad: float | None = None
     views: int = 2
+    ring: bool = False
     offset_mrad: float = 0.0
     azimuth_deg: float | None = None
     rotation_deg: float = 0.0
@@ -131,6 +134,7 @@ def write_views(
         pair_angle_rad=_radians(asked.pair_angle_deg),
         radius_rad=_milli(asked.radius_mrad),
         views=asked.views,
+        ring=asked.ring,
         offset_rad=1e-3 * asked.offset_mrad,
         rotation_rad=float(np.radians(asked.rotation_deg)),
         pixel_nm=asked.pixel_nm,

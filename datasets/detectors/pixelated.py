@@ -57,23 +57,27 @@ class Detector(virtual.Detector):
         return np.stack(np.broadcast_arrays(x, y[:, None]), axis=-1)
 
     def regions(self, kikuchi_azimuth_rad: float) -> list[Region]:
-        """One region a view, of whole pixels.
+        """One region a view, of whole pixels; see `check_reach`."""
+        return [
+            Region(disc.center_rad, disc.outer_rad, pixel_rad=self.pixel_rad, corner_rad=self.corner_rad)
+            for disc in super().regions(kikuchi_azimuth_rad)
+        ]
+
+    def check_reach(self, kikuchi_azimuth_rad: float, cone_rad: float) -> None:
+        """Refuse discs that lose a part of the bright-field disc beyond the detector.
 
         Raises
         ------
         InputError
-            For discs that reach beyond the detector.
+            With how far the detector reaches about the first such disc.
         """
         low = np.array(self.corner_rad)
         high = low + self.pixel_rad * np.array(self.shape[::-1])
-        found = []
         for disc in super().regions(kikuchi_azimuth_rad):
-            outer = np.array([disc.center_rad - low, high - disc.center_rad]).min()
-            if outer < disc.outer_rad:
+            if virtual.cut_off(disc.center_rad, disc.outer_rad, cone_rad, low, high):
+                left = np.array([disc.center_rad - low, high - disc.center_rad]).min()
                 raise InputError(
-                    f"microscope.detector: a disc of {1e3 * disc.outer_rad:g} mrad found where {1e3 * outer:.4g} mrad "
-                    "of the detector are left, a disc on the detector allowed; lower radius_mrad or pair_angle_deg, or "
-                    "raise pixel_mrad"
+                    f"microscope.detector: a disc of {1e3 * disc.outer_rad:g} mrad found where {1e3 * left:.4g} mrad "
+                    "of the detector are left, all of its bright field on the detector allowed; lower radius_mrad or "
+                    "pair_angle_deg, or raise pixel_mrad"
                 )
-            found.append(Region(disc.center_rad, disc.outer_rad, pixel_rad=self.pixel_rad, corner_rad=self.corner_rad))
-        return found

@@ -15,6 +15,7 @@ from veristem.datasets.formats.mrc import read_stack
 from veristem.datasets.formats.regular import regular_file
 from veristem.datasets.formats.rosetta import pixel_nm_of, positive, read_signals
 from veristem.datasets.formats.zspy import open_data
+from veristem.datasets.kinds import KINDS
 from veristem.datasets.scan4d import Scan4D
 
 _ALLOWED = "a 4D scan allowed (.zspy, .hspy, .mib, .mrc, .blo, .emd, .dm4, .h5, ...)"
@@ -139,6 +140,12 @@ def _nominal(path: Path, said: dict[str, Any]) -> dict[str, Any]:
                 f"{path}: metadata VeriSTEM.material: {str(said['material'])[:40]!r} found, a text allowed"
             )
         found["material"] = said["material"]
+    if "kind" in said:
+        if said["kind"] not in KINDS:
+            raise InputError(
+                f"{path}: metadata VeriSTEM.kind: {str(said['kind'])[:40]!r} found, {' or '.join(KINDS)} allowed"
+            )
+        found["kind"] = said["kind"]
     return found
 
 

@@ -104,7 +104,8 @@ def centroids(
     points : (N, 2) float
         Centres (x, y) [px].
     covariance : (N, 2, 2) float
-        sum (r - c)(r - c)^T var(s) / (sum s)², over pixels at r, with the centre c and the shade s [px²].
+        sum (r - c)(r - c)^T var(s) / (sum s)², over pixels at r, with the centre c and the shade s [px²]; along each
+        axis at least what the width of a pixel leaves.
     significance : (N,) float
         Shade in all, over its standard deviation.
     """
@@ -118,6 +119,8 @@ def centroids(
     points = np.stack([total(mass * axis) / whole for axis in places])
     off = places - points[:, owner]
     covariance = np.array([[total(noise * a * b) / whole**2 for a in off] for b in off])
+    for axis in (0, 1):  # across a single line of pixels, whose counts lie somewhere in them
+        covariance[axis, axis] = np.maximum(covariance[axis, axis], total(noise) / 12 / whole**2)
     return points.T, np.moveaxis(covariance, 2, 0), whole / np.sqrt(np.maximum(total(noise), 1e-12))
 
 

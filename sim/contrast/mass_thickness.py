@@ -46,7 +46,9 @@ class Rays:
         return np.column_stack([np.tan(self.theta_rad), delta])
 
 
-def shade_image(centers_nm, radii_nm, rays: Rays, focus_nm: float, pixel_nm: float, shape) -> np.ndarray:
+def shade_image(
+    centers_nm, radii_nm, rays: Rays, focus_nm: float, pixel_nm: float, shape, start: int = 0
+) -> np.ndarray:
     """What particles take from an image, (rows, columns) float64: sum_k share_k (T_k - 1).
 
     Parameters
@@ -61,15 +63,17 @@ def shade_image(centers_nm, radii_nm, rays: Rays, focus_nm: float, pixel_nm: flo
         Scan step [nm].
     shape : (int, int)
         Rows and columns.
+    start : int
+        First row, so that a part of an image is that of the whole to the last digit.
     """
     ways = rays.ways
     depth = centers_nm[:, 2] - focus_nm
     reach = np.abs(depth) * np.abs(ways[:, 1]).max(initial=0) + np.abs(ways[:, 3]).max(initial=0) + radii_nm
-    first = np.clip(np.floor((centers_nm[:, 1] - reach) / pixel_nm), 0, shape[0]).astype(np.int64)
-    stop = np.clip(np.floor((centers_nm[:, 1] + reach) / pixel_nm) + 1, 0, shape[0]).astype(np.int64)
+    first = np.clip(np.floor((centers_nm[:, 1] - reach) / pixel_nm) - start, 0, shape[0]).astype(np.int64)
+    stop = np.clip(np.floor((centers_nm[:, 1] + reach) / pixel_nm) + 1 - start, 0, shape[0]).astype(np.int64)
     rows, order = _by_row(first, stop, shape[0])
     places = np.column_stack([centers_nm[:, :2], depth])
-    return _shade(places, radii_nm, rows, order, ways, rays.share, rays.per_nm, pixel_nm, shape[0], shape[1])
+    return _shade(places, radii_nm, rows, order, ways, rays.share, rays.per_nm, pixel_nm, start, shape[0], shape[1])
 
 
 def fisher_information(
@@ -117,7 +121,7 @@ def _angle(x, a):
 
 
 @njit(cache=True, parallel=True)
-def _shade(places, radii, rows, order, ways, share, per_nm, pixel, count, columns):
+def _shade(places, radii, rows, order, ways, share, per_nm, pixel, start, count, columns):
     image = np.zeros((count, columns))
     for j in prange(count):
         path = np.zeros(columns)
@@ -130,7 +134,7 @@ def _shade(places, radii, rows, order, ways, share, per_nm, pixel, count, column
                 cy = places[n, 1] - places[n, 2] * ways[k, 1] - ways[k, 3]
                 low, high = columns, 0
                 for side in (-_GAUSS, _GAUSS):
-                    y = (j + 0.5 + side) * pixel - cy
+                    y = (start + j + 0.5 + side) * pixel - cy
                     a2 = radii[n] * radii[n] - y * y
                     if a2 <= 0.0:
                         continue

@@ -50,6 +50,7 @@ CASES = {
     "film": ("particles-small", {"scan.shape": [256, 256], "specimen.field_nm": [102.4, 102.4]}),
     "film, wide": ("particles-small", {"specimen.dispersion.concentration_mg_per_ml": 5.0}),
     "film, fine": ("particles", {"scan.shape": [1024, 1024], "specimen.field_nm": [409.6, 409.6]}),
+    "film, 4D scan": ("film-4d", {"scan.shape": [64, 64], "specimen.field_nm": [64.0, 64.0]}),
     "film, corrected lens": (
         "particles-small",
         {"scan.shape": [128, 128], "specimen.field_nm": [51.2, 51.2], "microscope.aberrations": "corrected"},
