@@ -39,7 +39,7 @@ def fronts_figure(
     axes.plot(*chosen, "o", color="black", label="recommended", zorder=3)
     axes.set(xscale="log", yscale="log", xlabel="dose of all scans (electrons/nm²)", ylabel="scatter in depth (nm)")
     for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        formatter(FuncFormatter(lambda value, _: f"{value:g}" if str(value)[0] in "125" or value < 1 else ""))
+        formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "125" else ""))
     axes.legend(fontsize="small")
     return figure
 
