@@ -7,7 +7,8 @@ import pytest
 from scipy.spatial import KDTree
 
 from veristem.datasets import Acquisition, CurveSet, InputError, formats
-from veristem.datasets.geometry import project
+from veristem.datasets.geometry import Tilt, project
+from veristem.datasets.intermediate import Alignment
 from veristem.datasets.polyline import resample
 from veristem.recon.fitted import fit, lines
 from veristem.recon.fitted.images import noise_of
@@ -39,13 +40,15 @@ SCENES = {
 }
 
 
-def drawn(truth, directions=PAIR, seed: int | None = 0, shift_nm=(0.0, 0.0), level: float = LEVEL) -> Acquisition:
+def drawn(
+    truth, directions=PAIR, seed: int | None = 0, shift_nm=(0.0, 0.0), level: float = LEVEL, to_image=(None, None, None)
+) -> Acquisition:
     """Views of dark lines, Gaussian across themselves, with the noise of electrons unless the seed is None."""
     at = PIXEL_NM * (np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1) + 0.5)
     views = np.full((len(directions), SIDE, SIDE), level)
-    for view, direction in zip(views, directions):
+    for view, direction, place in zip(views, directions, to_image):
         for line in truth:
-            image = project(resample(line, np.zeros(len(line)), 0.5)[0], direction, FOCUS_NM) + shift_nm
+            image = project(resample(line, np.zeros(len(line)), 0.5)[0], direction, FOCUS_NM, place) + shift_nm
             view *= 1 - CONTRAST * np.exp(-0.5 * (KDTree(image).query(at)[0] / WIDTH_NM) ** 2)
     if seed is not None:
         views = np.random.default_rng(seed).poisson(views)
@@ -95,7 +98,7 @@ def test_depth_is_told_as_well_as_the_noise_lets_it():
     information = length * CONTRAST**2 * LEVEL * np.sqrt(np.pi) / (2 * WIDTH_NM * PIXEL_NM**2)
     limit = np.sqrt(2 / information) / (2 * np.tan(HALF))
     mean = [errors(truth, lines.reconstruct(drawn(truth, seed=seed), start=off(truth, 0.0, 4.0)))[0].mean()
-            for seed in range(24)]  # fmt: skip
+            for seed in range(14)]  # fmt: skip
     assert rms([mean]) < 1.5 * limit
 
 
@@ -106,7 +109,7 @@ def test_uncertainty_is_that_of_the_noise():
     change with the direction, which that of drawn lines does not.
     """
     over = []
-    for seed in range(4):
+    for seed in range(3):
         rng = np.random.default_rng(seed)
         truth = [wandering(rng, x) for x in (70.0, 160.0, 250.0)]
         found = lines.reconstruct(drawn(truth, seed=seed, level=500.0), start=off(truth, 0.0, 3.0))
@@ -123,12 +126,25 @@ def wandering(rng: np.random.Generator, x: float) -> np.ndarray:
 
 
 def test_a_shift_of_all_images_shifts_the_answer():
+    """But for what the edges of the field make of the background."""
     truth = SCENES["crossing"]
     plain = lines.reconstruct(drawn(truth, seed=None), start=off(truth, 1.0, 5.0))
     moved = [line + np.array([4.0, -6.0, 0.0]) for line in truth]
     other = lines.reconstruct(drawn(truth, seed=None, shift_nm=(4.0, -6.0)), start=off(moved, 1.0, 5.0))
     for a, b in zip(plain.curves_nm, other.curves_nm, strict=True):
-        np.testing.assert_allclose(b - a, np.broadcast_to([4.0, -6.0, 0.0], a.shape), atol=0.1)
+        np.testing.assert_allclose(b - a, np.broadcast_to([4.0, -6.0, 0.0], a.shape), atol=0.25)
+
+
+def test_views_of_a_tilted_specimen_are_seen_where_they_lie():
+    """Foreshortened across the axis, and one of them moved."""
+    truth = SCENES["straight"]
+    tilts = [Tilt(angle, np.pi / 2) for angle in np.radians([-20.0, 0.0, 20.0])]
+    places = np.array([tilt.to_image((SIDE * PIXEL_NM, SIDE * PIXEL_NM)) for tilt in tilts])
+    places[2, :, 2] += [3.0, -5.0]
+    directions = np.array([tilt.direction_rad for tilt in tilts])
+    acquisition = drawn(truth, directions, to_image=places)
+    found = lines.reconstruct(acquisition, start=off(truth, 2.0, 4.0), alignment=Alignment(directions, places))
+    assert rms(errors(truth, found)) < 1.0
 
 
 def test_the_order_of_views_does_not_matter():
@@ -155,7 +171,7 @@ def test_what_no_view_shows_is_left_out_and_what_lies_outside_is_refused():
     longer = straight([150, 40, 90], [150, 290, 90])
     found = lines.reconstruct(drawn(truth), start=CurveSet((empty, longer)))
     assert len(found.curves_nm) == 1
-    assert found.curves_nm[0][:, 1].max() == pytest.approx(160, abs=20)
+    assert found.curves_nm[0][:, 1].max() == pytest.approx(160, abs=25)
     with pytest.raises(InputError, match="no curve within the field"):
         lines.reconstruct(drawn(truth), start=CurveSet((empty + np.array([5000.0, 0.0, 0.0]),)))
     assert not lines.reconstruct(drawn(truth), start=CurveSet(())).curves_nm

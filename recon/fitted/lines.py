@@ -13,7 +13,7 @@ from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
 from veristem.datasets.geometry import widest_pair
 from veristem.datasets.intermediate import Alignment
-from veristem.datasets.polyline import arc_length, between, resample
+from veristem.datasets.polyline import arc_length, between, length, resample
 from veristem.datasets.reconstruction import CurveSet
 from veristem.recon.fitted.fit import KNOT_NM, Fit, seen_of
 from veristem.recon.fitted.images import Images
@@ -24,7 +24,7 @@ from veristem.recon.stereo.pairs import FREE, Ready, in_the_middle, ready
 
 _ROUNDS = 2  # of shapes from curves and curves from shapes; symmetric ones in the first
 _UNKNOWN_NM = 6.0  # standard deviation of the depth of a start that tells none
-_SURE = 4.0  # gain of a line, smoothed over a scale, above which it is shown
+_SURE = 2.0  # gain of a line, smoothed over a scale, above which it is shown
 _GAP = 5.0  # length that is not shown which divides a curve, in scales
 _SHORTEST = 3.5  # curve that is kept, in scales
 _MARGIN_NM = 20.0  # how far beyond the foil lines are looked for
@@ -92,6 +92,7 @@ def fitted(images: Images, start: CurveSet) -> list[Line]:
     lines = [
         Line(curve, np.where(np.isfinite(sigma) & (sigma > 0), sigma, _UNKNOWN_NM))
         for curve, sigma in zip(start.curves_nm, start.sigma_nm)
+        if length(curve) >= _SHORTEST * images.scale
     ]
     found = list(lines)
     for turn in range(_ROUNDS):
