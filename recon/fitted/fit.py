@@ -31,13 +31,15 @@ _CHANGE = (0.5, 0.3, 0.01)  # of the amplitudes with direction: background, even
 _NOISE = 0.67  # mean square of a residual that is all noise, over that of pixels, as bands are interpolated
 _MISFIT = 20.0  # by which a mean square beyond it counts more, as it goes on along the line
 _OUTLIER = 3.0  # mean square beyond which a site counts less, over the median
+_REST_NM, _LOST = 2.0, 1.5  # last step, and way aside in scales, from which a fit counts as lost
+_STEEP = 0.2  # length of the image over that of a line, least that counts
 _RIDGE = 1e-6  # where no pixel tells of an amplitude
 _GRAM = "um,un,vus->vmns"
 
 
 class Fitted(NamedTuple):
     """A curve (S, 3) at even sites, the standard deviation (S,) of its depth, how sure a line is at every site (S,), in
-    squares of the noise, and whether the fit came to rest near its start."""
+    squares of the noise for a step along its image, and whether the fit came to rest near its start."""
 
     curve: np.ndarray
     sigma: np.ndarray
@@ -105,8 +107,11 @@ class Fit:
         sigma = np.sqrt(np.einsum("si,ij,sj->s", basis, depth, basis))
         line = np.einsum("um,vms->vus", self.profiles.shapes[:, 2:], amplitudes[:, 2:])
         curve = basis @ control
+        gain = (own * line**2).sum(axis=(0, 1))
+        pace = np.linalg.norm(np.gradient(seen.places_nm, axis=1), axis=-1).mean(axis=0) / self.images.bands.step
         far = np.linalg.norm((curve - self.spline.sites)[:, :2], axis=1).max() / images.scale
-        return Fitted(curve, sigma, (own * line**2).sum(axis=(0, 1)), bool(step < 2.0 and far < 1.5))
+        held = bool(step < _REST_NM and far < _LOST)
+        return Fitted(curve, sigma, gain / np.maximum(pace, _STEEP), held)
 
     def _nearest(self, seen: Straightened) -> np.ndarray:
         """Which pixels (V, U, S) no other curve is nearer to."""
