@@ -50,6 +50,7 @@ METHODS = {
     "stereo-learned": "veristem.recon.stereo.learned:reconstruct",
     "stereo-thesis": "veristem.recon.stereo.thesis:reconstruct",
     "lines-multiview": "veristem.recon.stereo.multiview:reconstruct",
+    "lines-fitted": "veristem.recon.fitted.lines:reconstruct",
     "tomo-wbp": "veristem.recon.tomography.wbp:reconstruct",
     "tomo-sirt": "veristem.recon.tomography.sirt:reconstruct",
     "tomo-lines": "veristem.recon.tomography.fitted:reconstruct",

@@ -104,7 +104,7 @@ def test_registered_names(acquisition):
     with pytest.raises(RuntimeError, match="given 2 views"):
         run_method("failing", acquisition)
     with pytest.raises(
-        InputError, match="allowed are constant, failing, lines-multiview, points-hough, points-learned, "
+        InputError, match="allowed are constant, failing, lines-fitted, lines-multiview, points-hough, points-learned, "
     ):
         load_method("no-such")
 

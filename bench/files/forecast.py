@@ -23,6 +23,7 @@ _PER_PIXEL_S = {
     "stereo-classical": 5e-6,
     "stereo-learned": 2.5e-6,
     "stereo-thesis": 3e-6,
+    "lines-fitted": 2e-5,
     "lines-multiview": 3e-6,
     "tomo-wbp": 6e-6,
     "tomo-sirt": 1e-5,
