@@ -246,10 +246,13 @@ def _adjusted(
     groups += [3 * count + 1 + 3 * feature + axis for axis in range(3)]
     start = 3 * count + 1
     scale = np.full(start + 3 * len(places), _FREE_PX * pixel)
-    scale[:start] = np.repeat([_TILT, _AXIS, round_px[0] * pixel, round_px[1] * pixel], [count, 1, count, count])
+    # places that scatter more than is taken for them tell less of small tilts than their number would say
+    left = 1.4826 * np.median(np.abs(_off_nm(a, views.alignment(a), places, seen)))
+    tilt = _TILT / max(1.0, left / (round_px[2] * pixel))
+    scale[:start] = np.repeat([tilt, _AXIS, round_px[0] * pixel, round_px[1] * pixel], [count, 1, count, count])
     scale[[count + 1 + first, 2 * count + 1 + first]] = 1e-6  # it stays where it is
     prior = np.zeros(len(scale))
-    prior[: count + 1] = [*views.tilts_rad / _TILT, views.turn_rad / _AXIS]
+    prior[: count + 1] = [*views.tilts_rad / tilt, views.turn_rad / _AXIS]
 
     def moved(part: np.ndarray) -> tuple[Views, np.ndarray]:
         change = part * scale
