@@ -12,7 +12,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -98,7 +98,9 @@ def scores(table: pd.DataFrame) -> list[str]:
     detectors = [json.loads(text)["microscope.detector"] for text in table["conditions"]]
     table = table.assign(radius=[d["radius_mrad"] for d in detectors], kind=[d["kind"] for d in detectors])
     rows = []
-    for (method, radius, kind, drift), of in table.groupby(["method", "radius", "kind", "scan.drift_nm_per_s"]):
+    keys: Any = ["method", "radius", "kind", "scan.drift_nm_per_s"]
+    for group, of in table.groupby(keys):
+        method, radius, kind, drift = cast(tuple, group)
         how = "one scan" if kind == "virtual" else "two scans"
         cells = " | ".join(told(of[name]) for name in _SCORES)
         rows.append(f"| {method} | {radius:g} | {how} | {drift:g} | {cells} |")
