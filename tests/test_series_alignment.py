@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import veristem as vs
+from scripts import script
 from veristem.datasets import Acquisition, InputError
 from veristem.datasets.geometry import Tilt, project
 from veristem.datasets.intermediate import Alignment
@@ -17,6 +18,7 @@ from veristem.recon.tomography.alignment import Seen, Views
 from veristem.recon.tomography.series import align, contrast, depths_nm, drawn, registered, told
 from veristem.recon.tracks import tracks
 
+report = script("reports/published/tilt-series/alignment.py")
 SIDE, PIXEL, THICK, AXIS = 80, 2.0, 100.0, np.pi / 2
 TILTS = np.radians(np.arange(-44.0, 45.0, 4.0))
 FIRST = len(TILTS) // 2
@@ -63,20 +65,8 @@ def pictured(seed: int) -> tuple[Acquisition, Alignment, np.ndarray]:
 
 
 def left_px(a: Acquisition, found: Alignment, true: Alignment, points: np.ndarray) -> tuple[float, float]:
-    """How far points show from where they should, rms along x and y [px], but for a move and a turn of the specimen."""
-    middle = points - points.mean(axis=0)
-    moves = [np.tile(one, (len(points), 1)) for one in np.eye(3)] + [np.cross(one, middle) for one in np.eye(3)]
-
-    def shown(lie: Alignment, at) -> np.ndarray:
-        assert lie.to_image is not None
-        return np.stack([project(at, d, a.focus_nm, to) for d, to in zip(lie.directions_rad, lie.to_image)])
-
-    here = shown(found, points)
-    off = (shown(true, points) - here).ravel()
-    slopes = np.stack([(shown(found, points + 0.1 * move) - here).ravel() / 0.1 for move in moves], axis=1)
-    left = (off - slopes @ np.linalg.lstsq(slopes, off, rcond=None)[0]).reshape(-1, 2) / PIXEL
-    x, y = np.sqrt((left**2).mean(axis=0))
-    return float(x), float(y)
+    """As of the published report, for these images."""
+    return report.left_px(found, true, points, a.focus_nm, PIXEL)
 
 
 def test_what_is_seen_tells_how_views_lie():

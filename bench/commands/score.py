@@ -63,8 +63,8 @@ def score(
     That of lines where parallax alone tells of depth comes with every truth.h5; with --full-limits also the one where
     contrast does.
 
-    With images instead of a truth: how far the lines lie in each view from those that a ridge filter finds there. A
-    series tells most about lines that were reconstructed from a few of its views.
+    With images instead of a truth: how far the lines lie in each view from those that a ridge filter finds there. Views
+    of several scans are registered first, so that lines have to come from all of them.
 
     Example: veristem score run/truth.h5 run/mine.vtp --tolerance-nm 20 --full-limits
     """

@@ -20,6 +20,7 @@ def score_in_images(path: Path, images: Acquisition, reconstruction: Path, as_js
         For images of particles, or a reconstruction that holds no curves.
     """
     from veristem.bench.pages.residuals import NEAR_PX, reprojection_residuals
+    from veristem.recon.registration import sequential
 
     if images.kind != "dislocations":
         raise InputError(f"{path}: images of {images.kind} found, of dislocations allowed without a truth")
@@ -39,4 +40,12 @@ def score_in_images(path: Path, images: Acquisition, reconstruction: Path, as_js
             f"view {row['view']}{tilt}: {row['rms_px']:.1f} pixels rms, {row['within_3px']:.0%} within "
             f"{NEAR_PX:g} pixels of a line, {seen}"
         )
-    typer.echo("what a ridge filter finds, not the truth: depths along the epipolar direction do not show")
+    typer.echo(
+        "lines of a view are those that a ridge filter finds, not the truth; a wrong depth of a line that runs "
+        "along the epipolar direction does not show"
+    )
+    if sequential(images):
+        typer.echo(
+            "these views are registered to each other first: lines that were made from other views, or from some of "
+            "these, lie about another origin and seem off"
+        )

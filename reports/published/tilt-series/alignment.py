@@ -21,21 +21,23 @@ from veristem.sim.simulate import simulate_recipe
 _RIM_NM = 60.0  # of the field that not all views show
 
 
-def left_px(truth: LineTruth, found: Alignment, points: np.ndarray, pixel_nm: float) -> np.ndarray:
-    """How far points show from where they should, rms along x and y [px], but for a move and a turn of the specimen."""
-    middle = points - points.mean(axis=0)
-    moves = [np.tile(one, (len(points), 1)) for one in np.eye(3)] + [np.cross(one, middle) for one in np.eye(3)]
-    true = Alignment(truth.directions_rad, truth.to_image)
+def left_px(
+    found: Alignment, true: Alignment, points_nm: np.ndarray, focus_nm: float, pixel_nm: float
+) -> tuple[float, float]:
+    """How far points (N, 3) show from where they should, rms along x and y [px], but for a move and a turn of all."""
+    middle = points_nm - points_nm.mean(axis=0)
+    moves = [np.tile(one, (len(middle), 1)) for one in np.eye(3)] + [np.cross(one, middle) for one in np.eye(3)]
 
     def shown(lie: Alignment, at: np.ndarray) -> np.ndarray:
         assert lie.to_image is not None
-        return np.stack([project(at, d, truth.focus_nm, to) for d, to in zip(lie.directions_rad, lie.to_image)])
+        return np.stack([project(at, d, focus_nm, to) for d, to in zip(lie.directions_rad, lie.to_image)])
 
-    here = shown(found, points)
-    off = (shown(true, points) - here).ravel()
-    slopes = np.stack([(shown(found, points + 0.1 * move) - here).ravel() / 0.1 for move in moves], axis=1)
+    here = shown(found, points_nm)
+    off = (shown(true, points_nm) - here).ravel()
+    slopes = np.stack([(shown(found, points_nm + 0.1 * move) - here).ravel() / 0.1 for move in moves], axis=1)
     left = (off - slopes @ np.linalg.lstsq(slopes, off, rcond=None)[0]).reshape(-1, 2) / pixel_nm
-    return np.sqrt((left**2).mean(axis=0))
+    x, y = np.sqrt((left**2).mean(axis=0))
+    return float(x), float(y)
 
 
 def main() -> None:
@@ -51,10 +53,11 @@ def main() -> None:
     points = points[((points[:, :2] > _RIM_NM) & (points[:, :2] < np.array(a.field_nm) - _RIM_NM)).all(axis=1)]
     found = series.align(a)
     across = np.array([np.cos(a.tilt_axis_rad + np.pi / 2), np.sin(a.tilt_axis_rad + np.pi / 2)])
+    true = Alignment(truth.directions_rad, truth.to_image)
     ways = {"as said": Alignment(a.directions_rad, a.to_image), "aligned": found.alignment}
     for name, lie in ways.items():
         off = np.degrees((np.asarray(lie.directions_rad) - truth.directions_rad) @ across)
-        x, y = left_px(truth, lie, points, a.pixel_nm)
+        x, y = left_px(lie, true, points, truth.focus_nm, a.pixel_nm)
         print(f"{name}: {x:.2f} and {y:.2f} pixels rms along x and y, tilts off by {off.std():.3f} deg")
     print(f"{len(points)} points of visible lines; {len(np.unique(found.seen.feature))} features followed")
 
