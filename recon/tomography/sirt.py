@@ -39,7 +39,8 @@ def reconstruct(
         Of `sirt`; with ``discrepancy`` the most of them.
     discrepancy : bool
         End each slice as soon as it differs from its views by no more than their noise, which is told by how the maps
-        scatter beside lines (Morozov's principle).
+        scatter beside lines (Morozov's principle). Lines fill little of their maps, so that this ends early, with faint
+        lines left out.
 
     Raises
     ------
