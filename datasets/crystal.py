@@ -77,6 +77,9 @@ class Material:
         A zone axis and a reflection of it, to start from.
     source : dict
         Where each number comes from.
+    wide_cone_beams : int
+        Beams of a row by which cones of 20 mrad and more come within 10 % of more beams in contrast and width of lines:
+        fewer than 7 only where that was measured (reports/published/beams).
     """
 
     name: str
@@ -91,6 +94,7 @@ class Material:
     zone_axis: tuple[float, float, float]
     g: tuple[float, float, float]
     source: dict[str, str]
+    wide_cone_beams: int = 7
 
     @property
     def is_hexagonal(self) -> bool:
@@ -342,6 +346,7 @@ def _shipped(name: str) -> Material:
         zone_axis=tuple(table["zone_axis"]),
         g=tuple(table["g"]),
         source=table["source"],
+        wide_cone_beams=table.get("wide_cone_beams", Material.wide_cone_beams),
     )
 
 

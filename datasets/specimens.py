@@ -138,7 +138,8 @@ class Dislocations(Table):
     beams: Annotated[int, Field(ge=2, le=9)] | None = Field(
         default=None,
         description="a systematic row of so many about the direct beam, 3 to 9, or two-beam cases, 2, which are twice "
-        "as fast and show lines too faint; if not given, a row of 7 for cones below 20 mrad, else of 5",
+        "as fast and show lines too faint; if not given, a row of 7, of 5 in cones from 20 mrad on for materials that "
+        "were measured to need no more",
     )
     diffuse: bool = Field(
         default=True,

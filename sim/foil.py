@@ -30,7 +30,7 @@ from veristem.sim.visibility import visibility
 
 SLICE_NM = 2.0  # thickest slice
 _FAULT_NM = 1.0  # with faults between partials, which are as sharp as a slice
-_NARROW_MRAD, _NARROW_BEAMS, _WIDE_BEAMS = 20.0, 7, 5  # beams that cones need: reports/published/beams
+_NARROW_MRAD, _NARROW_BEAMS = 20.0, 7  # beams that cones need: reports/published/beams
 _PER_BEAT = 0.1  # thickest slice over the depth 1/s in which the beams get out of step
 
 
@@ -190,7 +190,8 @@ class Foil:
     ) -> Illumination:
         """What reaches the foil, tilted about g or not; of a row whose first order is a part of g."""
         g, s0, wavelength = self.g_per_nm, self.s0_per_nm, electron_wavelength_nm(microscope.energy_keV)
-        beams = beams or self.beams or (_NARROW_BEAMS if microscope.convergence_mrad < _NARROW_MRAD else _WIDE_BEAMS)
+        narrow = microscope.convergence_mrad < _NARROW_MRAD
+        beams = beams or self.beams or (_NARROW_BEAMS if narrow else self.material.wide_cone_beams)
         if beams > 2 and self.between > 1:
             n = self.between
             g, beams = g / n, n * (beams - 1) + 1

@@ -71,8 +71,13 @@ class User:
 
     def choose(self, field: str, name: str) -> User:
         """Choose from a list."""
-        self.page.click(f".v-select:has(label:text-is('{field}')) .v-field", force=True)
-        self.page.click(f".v-overlay--active .v-list-item-title:text-is('{name}')")
+        item = self.page.locator(f".v-overlay--active .v-list-item-title:text-is('{name}')")
+        for _ in range(20):  # a click on what still moves, or is drawn anew, opens nothing
+            if item.count():
+                break
+            self.page.click(f".v-select:has(label:text-is('{field}')) .v-field", force=True)
+            self.page.wait_for_timeout(1000)
+        item.click()
         self.page.wait_for_timeout(300)
         return self
 

@@ -81,5 +81,5 @@ def test_from_images_to_points(alone, imaged):
     """On four views."""
     truth, acquisition, *_ = imaged
     size = f"{len(acquisition.views)} views of 1024² pixels, {truth.inside.sum()} particles"
-    points = alone("points-matched", size, lambda: run_method("points-matched", acquisition), rounds=1, warmup_rounds=0)
+    points = alone("points-matched", size, lambda: run_method("points-matched", acquisition), rounds=2)
     assert len(points.points_nm) > 0.97 * truth.inside.sum()
