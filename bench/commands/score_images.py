@@ -20,11 +20,11 @@ def score_in_images(path: Path, images: Acquisition, reconstruction: Path, as_js
         For images of particles, or a reconstruction that holds no curves.
     """
     from veristem.bench.pages.residuals import NEAR_PX, reprojection_residuals
-    from veristem.recon.registration import sequential
 
     if images.kind != "dislocations":
         raise InputError(f"{path}: images of {images.kind} found, of dislocations allowed without a truth")
-    rows = reprojection_residuals(images, formats.read(reconstruction, CurveSet)).per_view
+    found = reprojection_residuals(images, formats.read(reconstruction, CurveSet))
+    rows = found.per_view
     if as_json:
         typer.echo(json.dumps({"images": rows}))
         return
@@ -44,8 +44,9 @@ def score_in_images(path: Path, images: Acquisition, reconstruction: Path, as_js
         "lines of a view are those that a ridge filter finds, not the truth; a wrong depth of a line that runs "
         "along the epipolar direction does not show"
     )
-    if sequential(images):
+    if found.moved_nm.any():
+        x, y, z = found.moved_nm
         typer.echo(
-            "these views are registered to each other first: lines that were made from other views, or from some of "
-            "these, lie about another origin and seem off"
+            f"as these views are of several scans and tell no origin, the lines were moved as a whole by {x:.0f} "
+            f"{y:.0f} {z:.0f} nm to where they fit best"
         )

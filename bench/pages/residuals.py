@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize
 
 from veristem.bench.metrics.base import mean, percentile, rms
 from veristem.bench.metrics.lines import Lines
@@ -13,10 +14,13 @@ from veristem.datasets import Acquisition, CurveSet
 from veristem.datasets.geometry import project
 from veristem.datasets.intermediate import Alignment
 from veristem.recon import registration
+from veristem.recon.registration.coarse import correlation
+from veristem.recon.registration.pictures import Picture
 from veristem.recon.tomography import series
 
 NEAR_PX = 3.0  # within this distance a contour and a projected curve explain each other
-_DEPTHS_NM = 200.0  # where the thickness is not known
+_SIDE_PX = 96  # of the pictures by which a reconstruction is laid on the images
+_MOST = 400  # vertices by which its place is refined
 CAP_PX = 10.0  # beyond, a curve is on no contour: how far does not matter, and one wild vertex must not decide
 
 
@@ -36,10 +40,14 @@ class Residuals:
         and ``median_px`` of the distance to the nearest contour and ``within_3px``, the share within ``NEAR_PX``; and
         ``explained``, the share of the length of the contours within ``NEAR_PX`` of the projected reconstruction. The
         first three are None where nothing of the reconstruction lies in the image, the last without contours.
+    moved_nm : (3,) float
+        By which the reconstruction was moved as a whole to lie on the images [nm]: views of several scans do not tell
+        where its origin is. 0 for views of one scan.
     """
 
     vertex_px: tuple[np.ndarray, ...]
     per_view: list[dict[str, Any]]
+    moved_nm: np.ndarray = field(default_factory=lambda: np.zeros(3))
 
 
 def reprojection_residuals(acquisition: Acquisition, curves: CurveSet) -> Residuals:
@@ -65,17 +73,20 @@ def reprojection_residuals(acquisition: Acquisition, curves: CurveSet) -> Residu
     """
     from veristem.recon.contours.ridge import ridge_contours
 
-    pixel, field = acquisition.pixel_nm, np.asarray(acquisition.field_nm)
+    pixel, size = acquisition.pixel_nm, np.asarray(acquisition.field_nm)
     starts = np.cumsum([len(c) for c in curves.curves_nm])[:-1]
     vertices = np.concatenate([np.zeros((0, 3)), *curves.curves_nm])
     worst, per_view = np.full(len(vertices), np.nan), []
-    contours = [_lines(curves, pixel) for curves in ridge_contours(acquisition.views, pixel).curves_nm]
+    ridges = ridge_contours(acquisition.views, pixel).curves_nm
+    contours = [_lines(curves, pixel) for curves in ridges]
     alignment, free = _aligned(acquisition)
-    focus = _focus_nm(acquisition, alignment, vertices, contours) if free and len(vertices) else acquisition.focus_nm
+    moved = np.zeros(3)
+    if free and len(vertices):
+        moved = _moved_nm(acquisition, alignment, curves.curves_nm, ridges, contours)
     for view, seen in enumerate(contours):
-        at = _project(alignment, vertices, view, focus)
-        found = _lines(np.split(at, starts) if len(at) else [], pixel, field)
-        inside = ((at >= 0) & (at <= field)).all(axis=1)
+        at = _project(alignment, vertices + moved, view, acquisition.focus_nm)
+        found = _lines(np.split(at, starts) if len(at) else [], pixel, size)
+        inside = ((at >= 0) & (at <= size)).all(axis=1)
         worst = np.fmax(worst, np.where(inside, seen.nearest(_flat(at))[0] / pixel, np.nan))
 
         points, length, _ = found.samples
@@ -90,7 +101,7 @@ def reprojection_residuals(acquisition: Acquisition, curves: CurveSet) -> Residu
                 "explained": mean(found.nearest(contour_points)[0] <= NEAR_PX * pixel, contour_length),
             }
         )
-    return Residuals(tuple(np.split(worst, starts)) if len(curves.curves_nm) else (), per_view)
+    return Residuals(tuple(np.split(worst, starts)) if len(curves.curves_nm) else (), per_view, moved)
 
 
 def _aligned(acquisition: Acquisition) -> tuple[Alignment, bool]:
@@ -105,16 +116,38 @@ def _project(alignment: Alignment, points_nm: np.ndarray, view: int, focus_nm: f
     return project(points_nm, alignment.directions_rad[view], focus_nm, to_image)
 
 
-def _focus_nm(acquisition: Acquisition, alignment: Alignment, vertices: np.ndarray, contours: list[Lines]) -> float:
-    """Depth of the focus plane with which a reconstruction fits registered images best, which do not tell it."""
-    cap = CAP_PX * acquisition.pixel_nm
+def _moved_nm(acquisition: Acquisition, alignment: Alignment, curves, ridges, contours: list[Lines]) -> np.ndarray:
+    """By how much (3,) a reconstruction must move as a whole to fit images that do not tell its origin [nm].
 
-    def off(focus: float) -> float:
-        places = (_project(alignment, vertices, view, focus) for view in range(len(contours)))
+    The lines drawn in each view are correlated with its contours, the shifts of all views tell one move in space, and
+    from there, or from where the reconstruction lies, the mean distance is made least.
+    """
+    a = acquisition
+    coarse = max(a.field_nm) / _SIDE_PX
+    shape = (max(8, round(a.field_nm[1] / coarse)), max(8, round(a.field_nm[0] / coarse)))
+    everywhere, middle = np.ones(shape, bool), np.array(shape[::-1]) - 1
+    rows, shifts = [], []
+    for view, seen in enumerate(ridges):
+        there = [_project(alignment, curve, view, a.focus_nm) for curve in curves]
+        drawn = (Picture(series.drawn(lines, shape, coarse, 1.5 * coarse), everywhere) for lines in (there, seen))
+        alike = correlation(*drawn)
+        row, column = np.unravel_index(alike.argmax(), alike.shape)
+        here = alike[row, column] * (np.eye(2, 3) if alignment.to_image is None else alignment.to_image[view])[:, :2]
+        rows.append(here @ np.column_stack([np.eye(2), -np.tan(alignment.directions_rad[view])]))
+        shifts.append(alike[row, column] * coarse * (np.array([column, row]) - middle))
+    start = np.linalg.lstsq(np.concatenate(rows), np.concatenate(shifts), rcond=None)[0]
+    vertices = np.concatenate(curves)
+    vertices = vertices[:: -(-len(vertices) // _MOST)]
+
+    def off(move) -> float:
+        places = (_project(alignment, vertices + move, view, a.focus_nm) for view in range(len(contours)))
+        cap = CAP_PX * a.pixel_nm
         return sum(float(np.minimum(c.nearest(_flat(p))[0], cap).mean()) for c, p in zip(contours, places))
 
-    deep = acquisition.thickness_nm or _DEPTHS_NM
-    return min(acquisition.focus_nm + deep * np.linspace(-0.4, 0.4, 17), key=off)
+    step = np.diag([coarse, coarse, 4 * coarse])  # depth moves a view by its tangent alone
+    ends = [minimize(off, at, method="Nelder-Mead", options={"initial_simplex": at + np.vstack([np.zeros(3), step]),
+            "xatol": a.pixel_nm / 10, "fatol": 1e-3 * a.pixel_nm}) for at in (np.zeros(3), start)]  # fmt: skip
+    return min(ends, key=lambda end: end.fun).x
 
 
 def _lines(polylines, pixel_nm: float, field_nm: np.ndarray | None = None) -> Lines:
