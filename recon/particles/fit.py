@@ -335,10 +335,12 @@ def _add(image, corner, patches, sheet, some, factor):
     size = patches.shape[2]
     for m in range(len(some)):
         n = some[m]
-        patch = patches[n, sheet]
+        patch, times = patches[n, sheet], np.float32(factor[m])
+        left, right = max(0, -corner[n, 0]), min(size, image.shape[1] - corner[n, 0])
         for j in range(max(0, -corner[n, 1]), min(size, image.shape[0] - corner[n, 1])):
-            for i in range(max(0, -corner[n, 0]), min(size, image.shape[1] - corner[n, 0])):
-                image[corner[n, 1] + j, corner[n, 0] + i] += factor[m] * patch[j, i]
+            row = image[corner[n, 1] + j]
+            for i in range(left, right):
+                row[corner[n, 0] + i] += times * patch[j, i]
 
 
 @njit(cache=True, parallel=True)

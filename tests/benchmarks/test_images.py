@@ -54,11 +54,11 @@ def test_bright_field(alone):
     assert 0 < share.min() < share.max() < 1
 
 
-@pytest.fixture(scope="module")
-def imaged():
-    """The recipe `particles` at 34.5 mg/ml, in one field of 1024 x 1024 pixels of the four of its size."""
+@pytest.fixture(scope="module", params=[1024, 2048])
+def imaged(request):
+    """The recipe `particles` at 34.5 mg/ml, its whole field and a quarter of it."""
     recipe = load_recipe("particles")
-    pixel, shape = recipe.scan.pixel_nm, (1024, 1024)
+    pixel, shape = recipe.scan.pixel_nm, (request.param,) * 2
     values = {"scan.shape": shape, "specimen.field_nm": [pixel * n for n in shape]}
     recipe = recipe.with_values(values | {"specimen.dispersion.concentration_mg_per_ml": 34.5})
     return *simulate_recipe(recipe), recipe
@@ -73,13 +73,13 @@ def test_film_image(alone, imaged):
         film.imaged.clear()
         return film.region_image(region, recipe.microscope, recipe.scan.pixel_nm, recipe.scan.shape)
 
-    count = len(film.particles.radii_nm)
-    assert alone("image of particles, one quadrant", f"1024² pixels, {count} particles", image, rounds=2).min() > 0
+    size = f"{recipe.scan.shape[0]}² pixels, {len(film.particles.radii_nm)} particles"
+    assert alone("image of particles, one quadrant", size, image, rounds=2).min() > 0
 
 
 def test_from_images_to_points(alone, imaged):
     """On four views."""
-    truth, acquisition, *_ = imaged
-    size = f"{len(acquisition.views)} views of 1024² pixels, {truth.inside.sum()} particles"
+    truth, acquisition, _, recipe = imaged
+    size = f"{len(acquisition.views)} views of {recipe.scan.shape[0]}² pixels, {truth.inside.sum()} particles"
     points = alone("points-matched", size, lambda: run_method("points-matched", acquisition), rounds=2)
     assert len(points.points_nm) > 0.97 * truth.inside.sum()
