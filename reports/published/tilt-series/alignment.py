@@ -1,6 +1,6 @@
 """How well the views of the recipe `tilt-series` are laid on each other by the lines they show.
 
-    python reports/published/tilt-series/alignment.py [--density 8e13] [--seed 3]
+    python reports/published/tilt-series/alignment.py [--density 8e13] [--seed 3] [--contours learned]
 
 Simulates one series with the errors of the stage that the recipe has (about 13 minutes of one core) and aligns it.
 """
@@ -45,13 +45,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--density", type=float, default=8e13, help="of lines [1/m²]")
     parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--contours", choices=["ridge", "learned"], help="followed in place of the images' contrast")
     asked = parser.parse_args()
     values = {"recipe.seed": asked.seed, "specimen.network.density_per_m2": asked.density}
     truth, a, _ = simulate_recipe(load_recipe("tilt-series").with_values(values))
     assert isinstance(truth, LineTruth)
     points = np.concatenate(list(truth.network.chains(truth.visible)))
     points = points[((points[:, :2] > _RIM_NM) & (points[:, :2] < np.array(a.field_nm) - _RIM_NM)).all(axis=1)]
-    found = series.align(a)
+    found = series.align(a, contours=asked.contours)
     across = np.array([np.cos(a.tilt_axis_rad + np.pi / 2), np.sin(a.tilt_axis_rad + np.pi / 2)])
     true = Alignment(truth.directions_rad, truth.to_image)
     ways = {"as said": Alignment(a.directions_rad, a.to_image), "aligned": found.alignment}
