@@ -54,6 +54,7 @@ METHODS = {
     "tomo-wbp": "veristem.recon.tomography.wbp:reconstruct",
     "tomo-sirt": "veristem.recon.tomography.sirt:reconstruct",
     "tomo-lines": "veristem.recon.tomography.fitted:reconstruct",
+    "field-absorption": "veristem.recon.tomography.field:reconstruct",
     "points-matched": "veristem.recon.particles.matched:reconstruct",
     "points-learned": "veristem.recon.particles.learned:reconstruct",
     "points-tomo": "veristem.recon.tomography.points:reconstruct",
@@ -72,6 +73,7 @@ TOLD = {
     "tomo-wbp": "veristem.recon.tomography.series:told",
     "tomo-sirt": "veristem.recon.tomography.series:told",
     "tomo-lines": "veristem.recon.tomography.series:told",
+    "field-absorption": "veristem.recon.tomography.series:told",
     "points-tomo": "veristem.recon.tomography.points:told",
 }
 

@@ -14,6 +14,7 @@ from veristem.datasets.formats.mrc import write_tilt_series
 from veristem.datasets.geometry import Tilt
 from veristem.datasets.intermediate import Alignment, Contours
 from veristem.recon.methods import run_method
+from veristem.recon.tomography.field import field
 from veristem.recon.tomography.lines import lines_in
 from veristem.recon.tomography.maps import one_axis
 from veristem.recon.tomography.projector import Projector
@@ -258,6 +259,26 @@ def test_all_views_leaning_to_one_side_of_the_axis():
     right, share, far = compared(run_method("tomo-wbp", a, alignment=Alignment(a.directions_rad, a.to_image)))
     assert min(right, share) > 0.55
     assert np.median(far) < VOXEL
+
+
+def test_a_field_becomes_what_its_views_gathered():
+    """Two rods along the slices, 23 views of them: dense where they are, the same for the same seed, and learning."""
+    pytest.importorskip("torch")
+    columns, layers, rows, slopes = 36, 18, 2, np.tan(np.radians(np.arange(-44, 45, 4)))
+    depths = np.arange(layers) - (layers - 1) / 2
+    projector = Projector(slopes, columns, depths)
+    z, x = np.mgrid[:layers, :columns]
+    true = np.exp(-((x - 11) ** 2 + (z - 5) ** 2) / 8) + np.exp(-((x - 25) ** 2 + (z - 12) ** 2) / 8)
+    gathered = (projector.forth @ true.ravel().astype(np.float32)).reshape(len(slopes), 1, columns)
+    maps = np.repeat(gathered, rows, axis=1)
+    made, again, begun = (field(projector, maps, np.ones(maps.shape, bool), n, seed=5) for n in (150, 150, 1))
+    assert made.shape == (rows, layers, columns)
+    np.testing.assert_array_equal(made, again)
+    like = [np.corrcoef(found.mean(axis=0).ravel(), true.ravel())[0, 1] for found in (begun, made)]
+    assert like[0] < 0.3
+    assert like[1] > 0.8
+    with pytest.raises(InputError, match="steps: 0 found"):
+        run_method("field-absorption steps=0", tilted([-20, 0, 20], noise=False))
 
 
 def test_the_volume_itself():

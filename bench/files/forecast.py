@@ -28,6 +28,7 @@ _PER_PIXEL_S = {
     "tomo-wbp": 6e-6,
     "tomo-sirt": 1e-5,
     "tomo-lines": 1e-5,
+    "field-absorption": 2e-4,
     "points-matched": 2.5e-6,
     "points-learned": 2e-6,
     "points-hough": 1e-6,
