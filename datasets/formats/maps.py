@@ -18,8 +18,8 @@ def write_map(path: Path, shares: np.ndarray, pixel_nm: float) -> None:
     told = {"unit": "nm", "axes": "ZYX"}
     with atomic_path(path) as partial:
         imwrite(
-            partial, np.asarray(shares, np.float32), imagej=True, resolution=(1 / pixel_nm, 1 / pixel_nm), metadata=told,
-            compression="zlib",
+            partial, np.asarray(shares, np.float32), imagej=True, metadata=told, compression="zlib",
+            resolution=(1 / pixel_nm, 1 / pixel_nm),
         )  # fmt: skip
 
 
