@@ -68,6 +68,9 @@ CONTOURS = {  # ways to find contours, by the name that a method takes in their 
     "learned": "veristem.recon.contours.learned:learned_contours",
 }
 
+# methods whose contours are the learned ones when none are named
+LEARNED = ("stereo-learned", "stereo-thesis", "lines-multiview", "lines-fitted")
+
 # what methods find of how views of several scans lie, in lines for people
 TOLD = {
     "tomo-wbp": "veristem.recon.tomography.series:told",
@@ -204,6 +207,13 @@ def stages_of(text: str) -> tuple[str, ...]:
 def registers(text: str) -> bool:
     """Whether a method registers views of several scans as `registration` tells of: it has ``register``."""
     return "register" in _signature(text, load_method(without_oracles(text)[0])).parameters
+
+
+def takes_learned_contours(text: str) -> bool:
+    """Whether a method finds lines by the network of contours of the package, not by ridges or weights of one's own."""
+    name, parameters = split_method(text)
+    own = "learned" if name in LEARNED else None
+    return parameters.get("contours", own) == "learned" and "weights" not in parameters
 
 
 def alignment_told(text: str, acquisition: Acquisition) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from veristem.datasets.geometry import pair_angle_rad
 from veristem.reports import figures
 from veristem.reports.crystal_axes import WORDS
+from veristem.reports.missed import missed_figure
 from veristem.reports.registration import registration_figure
 from veristem.reports.scenes import MOST_TUBES, Scene, reconstruction_plotter, truth_plotter
 from veristem.reports.words import box_words, counted, dose_numbers, number
@@ -39,6 +40,8 @@ def figures_of(scene: Scene) -> dict[str, Figure]:
     drawn["plan"] = figures.overlay_plan(scene)
     if scene.truth is not None:
         drawn["plan-without-truth"] = figures.overlay_plan(scene, with_truth=False)
+    if scene.missed is not None:
+        drawn["missed"] = missed_figure(scene)
     return drawn | {"depth": figures.overlay_depth(scene)}
 
 
@@ -60,6 +63,8 @@ def alts(scene: Scene) -> dict[str, str]:
         "anaglyph": "Red and cyan overlay of the two images, for stereo glasses",
         "plan": f"{image}, with {count}{colour} projected onto it" + (" and the true lines in white" if truth else ""),
         "plan-without-truth": f"{image}, with {count}{colour} projected onto it, without the true lines",
+        "missed": f"{image} twice: as it is, and under the probability that a visible line was missed, in "
+        "squares from blue (found) to yellow (missed)",
         "depth": f"Depth against x of {count}{colour}{over}",
         "truth": f"3D picture of {lines}, {foil}",
         "truth_beam": f"The same {lines}, seen along the beam, x against y",

@@ -60,6 +60,8 @@ class Scene:
         Of a run of a study: its name in the table of results.
     registration : registration.Registered or None
         How the views were found to lie, of those taken one after the other.
+    missed : (V, Y, X) float or None
+        How likely a visible line at each pixel of each view was missed, where the method tells it.
 
     Raises
     ------
@@ -79,6 +81,7 @@ class Scene:
     limit_nm: float | None = None
     cell: str = ""
     registration: Any = None
+    missed: np.ndarray | None = None
     kind: ClassVar[str] = "dislocations"
 
     def __post_init__(self):

@@ -1,7 +1,12 @@
 """Training of contours: what is drawn, what is told, that it learns, resumes and says what goes wrong."""
 
+import errno
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -202,6 +207,73 @@ def test_a_loss_that_is_no_number_ends_training_with_the_best_weights(begun, mon
     assert "no number at step 5" in found.notes[0]
     assert found.weights.exists()
     assert len(found.history) == 2
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_ends_training_in_a_line_and_it_goes_on(begun, monkeypatch):
+    """Foils, the last state and the best weights are kept, nothing half-written; with space it goes on from there."""
+    from veristem.bench.training.fit import Fit
+
+    put, step, left, steps = Path.write_bytes, Fit.step, [3], []
+
+    def full(path, content):
+        left[0] -= 1
+        if left[0] < 0:
+            put(path, content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return put(path, content)
+
+    monkeypatch.setattr(training, "_CHECKS", 5)
+    monkeypatch.setattr(Fit, "step", lambda fit, foils: steps.append(fit.done) or step(fit, foils))
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "write_bytes", full)
+        with pytest.raises(InputError, match=r"(state|best)\.safetensors: No space left on device; choose a folder"):
+            train_stage(FEW, begun, minutes=1, device="cpu")
+    kept = {path.name for path in begun.iterdir()}
+    assert kept == {"foils", "training.json", "best.safetensors", "state.safetensors", ".lock"}
+    fit = Fit(FEW, 20, 0, "cpu")
+    fit.load(begun / "state.safetensors")
+    first, steps[:] = len(steps), []
+    assert 0 < fit.done <= first < 20
+    assert train_stage(FEW, begun, minutes=1, device="cpu").weights.exists()
+    assert steps == list(range(fit.done, 20))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="sets a limit to the size of files")
+def test_training_that_cannot_write_ends_with_2(begun):
+    """Whatever library writes, and from the command line: one line, and the foils are kept.
+
+    No file may be larger than a megabyte, half of what the state of a training takes.
+    """
+    import resource
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+    command = [sys.executable, "-c", "from veristem.bench.cli import main; main()", "train", "contours", "-o", begun]
+    command += ["--minutes", "1", "--workers", "1", "--device", "cpu"]
+    ended = subprocess.run(command, preexec_fn=limited, capture_output=True, text=True)
+    assert ended.returncode == 2, ended.stderr
+    (line,) = [line for line in ended.stderr.splitlines() if line.startswith("error")]
+    assert "best.safetensors: File too large; choose a folder" in line
+    assert "Traceback" not in ended.stderr
+    assert len(list((begun / "foils").glob("*.npz"))) == 12
+    assert not list(begun.glob(".veristem*"))
+
+
+def test_a_foil_that_finds_no_space_is_not_there(tmp_path, monkeypatch):
+    """Half a foil would be read as one; those before it are kept."""
+
+    def full(file, **arrays):
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write(tmp_path / "foil-00000.npz", drawn_foil(0))
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(InputError, match=r"foil-00001\.npz: No space left on device"):
+        write(tmp_path / "foil-00001.npz", drawn_foil(1))
+    assert [path.name for path in tmp_path.iterdir()] == ["foil-00000.npz"]
 
 
 def test_what_cannot_be_trained_is_refused_in_a_line(begun, monkeypatch):

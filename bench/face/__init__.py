@@ -178,7 +178,7 @@ def reconstruct(
         the kind of specimen if not given.
     out : path, optional
         File to write: .vtp for curves, .csv for points; .mrc or .vti for the volume in which a method of tomography
-        looks for them.
+        looks for them. Beside lines of learned contours NAME.missed.tif tells how likely others were missed.
     timeout_s : float, optional
         Time after which the method is ended [s].
     say : callable
@@ -194,6 +194,7 @@ def reconstruct(
         When a method from outside fails, ends its process, or takes too long.
     """
     from veristem.bench.files.forecast import reconstruction_text
+    from veristem.bench.files.missed import save_result
     from veristem.datasets import Acquisition, formats
     from veristem.datasets.errors import InputError
     from veristem.datasets.formats.atomic import check_place
@@ -220,7 +221,7 @@ def reconstruct(
         (say if line.startswith("warning") else tell)(line)
     found, _ = apart.reconstruct(method, images, timeout_s)
     if out is not None:
-        formats.write(out, found)
+        save_result(Path(out), found, method, images, tell)
     return found
 
 

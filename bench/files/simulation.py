@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from veristem.bench.files.missed import save_result
 from veristem.datasets import formats
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.formats.atomic import together
@@ -31,11 +32,10 @@ def save_truth(folder: Path, truth: Truth) -> list[Path]:
     return paths
 
 
-def save_reconstruction(folder: Path, found: Reconstruction) -> Path:
-    """Write reconstruction.vtp or, of particles, reconstruction.csv into an existing folder."""
-    path = folder / f"reconstruction{kind_of(found).suffix}"
-    formats.write(path, found)
-    return path
+def save_reconstruction(folder: Path, found: Reconstruction, method: str, acquisition: Acquisition) -> list[Path]:
+    """Write reconstruction.vtp or, of particles, reconstruction.csv into an existing folder, and `missed.save_result`'s
+    map."""
+    return save_result(folder / f"reconstruction{kind_of(found).suffix}", found, method, acquisition)
 
 
 def read_truth_file(path: Path, burgers_magnitude_nm: float | None = None):

@@ -189,7 +189,7 @@ def _chain(folder: Path, truth: Truth, acquisition: Acquisition, tolerance_nm: f
     found = run_method(method, acquisition)
     scene = make_scene(acquisition, found, truth, method, tolerance_nm)
     with together():
-        paths = [*save_simulation(folder, truth, acquisition), save_reconstruction(folder, found)]
+        paths = [*save_simulation(folder, truth, acquisition), *save_reconstruction(folder, found, method, acquisition)]
         with atomic_path(folder / "scores.json") as partial:
             partial.write_text(json.dumps(scene.scores, indent=2) + "\n", encoding="utf-8")
     say(f"result:   {sentence(scene)}")

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from veristem.bench.files.missed import read_missed
 from veristem.bench.metrics import metrics
 from veristem.bench.pages import lines, particles
 from veristem.bench.pages.runs import study_commands
@@ -155,7 +156,10 @@ def read_scene(folder: Path, tolerance_nm: float | None, method: str = "") -> tu
     kind = KINDS[acquisition.kind]
     path = result_path(folder, kind)
     found = kind.result(()) if path is None else formats.read(path, kind.result)
-    return make_scene(acquisition, found, truth, method, tolerance_nm), truth
+    scene = make_scene(acquisition, found, truth, method, tolerance_nm)
+    if path is not None and isinstance(scene, Scene):
+        scene = replace(scene, missed=read_missed(path, acquisition))
+    return scene, truth
 
 
 def result_path(folder: Path, kind: Kind) -> Path | None:

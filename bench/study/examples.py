@@ -56,7 +56,7 @@ def save_examples(table, recipe: Recipe, folder: Path, timeout_s: float | None =
         truth, acquisition, _ = simulate_recipe(
             recipe.with_values({**json.loads(row["conditions"]), "recipe.seed": row["seed"]})
         )
-        found = None
+        found, method = None, ""
         try:
             method, stages = handed_in(row["method"], truth, acquisition)
             found, _ = reconstruct(method, acquisition, timeout_s, **stages)
@@ -64,6 +64,6 @@ def save_examples(table, recipe: Recipe, folder: Path, timeout_s: float | None =
             notes.append(f"no 3D of cell {row['cell']} on the page: {row['method']} fails here ({error})")
         with together():
             if found is not None:
-                save_reconstruction(files, found)
+                save_reconstruction(files, found, method, acquisition)
             save_simulation(files, truth, acquisition)
     return notes

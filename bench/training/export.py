@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from veristem.bench.training.stage import Stage
@@ -44,9 +44,6 @@ def export(stage: Stage, network: nn.Module, path: Path, calibration: Sequence[f
         node.doc_string = ""
     with atomic_path(path) as partial:
         partial.write_bytes(model.SerializeToString())
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
     with atomic_path(path.with_suffix(".safetensors")) as partial:
-        save_file(
-            {name: value.contiguous() for name, value in network.state_dict().items()},
-            partial,
-            {"veristem": json.dumps(told)},
-        )
+        partial.write_bytes(save(weights, {"veristem": json.dumps(told)}))

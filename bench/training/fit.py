@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from veristem.bench.training.stage import Stage
 from veristem.datasets.errors import InputError
@@ -70,8 +70,9 @@ class Fit:
         tensors = {f"network.{name}": value.contiguous() for name, value in self.network.state_dict().items()}
         for number, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
+        content = save(tensors, {"told": json.dumps({"done": self.done, "steps": self.steps} | told)})
         with atomic_path(path) as partial:
-            save_file(tensors, partial, {"told": json.dumps({"done": self.done, "steps": self.steps} | told)})
+            partial.write_bytes(content)  # save_file tells of a full disk by an error of its own, which is no OSError
 
     def load(self, path: Path) -> dict:
         """Go on from a file of `save`; what was told with it.

@@ -59,9 +59,7 @@ def learned_contours(
     InputError
         For weights that cannot be read, or of another version.
     """
-    if scale_nm is None:
-        scale_nm = default_scale_nm((views.shape[2] * pixel_nm, views.shape[1] * pixel_nm), pixel_nm)
-    ratio = pixel_nm / (scale_nm / SCALE_PX)
+    ratio = ratio_of(views.shape, pixel_nm, scale_nm)
     curves, sigmas = [], []
     for view in views:
         image, zoom = like_training(view, ratio)
@@ -69,6 +67,13 @@ def learned_contours(
         curves.append(tuple(c[:, :2] / zoom * pixel_nm for c in found))
         sigmas.append(tuple(c[:, 2] / zoom.mean() * pixel_nm for c in found))
     return Contours(tuple(curves), tuple(sigmas))
+
+
+def ratio_of(shape: tuple[int, ...], pixel_nm: float, scale_nm: float | None) -> float:
+    """How many pixels of the network a pixel of views of a shape (V, Y, X) takes; others as of `learned_contours`."""
+    if scale_nm is None:
+        scale_nm = default_scale_nm((shape[2] * pixel_nm, shape[1] * pixel_nm), pixel_nm)
+    return pixel_nm / (scale_nm / SCALE_PX)
 
 
 def normalised(view: np.ndarray) -> np.ndarray:
