@@ -69,7 +69,7 @@ CONTOURS = {  # ways to find contours, by the name that a method takes in their 
 }
 
 # methods whose contours are the learned ones when none are named
-LEARNED = ("stereo-learned", "stereo-thesis", "lines-multiview", "lines-fitted")
+LEARNED = ("stereo-learned", "stereo-thesis", "lines-multiview", "lines-fitted", "tomo-lines")
 
 # what methods find of how views of several scans lie, in lines for people
 TOLD = {
