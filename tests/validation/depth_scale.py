@@ -8,10 +8,14 @@ import numpy as np
 
 from veristem.datasets import DislocationNetwork
 from veristem.datasets.crystal import load_material
-from veristem.datasets.recipe import Recipe
+from veristem.datasets.geometry import pair_angle_rad
+from veristem.datasets.recipe import Recipe, load_recipe
 from veristem.datasets.specimens import Dislocations
 from veristem.sim.foil import Foil
 from veristem.sim.specimen import orientation
+from veristem.sim.views import expected_views
+
+_FACE_NM, _BANDS = 15.0, 24
 
 
 def angle_deg(depth_nm: np.ndarray, disparity_nm: np.ndarray) -> tuple[float, float]:
@@ -74,3 +78,34 @@ def shift_nm(left: np.ndarray, right: np.ndarray, pixel_nm: float) -> tuple[floa
     start = coarse[np.argmin([unlike(shift) for shift in coarse])]
     best: Any = minimize_scalar(unlike, bounds=(start - 0.6, start + 0.6), method="bounded")
     return float(best.x), -float(best.fun)
+
+
+def discs_deg(cone_mrad: float, pair_deg: float, radius_mrad: float, twice_b) -> tuple[float, float, float, float]:
+    """Angle between two discs [deg] that scales the depths of a line from face to face, and that of mean directions.
+
+    Also the median correlation of its profiles in both, and rms of depth that the straight line leaves over [nm]. What
+    of a disc lies beyond the cone has no electrons. CoCrFeMnNi as of `cantor-stereo`, no noise, an ideal lens.
+    """
+    width, length, pixel = 96.0, 256.0, 2.0
+    shape = [round(length / pixel), round(width / pixel)]
+    recipe = load_recipe("cantor-stereo").with_values(
+        {
+            "microscope.convergence_mrad": cone_mrad,
+            "microscope.aberrations": "none",
+            "microscope.detector": {"kind": "virtual", "pair_angle_deg": pair_deg, "radius_mrad": radius_mrad},
+            "specimen.field_nm": [width, length],
+            "scan.shape": shape,
+            "scan.pixel_nm": pixel,
+            "scan.registered": True,
+        }
+    )
+    foil = foil_with(recipe, 0, _FACE_NM, np.array(twice_b) / 2)
+    z = _FACE_NM + (foil.thickness_nm - 2 * _FACE_NM) * (np.arange(shape[0]) + 0.5) / shape[0]
+    bands = np.array_split(np.arange(shape[0]), _BANDS)[2:-2]  # the ends near the faces left out
+    regions = recipe.microscope.detector.regions(recipe.kikuchi_azimuth_rad)
+    seen = expected_views(foil, recipe, regions, np.random.default_rng(0), lambda tilts, _: tilts)
+    left, right = (view.share for view in seen)
+    matched = [shift_nm(left[band].mean(axis=0), right[band].mean(axis=0), pixel) for band in bands]
+    angle, spread = angle_deg(np.array([z[band].mean() for band in bands]), np.array(matched)[:, 0])
+    mean = np.degrees(pair_angle_rad(*(region.mean_direction_rad(1e-3 * cone_mrad) for region in regions)))
+    return angle, float(mean), float(np.median(np.array(matched)[:, 1])), spread

@@ -19,53 +19,19 @@ import pandas as pd
 
 sys.path.append(str(Path(__file__).parents[3] / "tests"))
 
-from validation.depth_scale import angle_deg, foil_with, shift_nm
+from validation.depth_scale import discs_deg
 from veristem.bench.study.store import read_table
-from veristem.datasets.geometry import pair_angle_rad
-from veristem.datasets.recipe import load_recipe
-from veristem.sim.views import expected_views
 
 HERE = Path(__file__).parent
 CONE_MRAD = 12.0
 RADII_MRAD = (1.5, 3.5, 5.0)  # each touches the rim of the cone from within
 _BURGERS = ((1, 0, 1), (0, 1, 1))  # twice those of the lines that rise
-_FACE_NM, _BANDS = 15.0, 24
 _SCORES = ("f_score", "recall", "depth_rmse_nm")
 
 
 def effective(radius_mrad: float, twice_b) -> tuple[float, float, float, float]:
-    """Angle between the discs [deg] that scales the depths of a line from face to face, and that of mean directions.
-
-    Also the median correlation of its profiles in both, and rms of depth that the straight line leaves over [nm].
-    """
-    width, length, pixel = 96.0, 256.0, 2.0
-    shape = [round(length / pixel), round(width / pixel)]
-    detector = {
-        "kind": "virtual",
-        "pair_angle_deg": float(np.degrees(2e-3 * (CONE_MRAD - radius_mrad))),
-        "radius_mrad": radius_mrad,
-    }
-    recipe = load_recipe("cantor-stereo").with_values(
-        {
-            "microscope.convergence_mrad": CONE_MRAD,
-            "microscope.aberrations": "none",
-            "microscope.detector": detector,
-            "specimen.field_nm": [width, length],
-            "scan.shape": shape,
-            "scan.pixel_nm": pixel,
-            "scan.registered": True,
-        }
-    )
-    foil = foil_with(recipe, 0, _FACE_NM, np.array(twice_b) / 2)
-    z = _FACE_NM + (foil.thickness_nm - 2 * _FACE_NM) * (np.arange(shape[0]) + 0.5) / shape[0]
-    bands = np.array_split(np.arange(shape[0]), _BANDS)[2:-2]  # the ends near the faces left out
-    regions = recipe.microscope.detector.regions(recipe.kikuchi_azimuth_rad)
-    seen = expected_views(foil, recipe, regions, np.random.default_rng(0), lambda tilts, _: tilts)
-    left, right = (view.share for view in seen)
-    matched = [shift_nm(left[band].mean(axis=0), right[band].mean(axis=0), pixel) for band in bands]
-    angle, spread = angle_deg(np.array([z[band].mean() for band in bands]), np.array(matched)[:, 0])
-    mean = np.degrees(pair_angle_rad(*(region.mean_direction_rad(1e-3 * CONE_MRAD) for region in regions)))
-    return angle, float(mean), float(np.median(np.array(matched)[:, 1])), spread
+    """What `discs_deg` tells of an aperture that touches the rim of the cone at both of its places."""
+    return discs_deg(CONE_MRAD, float(np.degrees(2e-3 * (CONE_MRAD - radius_mrad))), radius_mrad, twice_b)
 
 
 def angles() -> list[str]:
