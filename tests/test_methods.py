@@ -104,7 +104,8 @@ def test_registered_names(acquisition):
     with pytest.raises(RuntimeError, match="given 2 views"):
         run_method("failing", acquisition)
     with pytest.raises(
-        InputError, match="allowed are constant, failing, lines-fitted, lines-multiview, points-hough, points-learned, "
+        InputError,
+        match="allowed are constant, failing, field-absorption, lines-fitted, lines-multiview, points-hough, ",
     ):
         load_method("no-such")
 

@@ -14,7 +14,7 @@ from veristem.datasets.formats.mrc import write_tilt_series
 from veristem.datasets.geometry import Tilt
 from veristem.datasets.intermediate import Alignment, Contours
 from veristem.recon.methods import run_method
-from veristem.recon.tomography.field import field
+from veristem.recon.tomography.field import fit
 from veristem.recon.tomography.lines import lines_in
 from veristem.recon.tomography.maps import one_axis
 from veristem.recon.tomography.projector import Projector
@@ -165,6 +165,31 @@ def test_wbp_gives_values_back():
     assert abs(found[:, 100:115].mean()) < 0.005
 
 
+def test_field_comes_near_its_views(projector):
+    """Of two blobs and views without noise: ever nearer to both, nowhere below zero; rays not known do not count."""
+    pytest.importorskip("torch", reason="PyTorch is not installed (extra `learn`)")
+    truth = two_blobs()
+    maps, inside = summed(truth), np.ones((7, 3, 24), bool)
+    start, *left = [np.abs(summed(fit(projector, maps, inside, steps)) - maps).mean() for steps in (1, 60, 200)]
+    assert left[0] < 0.3 * start
+    assert left[1] < 0.5 * left[0]
+    found = fit(projector, maps, inside, 200)
+    assert (found >= 0).all()
+    assert np.corrcoef(found.ravel(), truth.ravel())[0, 1] > 0.9
+    hidden, wrong = inside.copy(), maps.copy()
+    hidden[2], wrong[2] = False, 1e3
+    np.testing.assert_array_equal(
+        fit(projector, wrong, hidden, 5), fit(projector, np.where(hidden, maps, 0), hidden, 5)
+    )
+
+
+def test_field_needs_pytorch(monkeypatch):
+    """One line that says what to install."""
+    monkeypatch.setattr("veristem.recon.tomography.field.find_spec", lambda _: None)
+    with pytest.raises(InputError, match=r"field-absorption: no torch found, which it needs; `pip install veristem"):
+        run_method("field-absorption", tilted([-20, 0, 20], noise=False))
+
+
 def test_slices_do_not_depend_on_their_block(projector):
     """40 slices, which are two blocks, as each alone."""
     maps, inside = summed(two_blobs(40)), np.ones((7, 40, 24), bool)
@@ -212,11 +237,20 @@ def compared(found: CurveSet) -> tuple[float, float, np.ndarray]:
 
 
 SERIES = np.arange(-44, 45, 4)
+METHODS = (
+    "tomo-sirt",
+    "tomo-wbp",
+    "tomo-sirt contours=ridge",
+    "tomo-lines contours=ridge",
+    "field-absorption voxel_nm=3",
+)
 
 
-@pytest.mark.parametrize("method", ["tomo-sirt", "tomo-wbp", "tomo-sirt contours=ridge", "tomo-lines contours=ridge"])
+@pytest.mark.parametrize("method", METHODS)
 def test_lines_come_out_where_they_are(method):
     """To a voxel, most of them, with an uncertainty that fits."""
+    if method.startswith("field"):
+        pytest.importorskip("torch", reason="PyTorch is not installed (extra `learn`)")
     a = tilted(SERIES)
     found = run_method(method, a, alignment=Alignment(a.directions_rad, a.to_image))
     right, share, far = compared(found)
@@ -261,26 +295,6 @@ def test_all_views_leaning_to_one_side_of_the_axis():
     assert np.median(far) < VOXEL
 
 
-def test_a_field_becomes_what_its_views_gathered():
-    """Two rods along the slices, 23 views of them: dense where they are, the same for the same seed, and learning."""
-    pytest.importorskip("torch")
-    columns, layers, rows, slopes = 36, 18, 2, np.tan(np.radians(np.arange(-44, 45, 4)))
-    depths = np.arange(layers) - (layers - 1) / 2
-    projector = Projector(slopes, columns, depths)
-    z, x = np.mgrid[:layers, :columns]
-    true = np.exp(-((x - 11) ** 2 + (z - 5) ** 2) / 8) + np.exp(-((x - 25) ** 2 + (z - 12) ** 2) / 8)
-    gathered = (projector.forth @ true.ravel().astype(np.float32)).reshape(len(slopes), 1, columns)
-    maps = np.repeat(gathered, rows, axis=1)
-    made, again, begun = (field(projector, maps, np.ones(maps.shape, bool), n, seed=5) for n in (150, 150, 1))
-    assert made.shape == (rows, layers, columns)
-    np.testing.assert_array_equal(made, again)
-    like = [np.corrcoef(found.mean(axis=0).ravel(), true.ravel())[0, 1] for found in (begun, made)]
-    assert like[0] < 0.3
-    assert like[1] > 0.8
-    with pytest.raises(InputError, match="steps: 0 found"):
-        run_method("field-absorption steps=0", tilted([-20, 0, 20], noise=False))
-
-
 def test_the_volume_itself():
     """In the frame of the specimen, brightest on the lines, with voxels as asked for."""
     a = tilted(SERIES)
@@ -320,6 +334,7 @@ def test_what_tomography_refuses():
     refused("all views share one direction", alignment=Alignment(same))
     refused("about one axis", alignment=Alignment(np.array([[0.1, 0.0], [0.0, 0.1], [-0.1, 0.0]])))
     refused("iterations: 0 found", method="tomo-sirt iterations=0")
+    refused("steps: 0 found", method="field-absorption steps=0")
     refused("voxel_nm: -1 found", method="tomo-wbp voxel_nm=-1")
     refused("voxel_nm: 0.001 found, which makes", method="tomo-wbp voxel_nm=0.001")
     refused("scale_nm: 1e+06 found", method="tomo-wbp scale_nm=1e6")
