@@ -30,7 +30,11 @@ def table() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def shipped() -> dict:
     """The fit that ships."""
-    return json.loads((files("veristem.bench.topology") / "weights.json").read_text("utf-8"))
+    return read("weights")
+
+
+def read(name: str) -> dict:
+    return json.loads((files("veristem.bench.topology") / f"{name}.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("kind", degradations.KINDS)
@@ -62,6 +66,34 @@ def test_fit_that_ships_is_that_of_its_data(table, shipped):
     assert training.fit(table) == pytest.approx([shipped["weights"][name] for name in FEATURES], rel=1e-5, abs=1e-9)
     for what, values in training.cross_validate(table).items():
         assert values == pytest.approx(shipped["cross_validated"][what], rel=5e-3)
+
+
+def test_fit_of_volumes_is_that_of_its_data():
+    """The same of tubes in volumes, whose errors the page has too."""
+    table, shipped = pd.read_csv(ROOT / FOLDER / "weights-3d.csv"), read("weights-3d")
+    assert len(table) == training.SPECIMENS_3D * len(degradations.KINDS) * len(training.STRENGTHS_3D)
+    assert training.fit(table) == pytest.approx([shipped["weights"][name] for name in FEATURES], rel=1e-5, abs=1e-9)
+    for what, values in training.cross_validate(table).items():
+        assert values == pytest.approx(shipped["cross_validated"][what], rel=5e-3)
+    page = (ROOT / FOLDER / "README.md").read_text("utf-8")
+    errors = shipped["cross_validated"].values()
+    for kind in degradations.KINDS:
+        assert f"(`{kind}`) | {' | '.join(str(error[kind]) for error in errors)} |" in page
+
+
+@pytest.mark.parametrize("kind", ["broken", "speckle", "spurious"])
+def test_score_of_volumes_tells_wrong_places(kind):
+    """Lines it never saw, in a box of another size: wrong places a micrometre come out within a factor of two."""
+    shape, voxel = (16, 20, 20), training.VOXEL_NM
+    rng, size = np.random.default_rng(1), np.array(shape[::-1]) * voxel
+    found = []
+    for _ in range(2):
+        curves = CurveSet(tuple(rng.uniform(0.1, 0.9, (3, 2, 3)) * size))
+        lines = Lines.of(curves, 10.0)
+        mask, strength = degradations.degrade(kind, lines, 12.0, shape, voxel, rng)
+        truth = Topology.of(degradations.true_mask(lines, shape, voxel), voxel)
+        found.append(topological_score(Topology.of(mask, voxel), truth) / strength)
+    assert 0.5 < np.mean(found) < 2
 
 
 def test_errors_of_the_page_are_those_that_ship(shipped):

@@ -17,10 +17,14 @@ FILTRATIONS = ("dilation", "density", "height", "radial")
 FEATURES = tuple(f"{name}_h{dimension}" for name in FILTRATIONS for dimension in (0, 1))
 
 
-@lru_cache(maxsize=1)
-def load_weights() -> np.ndarray:
-    """(15, 2) weights of all filtrations in H0 and H1, in the order of `NAMES`; not to be written to."""
-    fitted = json.loads((files("veristem.bench.topology") / "weights.json").read_text("utf-8"))["weights"]
+@lru_cache(maxsize=2)
+def load_weights(dimensions: int = 2) -> np.ndarray:
+    """(15, 2) weights of all filtrations in H0 and H1 of images (2) or volumes (3), in the order of `NAMES`.
+
+    They are not to be written to.
+    """
+    name = "weights-3d.json" if dimensions == 3 else "weights.json"
+    fitted = json.loads((files("veristem.bench.topology") / name).read_text("utf-8"))["weights"]
     weights = spread(np.array([fitted[name] for name in FEATURES]))
     weights.flags.writeable = False
     return weights

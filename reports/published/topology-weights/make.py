@@ -1,7 +1,8 @@
 """Fit the weights that make one score of thirty distances, on known degradations of simulated networks.
 
 python reports/published/topology-weights/make.py writes the training data (weights.csv) beside itself and the fit into
-bench/topology/weights.json, which ships with the package. Filtrations of one kind share a weight, as no direction of
+bench/topology/weights.json, which ships with the package; with --volumes those of tubes in volumes (weights-3d.csv and
+weights-3d.json). Filtrations of one kind share a weight, as no direction of
 the image is special: four kinds in H0 and H1, eight weights, none below zero. They minimise the relative error of the
 strength that `degradations.degrade` states, so that weak and strong degradations count alike.
 """
@@ -33,6 +34,8 @@ GENERATORS = ("glide", "cross_slipped", "tangles", "junctions", "kinked", "cell_
 DENSITIES_PER_M2 = (2e13, 4e13, 8e13)
 SHAPE, PIXEL_NM = (256, 256), 2.0
 SPECIMENS = 24
+SHAPE_3D, VOXEL_NM = (32, 40, 40), 6.4  # a foil of 256 x 256 x 200 nm
+STRENGTHS_3D, SPECIMENS_3D = (4.0, 8.0, 24.0), 8  # fewer, as a volume takes two seconds
 FOLDER = Path(__file__).parent
 WEIGHTS = FOLDER.parents[2] / "bench/topology"
 
@@ -99,27 +102,31 @@ def cross_validate(table: pd.DataFrame) -> dict[str, dict[str, float]]:
     }
 
 
-def training_rows(specimen: int) -> list[dict[str, Any]]:
+def training_rows(specimen: int, volumes: bool = False) -> list[dict[str, Any]]:
     """The degradations of one specimen: rows with specimen, kind, strength [1/µm] and the `FEATURES`.
 
-    Its generator, density and seed follow from its number; its lines fill 512 x 512 nm in pixels of 2 nm.
+    Its generator, density and seed follow from its number; its lines fill 512 x 512 nm in pixels of 2 nm, or 256 x 256
+    x 200 nm in voxels of 6.4 nm.
     """
+    shape, pixel, strengths = (SHAPE_3D, VOXEL_NM, STRENGTHS_3D) if volumes else (SHAPE, PIXEL_NM, STRENGTHS)
     network = {
         "specimen.network.generator": GENERATORS[specimen % len(GENERATORS)],
         "specimen.tilt_about_g_deg": 0.0,  # networks are only drawn here, not imaged
         "microscope.aberrations": "none",
         "specimen.network.density_per_m2": DENSITIES_PER_M2[specimen % len(DENSITIES_PER_M2)],
     }
+    if volumes:
+        network |= {"specimen.field_nm": [256.0, 256.0], "scan.shape": [128, 128]}
     made = make_specimen(load_recipe("cantor-stereo").with_values(network), np.random.default_rng(specimen))
     assert isinstance(made, Foil)
     lines = Lines.of(made.network, 10.0, made.field_nm)
-    truth = Topology.of(true_mask(lines, SHAPE, PIXEL_NM), PIXEL_NM)
+    truth = Topology.of(true_mask(lines, shape, pixel), pixel)
     rows = []
     for number, kind in enumerate(KINDS):
-        for strength in STRENGTHS:
+        for strength in strengths:
             rng = np.random.default_rng([specimen, number])  # the same places for all strengths, and more
-            mask, reached = degrade(kind, lines, strength, SHAPE, PIXEL_NM, rng)
-            values = features(relative_distances(Topology.of(mask, PIXEL_NM), truth))
+            mask, reached = degrade(kind, lines, strength, shape, pixel, rng)
+            values = features(relative_distances(Topology.of(mask, pixel), truth))
             rows.append({"specimen": specimen, "kind": kind, "strength": reached, **dict(zip(FEATURES, values))})
     return rows
 
@@ -130,15 +137,19 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--out", type=Path, help="folder of both files, instead of where they belong")
-    out = parser.parse_args().out
-    data, weights = (out or FOLDER) / "weights.csv", (out or WEIGHTS) / "weights.json"
+    parser.add_argument("--volumes", action="store_true", help="tubes in volumes instead of lines in images")
+    out, volumes = (parsed := parser.parse_args()).out, parsed.volumes
+    name = "weights-3d" if volumes else "weights"
+    data, weights = (out or FOLDER) / f"{name}.csv", (out or WEIGHTS) / f"{name}.json"
     data.parent.mkdir(parents=True, exist_ok=True)
-    rows = [row for specimen in range(SPECIMENS) for row in training_rows(specimen)]
+    rows = [
+        row for specimen in range(SPECIMENS_3D if volumes else SPECIMENS) for row in training_rows(specimen, volumes)
+    ]
     pd.DataFrame(rows).to_csv(data, index=False, float_format="%.5g", lineterminator="\n")
     table = pd.read_csv(data)  # what is written is what is fitted
     fitted = {
-        "command": "python reports/published/topology-weights/make.py",
-        "data": "reports/published/topology-weights/weights.csv",
+        "command": "python reports/published/topology-weights/make.py" + (" --volumes" if volumes else ""),
+        "data": f"reports/published/topology-weights/{name}.csv",
         "weights": {name: float(f"{w:.6g}") for name, w in zip(FEATURES, fit(table))},
         "cross_validated": {
             what: {name: float(f"{value:.3g}") for name, value in values.items()}
