@@ -88,12 +88,15 @@ def test_a_scale_bar_is_no_line(ink, field):
 
 
 def test_only_bars_are_taken_for_bars():
-    """Neither noise at any dose nor clipped lines, nor a constant; such views are left as they are."""
+    """Neither noise at any dose nor clipped lines, level ones too, nor a constant; such views stay as they are."""
     rng = np.random.default_rng(2)
-    image, _ = image_of_lines(1.0, width_nm=8.0)
-    clipped = np.clip(image, np.percentile(image, 20), np.percentile(image, 60))
     views = [rng.poisson(dose, (256, 256)).astype(float) for dose in (0.03, 0.3, 3, 300)]
-    for view in [*views, clipped, np.full((64, 64), 3.0)]:
+    for width in (4.0, 8.0):
+        image, _ = image_of_lines(1.0, width_nm=width)
+        views.append(np.clip(image, *np.percentile(image, [20, 60])))
+        image[60:70] -= 1000 * np.exp(-0.5 * ((np.arange(10) - 4.5) / 2) ** 2)[:, None]
+        views += [np.clip(image, *np.percentile(image, ends)) for ends in ([2, 98], [5, 95])]
+    for view in [*views, np.full((64, 64), 3.0)]:
         assert without_bars(view) is view
 
 
