@@ -8,6 +8,7 @@ import pytest
 
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.errors import InputError
+from veristem.recon.contours.burnt import bars_in, without_bars
 from veristem.recon.contours.learned import answer, learned_contours
 from veristem.recon.methods import run_method
 from veristem.recon.trained import WEIGHTS
@@ -62,6 +63,41 @@ def test_any_grey_scale_is_the_same_image():
     for scaled in (image / 7.3, 1e4 * image, eight_bit):
         recall, precision = found_share(learned_contours(scaled[None], 2.0).curves_nm[0], points, 400.0)
         assert min(recall, precision) > 0.85
+
+
+@pytest.mark.parametrize("field", [False, True])
+@pytest.mark.parametrize("ink", [0, 255])
+def test_a_scale_bar_is_no_line(ink, field):
+    """Bar and text, black or white, alone or on a field of the other: as without them, away from them."""
+    import cv2
+
+    image, points = image_of_lines(2.0)
+    low, high = np.percentile(image, [0.5, 99.5])
+    view = np.round(np.clip((image - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+    if field:
+        view[:40, :80] = 255 - ink
+    view[30:35, 10:70] = ink
+    cv2.putText(view, "120 nm", (10, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.5, ink, 1)
+    drawn = bars_in(view)
+    assert drawn[30:35, 10:70].all()
+    assert drawn[60:].sum() + drawn[:, 100:].sum() == 0
+    (curves,) = learned_contours(view[None].astype(np.float32), 2.0).curves_nm
+    recall, _ = found_share(curves, points[(points[:, 0] > 190) | (points[:, 1] > 110)], 400.0)
+    assert recall > 0.85
+    assert found_share(curves, points, 400.0)[1] > 0.85
+
+
+def test_only_bars_are_taken_for_bars():
+    """Neither noise at any dose nor clipped lines, level ones too, nor a constant; such views stay as they are."""
+    rng = np.random.default_rng(2)
+    views = [rng.poisson(dose, (256, 256)).astype(float) for dose in (0.03, 0.3, 3, 300)]
+    for width in (4.0, 8.0):
+        image, _ = image_of_lines(1.0, width_nm=width)
+        views.append(np.clip(image, *np.percentile(image, [20, 60])))
+        image[60:70] -= 1000 * np.exp(-0.5 * ((np.arange(10) - 4.5) / 2) ** 2)[:, None]
+        views += [np.clip(image, *np.percentile(image, ends)) for ends in ([2, 98], [5, 95])]
+    for view in [*views, np.full((64, 64), 3.0)]:
+        assert without_bars(view) is view
 
 
 def test_images_of_any_shape_and_without_a_line():

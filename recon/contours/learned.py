@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from veristem.datasets.intermediate import Contours
+from veristem.recon.contours.burnt import without_bars
 from veristem.recon.contours.ridge import default_scale_nm
 from veristem.recon.contours.skeletons import curves_along
 from veristem.recon.trained import trained
@@ -62,7 +63,7 @@ def learned_contours(
     ratio = ratio_of(views.shape, pixel_nm, scale_nm)
     curves, sigmas = [], []
     for view in views:
-        image, zoom = like_training(view, ratio)
+        image, zoom = like_training(without_bars(view), ratio)
         found = lines_in(answer(image, weights), trained("contours", VERSION, weights).calibration[0], high, low)
         curves.append(tuple(c[:, :2] / zoom * pixel_nm for c in found))
         sigmas.append(tuple(c[:, 2] / zoom.mean() * pixel_nm for c in found))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from veristem.recon.contours.burnt import without_bars
 from veristem.recon.contours.learned import VERSION, answer, like_training, lines_in, ratio_of
 from veristem.recon.trained import trained
 
@@ -41,7 +42,7 @@ def missed(views: np.ndarray, pixel_nm: float, scale_nm: float | None = None) ->
     ratio = ratio_of(views.shape, pixel_nm, scale_nm)
     told = np.empty(views.shape, np.float32)
     for view, place in zip(views, told):
-        image, zoom = like_training(view, ratio)
+        image, zoom = like_training(without_bars(view), ratio)
         cells = missed_cells(answer(image))
         columns, rows = (
             np.minimum(((np.arange(n) + 0.5) * z).astype(int) // CELL_PX, limit - 1)
