@@ -96,8 +96,8 @@ def fit(projector: Projector, maps: np.ndarray, inside: np.ndarray, steps: int =
     adam = torch.optim.Adam(grids, _RATE)
 
     def field() -> torch.Tensor:
-        summed = sum(interpolate(grid, size, mode="trilinear", align_corners=True)[0, 0] for grid in grids)
-        return unit * softplus(_FIRST + summed)
+        finer = [interpolate(grid, size, mode="trilinear", align_corners=True)[0, 0] for grid in grids]
+        return unit * softplus(_FIRST + torch.stack(finer).sum(dim=0))
 
     for _ in range(steps):
         adam.zero_grad()
