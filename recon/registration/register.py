@@ -95,7 +95,9 @@ def register(acquisition: Acquisition, axis_known: bool = True) -> Registration:
 def _registered(acquisition: Acquisition, axis_known: bool) -> Registration:
     first, neighbours = _neighbours(acquisition)
     links, moves = zip(*(_link(acquisition, views, 0.0) for views in neighbours))
-    if all(link.found and (not len(link.places_nm) or link.off_px(acquisition)[0] < REGISTERED_PX) for link in links):
+    near = (not len(link.places_nm) or link.off_px(acquisition)[0] < REGISTERED_PX for link in links if link.found)
+    # an axis that is sought shows by less than that
+    if axis_known and all(link.found for link in links) and all(near):
         nominal = Alignment(acquisition.directions_rad, _maps(acquisition, 0.0))
         return Registration(nominal, tuple(link.as_said(acquisition) for link in links), 0.0, np.inf, True)
     axis, error = (0.0, 0.0) if acquisition.tilts_rad is None else _axis(links, axis_known)
