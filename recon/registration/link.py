@@ -6,7 +6,7 @@ focus plane, half above and half below it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -65,19 +65,11 @@ class Link:
     point: np.ndarray
     lost: np.ndarray
 
-    def across_nm(self, acquisition: Acquisition) -> np.ndarray:
-        """How far across the epipolar direction (N,) patches lie from where they are said to [nm]."""
-        first, second = np.tan(acquisition.directions_rad[list(self.views)])
-        across = np.array([second[1] - first[1], first[0] - second[0]]) / np.linalg.norm(first - second)
-        return self.moves_nm @ across
-
-    def as_said(self, acquisition: Acquisition) -> Link:
-        """The same views left where they are said to be."""
-        return replace(self, map_nm=np.eye(2, 3), off_nm=self.across_nm(acquisition)) if len(self.places_nm) else self
-
     def off_px(self, acquisition: Acquisition) -> tuple[float, float]:
         """How far points lie across the epipolar direction before and after, rms in pixels of the views."""
-        off = self.across_nm(acquisition)[self.point], self.off_nm[self.point]
+        first, second = np.tan(acquisition.directions_rad[list(self.views)])
+        across = np.array([second[1] - first[1], first[0] - second[0]]) / np.linalg.norm(first - second)
+        off = (self.moves_nm @ across)[self.point], self.off_nm[self.point]
         before, after = (float(np.sqrt(np.mean(o**2))) if len(o) else np.nan for o in off)
         return before / acquisition.pixel_nm, after / acquisition.pixel_nm
 

@@ -10,7 +10,6 @@ import numpy as np
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.geometry import Tilt, composed, inverse, mapped
 from veristem.datasets.intermediate import Alignment
-from veristem.recon.rectify import REGISTERED_PX
 from veristem.recon.registration.link import Link, Move, Pair, unmoved
 from veristem.recon.registration.votes import AXIS, SHIFT, TURN
 
@@ -35,16 +34,12 @@ class Registration:
         What neighbours in the order of tilts tell of each other; those not found stay as they are said to be.
     axis_rad, axis_error_rad : float
         Turn of the tilt axis in the images from where it is said to be, and its standard error [rad].
-    as_said : bool
-        Whether points lie across the epipolar direction where they should already: such views are left where they are
-        said to be, along it too, where nothing tells a shift from depth.
     """
 
     alignment: Alignment
     links: tuple[Link, ...]
     axis_rad: float
     axis_error_rad: float
-    as_said: bool = False
 
     @property
     def found(self) -> bool:
@@ -65,7 +60,7 @@ def align(acquisition: Acquisition, each: bool = False) -> tuple[Alignment, bool
     """
     if sequential(acquisition) or (each and acquisition.tilts_rad is None and len(acquisition.views) > 1):
         registered = register(acquisition)
-        if any(len(link.places_nm) for link in registered.links) and not registered.as_said:
+        if any(len(link.places_nm) for link in registered.links):
             return registered.alignment, True
     return Alignment(acquisition.directions_rad, acquisition.to_image), False
 
@@ -95,11 +90,6 @@ def register(acquisition: Acquisition, axis_known: bool = True) -> Registration:
 def _registered(acquisition: Acquisition, axis_known: bool) -> Registration:
     first, neighbours = _neighbours(acquisition)
     links, moves = zip(*(_link(acquisition, views, 0.0) for views in neighbours))
-    near = (not len(link.places_nm) or link.off_px(acquisition)[0] < REGISTERED_PX for link in links if link.found)
-    # an axis that is sought shows by less than that
-    if axis_known and all(link.found for link in links) and all(near):
-        nominal = Alignment(acquisition.directions_rad, _maps(acquisition, 0.0))
-        return Registration(nominal, tuple(link.as_said(acquisition) for link in links), 0.0, np.inf, True)
     axis, error = (0.0, 0.0) if acquisition.tilts_rad is None else _axis(links, axis_known)
     if axis:
         starts = zip(neighbours, links, moves)
@@ -173,13 +163,6 @@ def told(acquisition: Acquisition) -> list[str]:
                 "they lie (no overlap, no texture, noise, another tilt axis?); they are taken as they are, and depths "
                 "cannot be trusted"
             )
-        elif registered.as_said:
-            before, _ = link.off_px(acquisition)
-            lines.append(
-                f"registered already: {int(link.point.sum())} points of views {first} and {second} lie {before:.1f} "
-                "pixels (rms) across the epipolar direction; they are left where they are said to be, and so is the "
-                "zero of depth"
-            )
         elif len(registered.links) == 1:
             turn = np.degrees(np.arctan2(link.map_nm[1, 0], link.map_nm[0, 0]))
             x, y = (mapped(middle, link.map_nm) - middle) / pixel
@@ -189,7 +172,7 @@ def told(acquisition: Acquisition) -> list[str]:
                 f"view {first}; tilt axis at {axis:.1f} ± {error:.1f} deg; {int(link.point.sum())} points lie "
                 f"{after:.1f} pixels (rms) across the epipolar direction, {before:.1f} before. {_NO_ZERO}"
             )
-    if len(registered.links) > 1 and not registered.as_said:
+    if len(registered.links) > 1:
         count = sum(link.found for link in registered.links)
         lines.append(
             f"registered: {count} of {len(registered.links)} neighbours in the order of tilts; tilt axis at "
