@@ -28,6 +28,9 @@ from veristem.bench.scoring import score
 from veristem.datasets.acquisition import Acquisition
 from veristem.datasets.truth import LineTruth
 from veristem.recon.methods import run_method
+from veristem.reports.figures import open_figure, styled
+from veristem.reports.pictures import drawn
+from veristem.reports.style import METHODS
 
 HERE = Path(__file__).parent
 SEEDS = range(7200, 7206)
@@ -147,17 +150,14 @@ def table(scored: Any, pieces: Any) -> Any:
     return pd.DataFrame(lines)
 
 
-def figure(means: Any) -> None:
+@styled
+def figure(means: Any):
     """F, depth error over limit, and the gain found beside the one predicted."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
-    for dose, colour in (("a view", "C0"), ("in all", "C1")):
+    drawing = open_figure((10.0, 3.4))
+    axes = drawing.subplots(1, 3)
+    for dose, colour, beside in (("a view", METHODS[0], 1.0), ("in all", METHODS[1], 1.03)):
         of = means[(means["dose"] == dose) | (means["views"] == 2)]
-        x, label = of["views"], f"the pair's dose {dose}"
+        x, label = beside * of["views"], f"the pair's dose {dose}"  # bars beside each other
         axes[0].errorbar(x, of["f_score_at_20nm"], of["f_score_at_20nm_half"], color=colour, marker="o", label=label)
         axes[1].errorbar(x, of["depth_spread_nm"], of["depth_spread_nm_half"], color=colour, marker="o", label=label)
         axes[1].plot(x, of["limit_nm"], "--", color=colour, label=f"limit, {dose}")
@@ -169,9 +169,9 @@ def figure(means: Any) -> None:
     ):
         ax.set(xscale="log", xlabel="views", ylabel=what, xticks=FAN, xticklabels=map(str, FAN))
         ax.minorticks_off()
-        ax.set_ylim(0)
+        ax.set_ylim(0, 1.3 * ax.get_ylim()[1])  # the legend above the bars
         ax.legend(fontsize=7)
-    fig.savefig(HERE / "multiview.png", dpi=110)
+    return drawing
 
 
 def angles() -> Any:
@@ -194,7 +194,7 @@ def main() -> None:
     scored.round(4).to_csv(HERE / "scores.csv", index=False)
     means = table(scored, pieces)
     means.round(4).to_csv(HERE / "means.csv", index=False)
-    figure(means)
+    (HERE / "multiview.png").write_bytes(drawn(figure(means), "png", 110))
     angles().round(4).to_csv(HERE / "angles.csv", index=False)
 
 

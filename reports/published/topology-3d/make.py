@@ -27,6 +27,9 @@ from veristem.datasets.polyline import resample
 from veristem.datasets.reconstruction import CurveSet
 from veristem.datasets.truth import LineTruth
 from veristem.recon.methods import run_method
+from veristem.reports.figures import open_figure, styled
+from veristem.reports.pictures import drawn
+from veristem.reports.style import METHODS as METHOD_COLOURS
 
 HERE = Path(__file__).parent
 multiview = script("reports/published/multiview/make.py")
@@ -95,19 +98,16 @@ def table(made: Any) -> Any:
     return pd.DataFrame(lines)
 
 
-def figure(made: Any) -> None:
+@styled
+def figure(made: Any):
     """Topology over F, a point an answer."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
-    for name, of in made.groupby("method", sort=False):
-        ax.plot(of["f_score"], of["topology_3d"], "x" if name.startswith("truth") else "o", label=name)
+    drawing = open_figure((6.0, 4.0))
+    ax = drawing.subplots()
+    for (name, of), colour, mark in zip(made.groupby("method", sort=False), METHOD_COLOURS, "os^v+x"):
+        ax.plot(of["f_score"], of["topology_3d"], mark, color=colour, mfc="none", label=name)
     ax.set(xlabel="F (10 nm), visible lines", ylabel="topological score in 3D (1/µm)", ylim=(0, None))
     ax.legend(fontsize=7)
-    fig.savefig(HERE / "topology-3d.png", dpi=110)
+    return drawing
 
 
 def main() -> None:
@@ -123,7 +123,7 @@ def main() -> None:
     print(means.round(2).to_string())
     of = made[~made["method"].str.startswith("truth")]
     print("rank correlation with F:", spearmanr(of["f_score"], of["topology_3d"]))
-    figure(made)
+    (HERE / "topology-3d.png").write_bytes(drawn(figure(made), "png", 150))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 python reports/published/topology-weights/make.py writes the training data (weights.csv) beside itself and the fit into
 bench/topology/weights.json, which ships with the package; with --volumes those of tubes in volumes (weights-3d.csv and
-weights-3d.json). Filtrations of one kind share a weight, as no direction of
-the image is special: four kinds in H0 and H1, eight weights, none below zero. They minimise the relative error of the
-strength that `degradations.degrade` states, so that weak and strong degradations count alike.
+weights-3d.json). Filtrations of one kind share a weight, as no direction is special: four kinds in H0 and H1, eight
+weights, none below zero. They minimise the relative error of the strength that `degradations.degrade` states, so that
+weak and strong degradations count alike.
 """
 
 from __future__ import annotations
