@@ -347,11 +347,10 @@ place and background by seven.
 
 **What is met.** Contrast and width of lines, and where they stand in an image, which is what stereo measures, meet the
 target for every material in every cone. Five beams are enough in wide cones for 13 of 17 materials. For γ-TiAl,
-MgO and GaN they miss contrast by 10 to 20 %, for Zr width by 11 % (`table.csv`); lines with g·b of 2 are part of it
-(γ-TiAl 9 %, GaN 11 % at half their Burgers vectors), not all. **What is not.** Nine beams change the width of lines in
-GaN by another 16 to 20 % in wide cones: `specimen.beams = 9` is there for it. The centroid of the squared profile
-weighs fringes and tails far from the line and differs by up to 6 nm; where the contrast is a percent or two (Al, Si,
-MgO at 91 mrad) it says little about the place of the line, which the shift tells.
+MgO and GaN they miss contrast by 10 to 20 %, for Zr width by 11 % (`table.csv`). **What is not.** Nine beams change the
+width of lines in GaN by another 16 to 20 % in wide cones: `specimen.beams = 9` is there for it. The centroid of the
+squared profile weighs fringes and tails far from the line and differs by up to 6 nm; where the contrast is a percent or
+two (Al, Si, MgO at 91 mrad) it says little about the place of the line, which the shift tells.
 
 ## Over the convergence
 
